@@ -1,0 +1,1 @@
+"""The minds: who answers in a slot."""

@@ -1,0 +1,94 @@
+"""What an agent is asked in each turn, and what it answers."""
+
+from typing import Final, Protocol
+
+from msgspec import Struct
+
+from shared_schema.ids import AgentId, Kind, SlotId, VoiceProfile
+
+# The contract's limits, in characters and sentences.
+MAX_CHARS: Final[dict[Kind, int]] = {"response": 400, "comment": 200, "reply": 300}
+MAX_SENTENCES: Final[dict[Kind, int]] = {"response": 3, "comment": 1, "reply": 2}
+
+
+class Heard(Struct, frozen=True, kw_only=True):
+    """What another slot said."""
+
+    slot_id: SlotId
+    agent_id: AgentId
+    text: str
+
+
+class Exchange(Struct, frozen=True, kw_only=True):
+    """One earlier visit as this slot remembers it: the visitor's message and its own answer."""
+
+    message: str
+    answer: str
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """What every turn's question has in common.
+
+    `seed` is all the randomness that an agent may use: the same question with the same seed has
+    the same answer from an offline agent.
+    """
+
+    seed: int
+    slot_id: SlotId
+    agent_id: AgentId
+    message: str
+    history: tuple[Exchange, ...] = ()
+
+
+class ResponseQuestion(Question, frozen=True, kw_only=True):
+    """Turn 1: answer the visitor."""
+
+
+class CommentQuestion(Question, frozen=True, kw_only=True):
+    """Turn 2: comment on exactly one of `others`, none of which is the slot itself."""
+
+    own_text: str
+    others: tuple[Heard, ...]
+
+
+class ReplyQuestion(Question, frozen=True, kw_only=True):
+    """Turn 3: reply to all the comments on what the slot itself said."""
+
+    own_text: str
+    comments: tuple[Heard, ...]
+
+
+class SpokenResponse(Struct, frozen=True, kw_only=True):
+    """A text and the voice that it asks for."""
+
+    text: str
+    voice_profile: VoiceProfile
+
+
+class CommentSelection(SpokenResponse, frozen=True, kw_only=True):
+    """A comment, and the slot that it is for."""
+
+    target_slot_id: SlotId
+
+
+class Agent(Protocol):
+    """One mind. Each method raises `AgentFailed` when there is no usable answer."""
+
+    async def respond(self, question: ResponseQuestion) -> SpokenResponse:
+        """Answer the visitor in one to three sentences."""
+
+    async def comment(self, question: CommentQuestion) -> CommentSelection:
+        """Choose one of the others and say one sentence to it."""
+
+    async def reply(self, question: ReplyQuestion) -> SpokenResponse:
+        """Reply to the comments in one or two sentences."""
+
+
+class Agents(Protocol):
+    """The minds by their id."""
+
+    def of(self, agent_id: AgentId) -> Agent:
+        """Return the agent with this id."""
+
+    def describe(self, agent_id: AgentId) -> str:
+        """Return in a few words what answers under this id, e.g. a persona's or a model's name."""

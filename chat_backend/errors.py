@@ -1,0 +1,32 @@
+"""What can go wrong in one slot, and whose fault it was."""
+
+from shared_schema.chat import ErrorType
+
+
+class ChatBackendError(Exception):
+    """Base of this package's errors."""
+
+
+class SlotFailed(ChatBackendError):
+    """A slot could not do its part; the session goes on without it.
+
+    Attributes
+    ----------
+    error_type : ErrorType
+        How the visitor's page classifies it.
+    """
+
+    def __init__(self, message: str, *, error_type: ErrorType) -> None:
+        super().__init__(message)
+        self.error_type: ErrorType = error_type
+
+
+class AgentFailed(SlotFailed):
+    """An agent gave no usable answer."""
+
+
+class SpeechFailed(SlotFailed):
+    """A text could not be spoken."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, error_type="tts_error")

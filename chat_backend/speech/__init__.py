@@ -1,0 +1,1 @@
+"""The voices: text becomes a WAV file."""

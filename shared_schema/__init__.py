@@ -1,0 +1,8 @@
+"""The language that the chat backend, the wave workers and the event gateway have in common.
+
+Nothing here imports another package of this project. Importing a module of this package opens no
+socket, reads no environment and starts no process.
+"""
+
+SERVER_NAME = "reflective-resonance"
+VERSION = "0.1.0"

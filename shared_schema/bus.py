@@ -1,0 +1,143 @@
+"""The messages of the bus, their topics, and how they become bytes.
+
+A message is two frames: topic and JSON. The backend's facts are numbered ``(epoch, n)``: `epoch`
+names one life of the backend process, `n` counts its facts from 1. Wave workers publish their
+completions unnumbered; the backend repeats each as a fact. Anybody may be late or lost, because the
+gateway can ask for everything again: it subscribes to ``snapshot/<nonce>``, the backend sees the
+subscription and answers on that topic.
+"""
+
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+from shared_schema.decoding import decode
+from shared_schema.errors import InvalidMessage, WrongProtocol
+from shared_schema.facts import Fact, SessionBegun, Turn1Complete, Turn3Complete, Utterance
+from shared_schema.ids import SessionId
+from shared_schema.jobs import WavesJobResult
+
+PROTOCOL: Final = 1
+
+TOPIC_FACTS: Final = b"facts"
+TOPIC_WAVES: Final = b"waves"
+TOPIC_SNAPSHOT: Final = b"snapshot/"
+
+HEARTBEAT_INTERVAL_S: Final = 0.5
+# A Turn3Complete with 18 utterances of 400 characters is about 20 kB.
+MAX_MESSAGE_BYTES: Final = 256 * 1024
+
+Epoch = Annotated[str, Meta(min_length=1, max_length=64)]
+Count = Annotated[int, Meta(ge=0)]
+
+
+class _Message(Struct, frozen=True, kw_only=True, tag_field="type"):
+    protocol: int = PROTOCOL
+
+
+class FactPublished(_Message, tag="fact", frozen=True, kw_only=True):
+    """Fact number `n` of this life of the backend."""
+
+    epoch: Epoch
+    n: Annotated[int, Meta(ge=1)]
+    fact: Fact
+
+
+class Heartbeat(_Message, tag="heartbeat", frozen=True, kw_only=True):
+    """The backend lives and gave numbers up to `n`; its folder, so that both can compare."""
+
+    epoch: Epoch
+    n: Count
+    artifacts_dir: str
+
+
+class WavesFinished(_Message, tag="waves_finished", frozen=True, kw_only=True):
+    """A worker's own word on a job, straight from its process."""
+
+    epoch: Epoch
+    result: WavesJobResult
+
+
+class SnapshotBegin(_Message, tag="snapshot_begin", frozen=True, kw_only=True):
+    """What follows is all that the backend knows up to fact `n`."""
+
+    epoch: Epoch
+    n: Count
+
+
+class SnapshotSession(
+    _Message, tag="snapshot_session", frozen=True, kw_only=True, omit_defaults=True
+):
+    """One session: its beginning, every utterance, and the turns that are over."""
+
+    begun: SessionBegun
+    utterances: tuple[Utterance, ...] = ()
+    turn1: Turn1Complete | None = None
+    turn3: Turn3Complete | None = None
+
+    @property
+    def session_id(self) -> SessionId:
+        """The session's id."""
+        return self.begun.session_id
+
+
+class SnapshotEnd(_Message, tag="snapshot_end", frozen=True, kw_only=True):
+    """The answer is over and held this many sessions."""
+
+    epoch: Epoch
+    count: Count
+
+
+Message = FactPublished | Heartbeat | WavesFinished | SnapshotBegin | SnapshotSession | SnapshotEnd
+
+
+class _Protocol(Struct):
+    protocol: int = 0
+
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+_protocol_decoder = msgspec.json.Decoder(_Protocol)
+
+
+def encode_message(message: Message) -> bytes:
+    """Return the payload frame of a message."""
+    return _encoder.encode(message)
+
+
+def decode_message(payload: bytes) -> Message:
+    """Return the message in a payload frame.
+
+    Raises
+    ------
+    WrongProtocol
+        If it says that it speaks another protocol version.
+    InvalidMessage
+        If it does not fit, names a path outside the artifacts folder, or is too long.
+    """
+    if len(payload) > MAX_MESSAGE_BYTES:
+        raise InvalidMessage(f"{len(payload)} bytes; the limit is {MAX_MESSAGE_BYTES}")
+    try:
+        message = decode(_decoder, payload)
+    except InvalidMessage:
+        _check_protocol(payload)
+        raise
+    if message.protocol != PROTOCOL:
+        _check_protocol(payload)
+    return message
+
+
+def _check_protocol(payload: bytes) -> None:
+    """Raise WrongProtocol if that is what is the matter with a message."""
+    try:
+        spoken = _protocol_decoder.decode(payload).protocol
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return
+    if spoken != PROTOCOL:
+        raise WrongProtocol(f"speaks protocol {spoken}, we speak {PROTOCOL}", field="protocol")
+
+
+def snapshot_topic(nonce: str) -> bytes:
+    """Return the topic on which the answer to the question `nonce` comes."""
+    return TOPIC_SNAPSHOT + nonce.encode()

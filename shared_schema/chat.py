@@ -1,0 +1,164 @@
+"""``POST /v1/chat``: the request, and the events of its answer, in the frontend's field names."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from shared_schema.decoding import decode
+from shared_schema.errors import InvalidMessage
+from shared_schema.ids import AGENT_IDS, SLOT_IDS, AgentId, Kind, SlotId, TurnIndex, VoiceProfile
+
+ErrorType = Literal["network", "timeout", "rate_limit", "server_error", "tts_error", "unknown"]
+
+
+class _Wire(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Python's names inside, camelCase on the wire."""
+
+
+class SlotRequest(_Wire, frozen=True, kw_only=True):
+    """Which agent shall sit in a slot."""
+
+    slot_id: SlotId
+    agent_id: AgentId
+
+
+DEFAULT_SLOTS = tuple(
+    SlotRequest(slot_id=slot, agent_id=agent)
+    for slot, agent in zip(SLOT_IDS, AGENT_IDS, strict=True)
+)
+
+
+class ChatRequest(_Wire, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A visitor's message, and who shall answer (all six when left out)."""
+
+    message: str
+    slots: Annotated[tuple[SlotRequest, ...], Meta(min_length=1, max_length=6)] = DEFAULT_SLOTS
+
+
+class _Event(_Wire, frozen=True, kw_only=True, omit_defaults=True):
+    session_id: str
+
+
+class TurnStart(_Event, frozen=True, kw_only=True):
+    """A turn begins."""
+
+    turn_index: TurnIndex
+
+
+class TurnDone(_Event, frozen=True, kw_only=True):
+    """A turn is over; `slot_count` slots have a text."""
+
+    turn_index: TurnIndex
+    slot_count: int
+
+
+class SlotStart(_Event, frozen=True, kw_only=True):
+    """A slot was asked."""
+
+    turn_index: TurnIndex
+    kind: Kind
+    slot_id: SlotId
+    agent_id: AgentId
+
+
+class SlotDone(SlotStart, frozen=True, kw_only=True):
+    """A slot has said its text; a comment names whom it is for."""
+
+    text: str
+    voice_profile: VoiceProfile
+    target_slot_id: SlotId | None = None
+
+
+class SlotAudio(SlotStart, frozen=True, kw_only=True):
+    """A slot's speech can be fetched at ``/v1/audio/<audioPath>``."""
+
+    voice_profile: VoiceProfile
+    audio_path: str
+    audio_format: Literal["wav"]
+
+
+class SlotProblem(_Wire, frozen=True, kw_only=True):
+    """What went wrong in a slot."""
+
+    type: ErrorType
+    message: str
+
+
+class SlotError(SlotStart, frozen=True, kw_only=True):
+    """A slot could not answer or could not be spoken."""
+
+    error: SlotProblem
+
+
+class Done(_Event, frozen=True, kw_only=True):
+    """The session is over; `completed_slots` slots answered the visitor."""
+
+    completed_slots: int
+    turns: int
+
+
+ChatEvent = TurnStart | SlotStart | SlotDone | SlotAudio | SlotError | TurnDone | Done
+
+EVENT_NAMES: dict[type, str] = {
+    TurnStart: "turn.start",
+    SlotStart: "slot.start",
+    SlotDone: "slot.done",
+    SlotAudio: "slot.audio",
+    SlotError: "slot.error",
+    TurnDone: "turn.done",
+    Done: "done",
+}
+EVENT_TYPES: dict[str, type] = {name: kind for kind, name in EVENT_NAMES.items()}
+
+_encoder = msgspec.json.Encoder()
+_request_decoder = msgspec.json.Decoder(ChatRequest)
+
+
+def encode_chat_event(event: ChatEvent) -> str:
+    """Return the ``data:`` of an event."""
+    return _encoder.encode(event).decode()
+
+
+def decode_chat_event(name: str, data: str | bytes) -> ChatEvent:
+    """Return the event of this name; for clients written in this repository.
+
+    Raises
+    ------
+    InvalidMessage
+        If no event has this name or the data does not fit it.
+    """
+    kind = EVENT_TYPES.get(name)
+    if kind is None:
+        raise InvalidMessage(f"no chat event is called {name!r}", field="event")
+    event: ChatEvent = decode(msgspec.json.Decoder(kind), data)
+    return event
+
+
+def decode_chat_request(body: bytes, *, max_chars: int) -> ChatRequest:
+    """Return a valid request whose slots are in increasing order and its message stripped.
+
+    Raises
+    ------
+    InvalidMessage
+        Naming the field: no or an empty message, more than `max_chars` characters, a slot that is
+        outside 1..6 or given twice, an unknown agent, more than six slots.
+    """
+    request = decode(_request_decoder, body)
+    message = request.message.strip()
+    if not message:
+        raise InvalidMessage("is empty; write what the visitor says", field="message")
+    if len(message) > max_chars:
+        raise InvalidMessage(
+            f"has {len(message)} characters; the limit is {max_chars}", field="message"
+        )
+    seen: dict[int, int] = {}
+    for place, slot in enumerate(request.slots):
+        if slot.slot_id in seen:
+            raise InvalidMessage(
+                f"slot {slot.slot_id} is given twice (also in slots[{seen[slot.slot_id]}])",
+                field=f"slots[{place}].slotId",
+            )
+        seen[slot.slot_id] = place
+    slots = tuple(sorted(request.slots, key=lambda slot: slot.slot_id))
+    return ChatRequest(message=message, slots=slots)

@@ -1,0 +1,39 @@
+"""JSON in, typed Struct out, or an error that names the field."""
+
+import re
+from typing import TypeVar
+
+import msgspec
+
+from shared_schema.errors import InvalidMessage
+
+T = TypeVar("T")
+
+_PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
+_ABSENT = re.compile(r"missing required field `(?P<name>[^`]+)`|unknown field `(?P<other>[^`]+)`")
+
+
+def invalid(error: Exception) -> InvalidMessage:
+    """Turn a msgspec error into one that says which field is wrong and why."""
+    match = _PLACE.match(str(error))
+    what, path = (match["what"], match["path"] or "") if match else (str(error), "")
+    absent = _ABSENT.search(what)
+    if absent:
+        path = f"{path}.{absent['name'] or absent['other']}"
+    return InvalidMessage(what, field=path.lstrip("."))
+
+
+def decode(decoder: msgspec.json.Decoder[T], data: bytes | str) -> T:
+    """Decode `data`.
+
+    Raises
+    ------
+    InvalidMessage
+        For anything that does not fit: not JSON, not UTF-8, too deep, wrong type, missing field.
+    """
+    try:
+        return decoder.decode(data)
+    except msgspec.DecodeError as error:  # ValidationError is one
+        raise invalid(error) from error
+    except (RecursionError, UnicodeError, ValueError) as error:
+        raise InvalidMessage(f"not readable as JSON: {type(error).__name__}") from error

@@ -1,0 +1,163 @@
+"""What TouchDesigner receives and may send: enveloped session events, flat control messages."""
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from shared_schema import SERVER_NAME, VERSION
+from shared_schema.decoding import decode
+from shared_schema.errors import InvalidMessage
+from shared_schema.facts import Milliseconds
+from shared_schema.ids import AgentId, SessionId, SlotId, TurnIndex, VoiceProfile
+
+EVENTS_PROTOCOL: Final = 1
+
+# RFC 3339, UTC, with Z.
+Timestamp = Annotated[str, Meta(pattern=r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z")]
+Status = Literal["complete", "partial"]
+Role = Literal["commenter", "respondent"]
+
+
+class _Wire(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Python's names inside, camelCase on the wire."""
+
+
+class WaveReference(_Wire, frozen=True, kw_only=True):
+    """One utterance that can be played now."""
+
+    slot_id: SlotId
+    agent_id: AgentId
+    voice_profile: VoiceProfile
+    wave_mix_path_abs: str
+    wave_mix_path_rel: str
+    duration_ms: Milliseconds
+    sample_rate_hz: int
+    text: str
+    speech_path_abs: str
+
+
+class PlayStep(_Wire, frozen=True, kw_only=True):
+    """Whose utterance comes next when a dialogue is played."""
+
+    role: Role
+    slot_id: SlotId
+
+
+class Turn1Payload(_Wire, frozen=True, kw_only=True):
+    """Payload of ``turn1.waves.ready``. `slots` holds the ready ones and may be empty."""
+
+    turn_index: Literal[1] = 1
+    status: Status
+    slots_expected: int
+    slots_ready: int
+    slots: tuple[WaveReference, ...]
+    missing_slot_ids: tuple[SlotId, ...]
+
+
+class DialoguePayload(_Wire, frozen=True, kw_only=True):
+    """Payload of ``dialogue.waves.ready``. A commenter without a wave-mix is named as missing."""
+
+    dialogue_id: str
+    turns: tuple[TurnIndex, ...] = (2, 3)
+    target_slot_id: SlotId
+    status: Status
+    commenters: tuple[WaveReference, ...]
+    respondent: WaveReference
+    play_order: tuple[PlayStep, ...]
+    missing_commenter_slot_ids: tuple[SlotId, ...]
+    dialogue_count: int
+
+
+class _Envelope(_Wire, frozen=True, kw_only=True, tag_field="type"):
+    session_id: SessionId
+    seq: Annotated[int, Meta(ge=1)]
+    ts: Timestamp
+
+
+class Turn1WavesReady(_Envelope, frozen=True, kw_only=True, tag="turn1.waves.ready"):
+    """Turn 1 can be played. Exactly one a session, always with ``seq`` 1."""
+
+    payload: Turn1Payload
+
+
+class DialogueWavesReady(_Envelope, frozen=True, kw_only=True, tag="dialogue.waves.ready"):
+    """One dialogue can be played: its commenters, then its respondent."""
+
+    payload: DialoguePayload
+
+
+SessionEvent = Turn1WavesReady | DialogueWavesReady
+
+# A resume map says the last seq that the client has of each session; "recent" says it has nothing.
+Resume = dict[SessionId, Annotated[int, Meta(ge=0)]] | Literal["recent"]
+
+
+class Hello(_Wire, frozen=True, kw_only=True, tag_field="type", tag="hello"):
+    """What a client may say first. Every field is optional."""
+
+    client: str = ""
+    version: str = ""
+    resume: Resume | UnsetType = UNSET
+
+
+class HelloAck(_Wire, frozen=True, kw_only=True, tag_field="type", tag="hello.ack"):
+    """Sent on every accepted connection and again in answer to a hello."""
+
+    server: str = SERVER_NAME
+    version: str = VERSION
+    protocol: int = EVENTS_PROTOCOL
+    capabilities: tuple[str, ...] = ("resume", "history")
+    replay_count: int | UnsetType = UNSET
+    unknown_sessions: tuple[str, ...] | UnsetType = UNSET
+
+
+class SessionReplaced(_Wire, frozen=True, kw_only=True, tag_field="type", tag="session.replaced"):
+    """Another client took this client's place; it should not reconnect by itself."""
+
+    message: str
+
+
+class ErrorEvent(_Wire, frozen=True, kw_only=True, tag_field="type", tag="error"):
+    """Something the client sent could not be used. The connection goes on."""
+
+    code: str
+    message: str
+    field: str = ""
+
+
+ControlEvent = HelloAck | SessionReplaced | ErrorEvent
+ServerEvent = SessionEvent | ControlEvent
+
+_encoder = msgspec.json.Encoder()
+_client_decoder = msgspec.json.Decoder(Hello)
+_server_decoder: msgspec.json.Decoder[ServerEvent] = msgspec.json.Decoder(ServerEvent)
+
+
+def encode_event(event: ServerEvent) -> str:
+    """Return the text frame of an event."""
+    return _encoder.encode(event).decode()
+
+
+def decode_client_message(text: str) -> Hello:
+    """Return what a client said.
+
+    Raises
+    ------
+    InvalidMessage
+        Naming the field and what was expected there.
+    """
+    hello = decode(_client_decoder, text)
+    if isinstance(hello.resume, dict) and len(hello.resume) > 1000:
+        raise InvalidMessage("names more than 1000 sessions", field="resume")
+    return hello
+
+
+def decode_server_event(text: str | bytes) -> ServerEvent:
+    """Return an event that the gateway sent; for clients written in this repository."""
+    return decode(_server_decoder, text)
+
+
+def as_json(event: ServerEvent) -> Any:
+    """Return an event as the plain dicts and lists that its JSON stands for."""
+    return msgspec.to_builtins(event)

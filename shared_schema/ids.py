@@ -1,0 +1,40 @@
+"""Who speaks, when, and with which voice: the identifiers on every wire and in file names."""
+
+import uuid
+from typing import Annotated, Final, Literal, get_args
+
+from msgspec import Meta
+
+SlotId = Annotated[int, Meta(ge=1, le=6)]
+SLOT_IDS: Final = (1, 2, 3, 4, 5, 6)
+
+AgentId = Literal[
+    "claude-sonnet-4-5", "claude-opus-4-5", "gpt-5.2", "gpt-5.1", "gpt-4o", "gemini-3"
+]
+AGENT_IDS: Final[tuple[AgentId, ...]] = get_args(AgentId)
+
+VoiceProfile = Literal[
+    "friendly_casual",
+    "warm_professional",
+    "energetic_upbeat",
+    "calm_soothing",
+    "confident_charming",
+    "playful_expressive",
+]
+VOICE_PROFILES: Final[tuple[VoiceProfile, ...]] = get_args(VoiceProfile)
+
+TurnIndex = Literal[1, 2, 3]
+TURNS: Final[tuple[TurnIndex, ...]] = get_args(TurnIndex)
+
+Kind = Literal["response", "comment", "reply"]
+KIND_OF_TURN: Final[dict[TurnIndex, Kind]] = {1: "response", 2: "comment", 3: "reply"}
+
+# A session id becomes a folder's name, so its form is checked wherever one enters a process.
+SessionId = Annotated[
+    str, Meta(pattern=r"\A[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
+]
+
+
+def new_session_id() -> str:
+    """Return a fresh random session id (UUID 4, lower case)."""
+    return str(uuid.uuid4())

@@ -1,0 +1,136 @@
+"""Every setting of the system, written once, and the loader that reads them.
+
+A setting is an ``RR_`` environment variable, or a line of ``.env`` in the working directory (the
+environment wins). All processes read the same table, so a variable that none of them knows is a
+typing mistake and stops the start.
+"""
+
+import os
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+from dotenv import dotenv_values
+from msgspec import Meta, Struct
+
+from shared_schema.errors import InvalidSetting
+
+PREFIX: Final = "RR_"
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Positive = Annotated[float, Meta(gt=0)]
+NonNegative = Annotated[float, Meta(ge=0)]
+Whole = Annotated[int, Meta(ge=1)]
+
+GATEWAY_PAGES: Final = ("http://localhost:8000", "http://127.0.0.1:8000")
+CHAT_PAGES: Final = ("http://localhost:8001", "http://127.0.0.1:8001")
+FRONTEND_PAGES: Final = ("http://localhost:5173", "http://localhost:4173")
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """The values in force. The field ``events_ws_path`` is the variable ``RR_EVENTS_WS_PATH``."""
+
+    # Where things are
+    artifacts_dir: Path = Path("artifacts")
+    bus_url: Annotated[str, Meta(pattern=r"\Atcp://[^:]+:\d+\Z")] = "tcp://127.0.0.1:5570"
+    gateway_host: str = "localhost"
+    gateway_port: Port = 8000
+    chat_host: str = "localhost"
+    chat_port: Port = 8001
+
+    # The TouchDesigner socket and its events
+    events_ws_enabled: bool = True
+    events_ws_path: Annotated[str, Meta(pattern=r"\A/\S*\Z")] = "/v1/events"
+    events_ws_single_client: bool = True
+    events_turn1_timeout_s: NonNegative = 15.0
+    events_dialogue_timeout_s: NonNegative = 30.0
+    events_start_grace_s: NonNegative = 10.0
+    events_replay_window_s: NonNegative = 300.0
+    events_retention_days: Positive = 30.0
+    events_session_limit_s: Positive = 900.0
+    events_send_timeout_s: Positive = 5.0
+    events_token: str = ""
+    bus_silence_s: Positive = 10.0
+    allowed_origins: tuple[str, ...] = (*GATEWAY_PAGES, *CHAT_PAGES)
+
+    # The conversation
+    chat_max_sessions: Whole = 8
+    chat_message_max_chars: Whole = 4000
+    chat_max_body_bytes: Whole = 65536
+    chat_history_turns: Annotated[int, Meta(ge=0)] = 12
+    chat_turn_timeout_s: Positive = 60.0
+    cors_origins: tuple[str, ...] = (*GATEWAY_PAGES, *CHAT_PAGES, *FRONTEND_PAGES)
+    seed: int | None = None
+    speech_workers: Whole = 2
+
+    # Wave decomposition
+    waves_enabled: bool = True
+    waves_max_workers: Whole = 2
+    waves_queue_max_size: Whole = 256
+    waves_job_timeout_s: Positive = 60.0
+
+    # Everywhere
+    log_level: typing.Literal["debug", "info", "warning", "error"] = "info"
+    log_format: typing.Literal["text", "json"] = "text"
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of the setting `name`."""
+    return PREFIX + name.upper()
+
+
+VARIABLES: Final = {variable(item.name): item for item in msgspec.structs.fields(Settings)}
+
+
+def load_settings(
+    environment: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")
+) -> Settings:
+    """Read the settings from `environment` (default: the process's own) and from `dotenv`.
+
+    Raises
+    ------
+    InvalidSetting
+        Naming the variable that is unknown or does not parse, and what it should be.
+    """
+    values: dict[str, str] = {}
+    if dotenv is not None and dotenv.is_file():
+        values.update({key: value or "" for key, value in dotenv_values(dotenv).items()})
+    values.update(os.environ if environment is None else environment)
+    chosen = {key: value for key, value in values.items() if key.startswith(PREFIX)}
+    settings = msgspec.structs.replace(
+        Settings(), **{VARIABLES[key].name: _parse(key, chosen[key]) for key in _known(chosen)}
+    )
+    if not settings.events_ws_single_client:
+        raise InvalidSetting(
+            "RR_EVENTS_WS_SINGLE_CLIENT may only be true: the gateway serves one client"
+        )
+    return settings
+
+
+def _known(chosen: Mapping[str, str]) -> list[str]:
+    for key in chosen:
+        if key not in VARIABLES:
+            raise InvalidSetting(f"{key} is not a setting; docs/settings.md lists them all")
+    return sorted(chosen)
+
+
+def _parse(key: str, text: str) -> object:
+    kind = VARIABLES[key].type
+    value: object = text.strip()
+    if typing.get_origin(kind) is tuple:
+        value = [part.strip() for part in text.split(",") if part.strip()]
+    elif isinstance(kind, types.UnionType) and text.strip() == "":
+        value = None
+    try:
+        return msgspec.convert(value, kind, strict=False, dec_hook=_decode_path)
+    except msgspec.ValidationError as error:
+        raise InvalidSetting(f"{key}={text!r} does not fit: {error}") from None
+
+
+def _decode_path(kind: type, value: object) -> object:
+    if kind is Path and isinstance(value, str) and value:
+        return Path(value)
+    raise ValueError("expected a path")

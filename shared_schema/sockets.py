@@ -1,0 +1,117 @@
+"""The ZeroMQ sockets of the bus: their options, and how an event loop listens to one.
+
+The gateway binds one SUB; every publisher connects an XPUB. IMMEDIATE keeps a publisher from
+queuing for a gateway that is away: it would later get stale messages, and asks for a snapshot
+instead.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import zmq
+
+HIGH_WATER_MARK: Final = 20_000  # messages
+RECONNECT_MS: Final = 50
+HEARTBEAT_MS: Final = 500
+HEARTBEAT_TIMEOUT_MS: Final = 1500
+HANDSHAKE_MS: Final = 1000
+LINGER_MS: Final = 1000
+# Frames taken from a socket before other callbacks of the event loop get their turn.
+DRAIN_BATCH: Final = 256
+
+Frames = list[bytes]
+
+
+def _configure(socket: zmq.Socket[bytes]) -> None:
+    socket.setsockopt(zmq.SNDHWM, HIGH_WATER_MARK)
+    socket.setsockopt(zmq.RCVHWM, HIGH_WATER_MARK)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
+    socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+    socket.setsockopt(zmq.LINGER, LINGER_MS)
+
+
+def open_publisher(context: zmq.Context[zmq.Socket[bytes]], url: str) -> zmq.Socket[bytes]:
+    """Return an XPUB connected to the gateway's address, whether or not a gateway is there."""
+    socket = context.socket(zmq.XPUB)
+    _configure(socket)
+    socket.setsockopt(zmq.IMMEDIATE, 1)
+    socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
+    # A resubscription must reach the application too: it is how a snapshot is asked for.
+    socket.setsockopt(zmq.XPUB_VERBOSE, 1)
+    socket.connect(url)
+    return socket
+
+
+def open_subscriber(
+    context: zmq.Context[zmq.Socket[bytes]], url: str, *, max_message_bytes: int
+) -> zmq.Socket[bytes]:
+    """Return the gateway's bound SUB, subscribed to nothing yet.
+
+    Raises
+    ------
+    zmq.ZMQError
+        With ``errno`` EADDRINUSE if another gateway has the address.
+    """
+    socket = context.socket(zmq.SUB)
+    _configure(socket)
+    socket.setsockopt(zmq.MAXMSGSIZE, max_message_bytes)
+    try:
+        socket.bind(url)
+    except zmq.ZMQError:
+        socket.close(linger=0)
+        raise
+    return socket
+
+
+def drain(socket: zmq.Socket[bytes], handle: Callable[[Frames], None], limit: int) -> bool:
+    """Hand over up to `limit` waiting messages; return whether the socket is empty now."""
+    for _ in range(limit):
+        try:
+            frames = socket.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return True
+        handle(frames)
+    return False
+
+
+class LoopReader:
+    """Calls `handle` in the event loop with every message that arrives at a socket.
+
+    ZeroMQ's file descriptor is edge-triggered and any call on the socket may consume the edge, so
+    the socket is drained to the end each time, and `poke` must follow every other use of it.
+    """
+
+    def __init__(
+        self,
+        socket: zmq.Socket[bytes],
+        handle: Callable[[Frames], None],
+        *,
+        after_batch: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._socket = socket
+        self._handle = handle
+        self._after_batch = after_batch
+        self._loop = asyncio.get_running_loop()
+        self._scheduled: asyncio.Handle | None = None
+        self._fd = int(socket.getsockopt(zmq.FD))
+        self._loop.add_reader(self._fd, self.poke)
+
+    def poke(self) -> None:
+        """Read soon whatever may be waiting."""
+        if self._scheduled is None:
+            self._scheduled = self._loop.call_soon(self._read)
+
+    def _read(self) -> None:
+        self._scheduled = None
+        empty = drain(self._socket, self._handle, DRAIN_BATCH)
+        self._after_batch()
+        if not empty:
+            self.poke()
+
+    def close(self) -> None:
+        """Stop listening; the socket stays open."""
+        self._loop.remove_reader(self._fd)
+        if self._scheduled is not None:
+            self._scheduled.cancel()
