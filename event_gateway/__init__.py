@@ -1,0 +1,1 @@
+"""The sidecar: knows what is ready, writes down what is due, and tells the one TouchDesigner."""

@@ -1,0 +1,106 @@
+"""What the readiness machine is told, and what it decides."""
+
+from typing import Final
+
+from msgspec import Struct
+
+from shared_schema.bus import SnapshotSession
+from shared_schema.facts import Dialogue, Fact, Utterance
+
+TURN1_KEY: Final = "turn1"
+CLOSED_KEY: Final = "closed"
+
+
+class Origin(Struct, frozen=True, gc=False):
+    """Whose life a fact belongs to, and its number there; a worker's word has no number."""
+
+    epoch: str
+    n: int | None = None
+
+
+class SnapshotJoined(Struct, frozen=True):
+    """A complete snapshot of the current life, taken at fact `n`, held just these sessions."""
+
+    epoch: str
+    n: int
+    session_ids: frozenset[str]
+
+
+class EpochRetired(Struct, frozen=True):
+    """This life of the backend is over."""
+
+    epoch: str
+
+
+class BackendSilent(Struct, frozen=True):
+    """Nothing was heard of the backend for the silence limit."""
+
+
+class BackendBack(Struct, frozen=True):
+    """The backend is heard again."""
+
+
+Observation = Fact | SnapshotSession | SnapshotJoined | EpochRetired | BackendSilent | BackendBack
+
+
+class Turn1Due(Struct, frozen=True, kw_only=True):
+    """Tell Turn 1 with the ready utterances, in increasing slot id.
+
+    `live` is false when it was due longer ago than the replay window: record it, do not send it.
+    """
+
+    session_id: str
+    slots_expected: int
+    ready: tuple[Utterance, ...]
+    missing_slot_ids: tuple[int, ...]
+    live: bool
+
+    @property
+    def key(self) -> str:
+        """What the outbox knows this decision by."""
+        return TURN1_KEY
+
+
+class DialogueDue(Struct, frozen=True, kw_only=True):
+    """Tell a dialogue; its ready commenters are in increasing slot id."""
+
+    session_id: str
+    dialogue: Dialogue
+    commenters: tuple[Utterance, ...]
+    respondent: Utterance
+    missing_commenter_slot_ids: tuple[int, ...]
+    dialogue_count: int
+    live: bool
+
+    @property
+    def key(self) -> str:
+        """What the outbox knows this decision by."""
+        return self.dialogue.dialogue_id
+
+
+class DialogueDropped(Struct, frozen=True, kw_only=True):
+    """A dialogue that can't be played, because its respondent has no wave-mix."""
+
+    session_id: str
+    dialogue: Dialogue
+    reason: str
+
+    @property
+    def key(self) -> str:
+        """What the outbox knows this decision by."""
+        return self.dialogue.dialogue_id
+
+
+class SessionClosed(Struct, frozen=True, kw_only=True):
+    """Everything of this session is decided."""
+
+    session_id: str
+    reason: str
+
+    @property
+    def key(self) -> str:
+        """What the outbox knows this decision by."""
+        return CLOSED_KEY
+
+
+Decision = Turn1Due | DialogueDue | DialogueDropped | SessionClosed

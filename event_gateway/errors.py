@@ -1,0 +1,13 @@
+"""What can go wrong in the gateway."""
+
+
+class GatewayError(Exception):
+    """Base of this package's errors."""
+
+
+class AnotherGateway(GatewayError):
+    """The outbox, the bus address or the port belongs to a gateway that runs already."""
+
+
+class OutboxUnavailable(GatewayError):
+    """The outbox can't be written now (disk full, folder gone); what is due waits for it."""

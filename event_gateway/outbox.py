@@ -1,0 +1,266 @@
+"""Every decision, written down before anything is sent.
+
+One row a decision, unique by (session, key). Produced rows carry the whole event and the session's
+next `seq`; a client is a cursor over them (`id` grows in the order of production). *Expired* rows
+have a `seq` too, so that a session's numbers have no hole, but are not sent live.
+"""
+
+import itertools
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from event_gateway.errors import AnotherGateway, OutboxUnavailable
+
+RowStatus = Literal["produced", "expired", "dropped", "closed"]
+
+OUTBOX_FILE: Final = "outbox.sqlite3"
+# "RREO": tells our file from any other SQLite database.
+APPLICATION_ID: Final = 0x5252454F
+SCHEMA_VERSION: Final = 1
+
+_SCHEMA: Final = f"""
+CREATE TABLE IF NOT EXISTS decisions (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    session_id  TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    status      TEXT NOT NULL,
+    seq         INTEGER,
+    recorded_at REAL NOT NULL,   -- seconds since 1970, for people, retention and the replay window
+    event       TEXT,            -- the JSON text frame as it is sent
+    UNIQUE (session_id, key)
+);
+CREATE INDEX IF NOT EXISTS decisions_by_time ON decisions (recorded_at);
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
+
+
+class Row(Struct, frozen=True):
+    """A produced event as a client's writer needs it."""
+
+    id: int
+    session_id: str
+    seq: int
+    event: str
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """A decision to be written down. `render` makes the text frame for the `seq` that it gets."""
+
+    session_id: str
+    key: str
+    status: RowStatus
+    render: Callable[[int], str] | None = None
+
+
+class Outbox:
+    """The database of one gateway. All calls block for well under a millisecond."""
+
+    def __init__(self, connection: sqlite3.Connection, *, moved_aside: Path | None) -> None:
+        self._db = connection
+        self.moved_aside = moved_aside
+
+    @classmethod
+    def open(cls, folder: Path) -> "Outbox":
+        """Open or make the outbox in `folder`.
+
+        A file that is damaged or not ours is moved aside, never deleted.
+
+        Raises
+        ------
+        AnotherGateway
+            If a running process has it open.
+        OutboxUnavailable
+            If the folder can't be written.
+        """
+        path = folder / OUTBOX_FILE
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                return cls(_connect(path), moved_aside=None)
+            except sqlite3.DatabaseError as error:
+                if not _is_damage(error):
+                    raise
+            aside = _move_aside(path)
+            return cls(_connect(path), moved_aside=aside)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise AnotherGateway(f"the outbox {path} is in use by another gateway") from None
+            raise OutboxUnavailable(f"the outbox {path} can't be opened: {error}") from error
+        except OSError as error:
+            raise OutboxUnavailable(f"the outbox {path} can't be opened: {error}") from error
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._db.close()
+
+    def decided(self, session_id: str) -> dict[str, RowStatus]:
+        """Return the keys of a session that are decided, and how."""
+        rows = self._db.execute(
+            "SELECT key, status FROM decisions WHERE session_id = ?", (session_id,)
+        )
+        return dict(rows.fetchall())
+
+    def record(self, entries: Sequence[Entry], *, at: float) -> list[Row]:
+        """Write decisions down together, or none of them, and return the new events.
+
+        What was decided before stays as it is.
+
+        Raises
+        ------
+        OutboxUnavailable
+            If the database can't be written now.
+        """
+        try:
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                rows = [self._insert(entry, at) for entry in entries]
+        except sqlite3.Error as error:
+            raise OutboxUnavailable(f"a decision can't be recorded: {error}") from error
+        return [row for row in rows if row is not None]
+
+    def _insert(self, entry: Entry, at: float) -> Row | None:
+        seq = event = None
+        if entry.render is not None:
+            seq = self._next_seq(entry.session_id)
+            event = entry.render(seq)
+        cursor = self._db.execute(
+            "INSERT INTO decisions (session_id, key, status, seq, recorded_at, event)"
+            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (session_id, key) DO NOTHING",
+            (entry.session_id, entry.key, entry.status, seq, at, event),
+        )
+        if not cursor.rowcount or event is None or seq is None or cursor.lastrowid is None:
+            return None
+        return Row(cursor.lastrowid, entry.session_id, seq, event)
+
+    def _next_seq(self, session_id: str) -> int:
+        (highest,) = self._db.execute(
+            "SELECT max(seq) FROM decisions WHERE session_id = ?", (session_id,)
+        ).fetchone()
+        return int(highest or 0) + 1
+
+    def head(self) -> int:
+        """Return the id of the newest row; a cursor there has everything."""
+        (newest,) = self._db.execute("SELECT max(id) FROM decisions").fetchone()
+        return int(newest or 0)
+
+    def after(self, cursor: int, *, limit: int = 100) -> list[Row]:
+        """Return the events to be sent live to a client at `cursor`, oldest first."""
+        return self._rows(
+            "SELECT id, session_id, seq, event FROM decisions"
+            " WHERE id > ? AND status = 'produced' ORDER BY id LIMIT ?",
+            (cursor, limit),
+        )
+
+    def get(self, row_id: int) -> Row | None:
+        """Return one event, if retention has not removed it."""
+        rows = self._rows(
+            "SELECT id, session_id, seq, event FROM decisions WHERE id = ? AND seq NOT NULL",
+            (row_id,),
+        )
+        return rows[0] if rows else None
+
+    def history(self, session_id: str, *, after_seq: int = 0) -> list[Row]:
+        """Return a session's events with a `seq` above `after_seq`, in order."""
+        return self._rows(
+            "SELECT id, session_id, seq, event FROM decisions"
+            " WHERE session_id = ? AND seq > ? ORDER BY seq",
+            (session_id, after_seq),
+        )
+
+    def lacking(self, has: Mapping[str, int], *, since: float, cursor: int) -> list[int]:
+        """Return the ids of the events that a client lacks, in the order of production.
+
+        It has each session of `has` up to that seq; sessions in it go on after it, whatever their
+        age. Sessions with an event recorded at or after `since` that it does not name come whole.
+        Events after `cursor` that are still to be sent live are among them.
+        """
+        named = [
+            row[0]
+            for session_id, seq in has.items()
+            for row in self._db.execute(
+                "SELECT id FROM decisions WHERE session_id = ? AND seq > ?", (session_id, seq)
+            )
+        ]
+        recent = self._db.execute(
+            "SELECT id, session_id FROM decisions WHERE seq NOT NULL AND (session_id IN"
+            " (SELECT session_id FROM decisions WHERE recorded_at >= ? AND seq NOT NULL)"
+            " OR (id > ? AND status = 'produced'))",
+            (since, cursor),
+        )
+        others = [row_id for row_id, session_id in recent if session_id not in has]
+        return sorted({*named, *others})
+
+    def unknown(self, session_ids: Sequence[str]) -> list[str]:
+        """Return those sessions of which nothing is recorded (any more)."""
+        return [session for session in session_ids if not self.decided(session)]
+
+    def prune(self, *, before: float) -> int:
+        """Forget sessions whose last decision is older than `before`; return how many rows."""
+        with self._db:
+            return self._db.execute(
+                "DELETE FROM decisions WHERE session_id IN (SELECT session_id FROM decisions"
+                " GROUP BY session_id HAVING max(recorded_at) < ?)",
+                (before,),
+            ).rowcount
+
+    def count(self) -> int:
+        """Return the number of rows."""
+        (rows,) = self._db.execute("SELECT count(*) FROM decisions").fetchone()
+        return int(rows)
+
+    def _rows(self, query: str, values: tuple[object, ...]) -> list[Row]:
+        return [Row(*columns) for columns in self._db.execute(query, values)]
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open the database for us alone, made or found to be ours and whole."""
+    db = sqlite3.connect(path, isolation_level=None, timeout=0.5)
+    try:
+        # EXCLUSIVE before WAL: no -shm file is needed and a second gateway is refused.
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        _check(db)
+        db.executescript(_SCHEMA)
+        # The first write takes the exclusive lock, which is then kept.
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("COMMIT")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _check(db: sqlite3.Connection) -> None:
+    """Raise `sqlite3.DatabaseError` for a database that is damaged or not an outbox of ours."""
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if tables and (application, version) != (APPLICATION_ID, SCHEMA_VERSION):
+        raise sqlite3.DatabaseError("not an outbox of this version")
+    (state,) = db.execute("PRAGMA quick_check").fetchone()
+    if state != "ok":
+        raise sqlite3.DatabaseError(state)
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Return whether the file's content is the trouble, not its lock, place or disk."""
+    return not isinstance(error, sqlite3.OperationalError)
+
+
+def _move_aside(path: Path) -> Path:
+    """Rename a database that can't be used, with its companions, and return its new name."""
+    for number in itertools.count(1):
+        aside = path.with_name(f"{path.name}.damaged-{number}")
+        if not aside.exists():
+            break
+    for suffix in ("", "-wal", "-shm"):
+        companion = path.with_name(path.name + suffix)
+        if companion.exists():
+            companion.replace(aside.with_name(aside.name + suffix))
+    return aside

@@ -1,0 +1,385 @@
+"""What is due, and when: the state machine of every live session.
+
+Facts go in, decisions come out; there is no clock, socket or randomness in here.
+
+Rules
+-----
+1. Facts only join. Each slot of each turn has at most one utterance, whose wave is pending, failed
+   or ready; ready beats failed beats pending, in any order, any number of times.
+2. The Turn 1 event is due when every requested slot is *resolved* (ready or failed), or the Turn 1
+   timeout after Turn 1 completed, or when the session is given up. It comes once, and first.
+3. Dialogues exist only once Turn 3 is complete, and are decided in their order. One is due when its
+   commenters and its respondent are resolved, or the dialogue timeout after Turn 3 completed (one
+   deadline for all, which also brings a Turn 1 event that is still out). It is produced if its
+   respondent is ready, with the commenters that are, and dropped if not.
+4. What was decided stays decided, whatever becomes ready later.
+5. A session closes when everything it has is decided; then nothing of it stays in here. Whoever
+   hears of it again must `restore` what was decided before (the outbox knows).
+6. Deadlines are computed from a turn's age and clamped to the timeout; the earliest one counts.
+   They fire in `advance` only: whoever calls it has drained the bus before.
+7. While the backend is silent, what is unresolved counts as failed, for now. A session is given up
+   when its backend's life is over, when a complete snapshot lacks it, or when its time is up: then
+   Turn 1 is told once with what is ready, and dialogues only if Turn 3 had completed. A session of
+   whose Turn 1 nothing at all is known closes without a word.
+"""
+
+import heapq
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from msgspec import Struct
+
+from event_gateway.decisions import (
+    TURN1_KEY,
+    BackendBack,
+    BackendSilent,
+    Decision,
+    DialogueDropped,
+    DialogueDue,
+    EpochRetired,
+    Observation,
+    Origin,
+    SessionClosed,
+    SnapshotJoined,
+    Turn1Due,
+)
+from shared_schema.bus import SnapshotSession
+from shared_schema.facts import (
+    Dialogue,
+    Fact,
+    SessionBegun,
+    SlotAgent,
+    Turn1Complete,
+    Turn3Complete,
+    Utterance,
+    UtteranceReported,
+    WavePending,
+    WaveReady,
+    joined,
+)
+from shared_schema.ids import TurnIndex
+
+_NEVER: Final = float("inf")
+# Deadlines of sessions that are gone leave the heap when they are this many times the live ones.
+_STALE_FACTOR: Final = 4
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """How long anything is waited for, in seconds."""
+
+    turn1_timeout_s: float
+    dialogue_timeout_s: float
+    session_limit_s: float
+    replay_window_s: float
+
+
+class Session:
+    """What is known of one live session. To be read by others, changed only in this module."""
+
+    __slots__ = (
+        "born_at",
+        "decided",
+        "dialogues",
+        "epoch",
+        "first_n",
+        "given_up",
+        "session_id",
+        "slots",
+        "turn1_at",
+        "turn1_deadline",
+        "turn3_at",
+        "turn3_deadline",
+        "utterances",
+    )
+
+    def __init__(self, session_id: str, now: float) -> None:
+        self.session_id = session_id
+        self.born_at = now
+        self.epoch: str | None = None
+        self.first_n: float = _NEVER
+        self.slots: tuple[SlotAgent, ...] | None = None
+        self.utterances: dict[tuple[TurnIndex, int], Utterance] = {}
+        self.turn1_at: float | None = None
+        self.turn1_deadline = _NEVER
+        self.turn3_at: float | None = None
+        self.turn3_deadline = _NEVER
+        self.dialogues: tuple[Dialogue, ...] | None = None
+        self.decided: set[str] = set()
+        self.given_up: str | None = None
+
+    @property
+    def slot_ids(self) -> tuple[int, ...]:
+        """The requested slots; those that were heard of while the session's beginning is not."""
+        if self.slots is not None:
+            return tuple(sorted(slot.slot_id for slot in self.slots))
+        return tuple(sorted(slot for turn, slot in self.utterances if turn == 1))
+
+    def ready(self, turn: TurnIndex, slot_id: int) -> Utterance | None:
+        """Return the utterance if its wave-mix can be played."""
+        utterance = self.utterances.get((turn, slot_id))
+        return utterance if utterance and isinstance(utterance.wave, WaveReady) else None
+
+    def resolved(self, turn: TurnIndex, slot_id: int) -> bool:
+        """Return whether nothing more needs to be waited for in this slot of this turn."""
+        utterance = self.utterances.get((turn, slot_id))
+        if utterance is None:
+            # A completed turn has told all its utterances: who is not among them has none.
+            return (self.turn1_at if turn == 1 else self.turn3_at) is not None
+        return not isinstance(utterance.wave, WavePending)
+
+    @property
+    def can_tell_turn1(self) -> bool:
+        """Return whether the requested slots are known, or as well as they will ever be."""
+        return self.slots is not None or (self.given_up is not None and bool(self.slot_ids))
+
+    @property
+    def turn1_resolved(self) -> bool:
+        """Return whether no requested slot is waited for."""
+        return all(self.resolved(1, slot) for slot in self.slot_ids)
+
+    def dialogue_resolved(self, dialogue: Dialogue) -> bool:
+        """Return whether nothing that this dialogue needs is waited for."""
+        return self.resolved(3, dialogue.target_slot_id) and all(
+            self.resolved(2, slot) for slot in dialogue.commenter_slot_ids
+        )
+
+    def join(self, utterance: Utterance) -> None:
+        """Learn about an utterance."""
+        place = (utterance.turn_index, utterance.slot_id)
+        self.utterances[place] = joined(self.utterances.get(place), utterance)
+
+
+class Readiness:
+    """All live sessions. Every method that can decide returns what it decided, in order."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._sessions: dict[str, Session] = {}
+        self._deadlines: list[tuple[float, str]] = []
+        self._silent = False
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def __contains__(self, session_id: object) -> bool:
+        return session_id in self._sessions
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(self._sessions.values())
+
+    def restore(self, session_id: str, decided: Collection[str], now: float) -> None:
+        """Take up a session again of which these keys were decided before."""
+        self._session(session_id, now).decided.update(decided)
+
+    def apply(
+        self, observation: Observation, now: float, *, origin: Origin | None = None
+    ) -> list[Decision]:
+        """Join an observation and return what became due by it.
+
+        A session that is not in here is taken for new: restore it first if it is not.
+        """
+        match observation:
+            case SnapshotJoined():
+                return self._give_up_absent(observation, now)
+            case EpochRetired(epoch=epoch):
+                gone = [s for s in self._sessions.values() if s.epoch == epoch]
+                return self._give_up(gone, "its backend is gone", now)
+            case BackendSilent():
+                self._silent = True
+                return self._decide_all(now)
+            case BackendBack():
+                self._silent = False
+                return []
+            case _:
+                session = self._session(observation.session_id, now)
+                if origin is not None:
+                    session.epoch = origin.epoch
+                    session.first_n = min(session.first_n, _NEVER if origin.n is None else origin.n)
+                self._learn(session, observation, now)
+                return self._decide(session, now)
+
+    def advance(self, now: float) -> list[Decision]:
+        """Return what became due because time passed."""
+        decisions: list[Decision] = []
+        while self._deadlines and self._deadlines[0][0] <= now:
+            _, session_id = heapq.heappop(self._deadlines)
+            session = self._sessions.get(session_id)
+            if session is None:
+                continue
+            if now >= session.born_at + self._limits.session_limit_s:
+                decisions += self._give_up([session], "its time is up", now)
+            else:
+                decisions += self._decide(session, now, by_clock=True)
+        return decisions
+
+    def next_deadline(self) -> float | None:
+        """Return when `advance` may next have something to decide, if ever."""
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def _session(self, session_id: str, now: float) -> Session:
+        session = self._sessions.get(session_id)
+        if session is None:
+            session = self._sessions[session_id] = Session(session_id, now)
+            self._await(session, now + self._limits.session_limit_s)
+        return session
+
+    def _learn(self, session: Session, fact: Fact | SnapshotSession, now: float) -> None:
+        match fact:
+            case UtteranceReported(utterance=utterance):
+                session.join(utterance)
+            case SessionBegun(slots=slots):
+                session.slots = slots
+            case Turn1Complete():
+                self._learn_turn(session, fact, now)
+                self._turn1_ended(session, now - fact.age_s, now)
+            case Turn3Complete():
+                self._learn_turn(session, fact, now)
+                self._turn3_ended(session, fact, now)
+            case SnapshotSession():
+                session.slots = fact.begun.slots
+                for utterance in fact.utterances:
+                    session.join(utterance)
+                if fact.turn1 is not None:
+                    self._learn(session, fact.turn1, now)
+                if fact.turn3 is not None:
+                    self._learn(session, fact.turn3, now)
+
+    def _learn_turn(
+        self, session: Session, turn: Turn1Complete | Turn3Complete, now: float
+    ) -> None:
+        session.slots = turn.slots
+        for utterance in turn.utterances:
+            session.join(utterance)
+
+    def _turn1_ended(self, session: Session, ended_at: float, now: float) -> None:
+        if session.turn1_at is None or ended_at < session.turn1_at:
+            session.turn1_at = ended_at
+        deadline = max(now, ended_at + self._limits.turn1_timeout_s)
+        if deadline < session.turn1_deadline:
+            session.turn1_deadline = deadline
+            self._await(session, deadline)
+
+    def _turn3_ended(self, session: Session, turn: Turn3Complete, now: float) -> None:
+        ended_at = now - turn.age_s
+        if session.turn3_at is None or ended_at < session.turn3_at:
+            session.turn3_at = ended_at
+        # Turn 1 cannot have ended later than Turn 3; its own message may have been lost.
+        self._turn1_ended(session, ended_at, now)
+        session.dialogues = turn.dialogues
+        deadline = max(now, ended_at + self._limits.dialogue_timeout_s)
+        if deadline < session.turn3_deadline:
+            session.turn3_deadline = deadline
+            self._await(session, deadline)
+
+    def _give_up_absent(self, snapshot: SnapshotJoined, now: float) -> list[Decision]:
+        absent = [
+            session
+            for session in self._sessions.values()
+            if session.epoch == snapshot.epoch
+            and session.first_n <= snapshot.n
+            and session.session_id not in snapshot.session_ids
+        ]
+        return self._give_up(absent, "its backend knows it no more", now)
+
+    def _give_up(self, sessions: list[Session], reason: str, now: float) -> list[Decision]:
+        decisions: list[Decision] = []
+        for session in sessions:
+            session.given_up = reason
+            decisions += self._decide(session, now)
+        return decisions
+
+    def _decide_all(self, now: float) -> list[Decision]:
+        return [
+            decision
+            for session in list(self._sessions.values())
+            for decision in self._decide(session, now)
+        ]
+
+    def _decide(self, session: Session, now: float, *, by_clock: bool = False) -> list[Decision]:
+        decisions: list[Decision] = []
+        given_up = self._silent or session.given_up is not None
+        turn3_is_over = given_up or (by_clock and now >= session.turn3_deadline)
+        if TURN1_KEY not in session.decided:
+            turn1_is_over = turn3_is_over or (by_clock and now >= session.turn1_deadline)
+            if not session.can_tell_turn1 or not (turn1_is_over or session.turn1_resolved):
+                return self._closed_untold(session)
+            decisions.append(self._turn1(session, now))
+        pending = self._decide_dialogues(session, now, turn3_is_over, decisions)
+        session.decided.update(decision.key for decision in decisions)
+        if session.given_up is not None:
+            self._close(session, session.given_up, decisions)
+        elif session.dialogues is not None and not pending:
+            self._close(session, "told", decisions)
+        return decisions
+
+    def _turn1(self, session: Session, now: float) -> Turn1Due:
+        slot_ids = session.slot_ids
+        ready = {slot: session.ready(1, slot) for slot in slot_ids}
+        return Turn1Due(
+            session_id=session.session_id,
+            slots_expected=len(slot_ids),
+            ready=tuple(utterance for utterance in ready.values() if utterance is not None),
+            missing_slot_ids=tuple(slot for slot in slot_ids if ready[slot] is None),
+            live=self._is_live(session, session.turn1_at, self._limits.turn1_timeout_s, now),
+        )
+
+    def _decide_dialogues(
+        self, session: Session, now: float, turn3_is_over: bool, decisions: list[Decision]
+    ) -> bool:
+        """Decide dialogues in their order; return whether one is still waited for."""
+        for dialogue in session.dialogues or ():
+            if dialogue.dialogue_id in session.decided:
+                continue
+            if not (turn3_is_over or session.dialogue_resolved(dialogue)):
+                return True
+            decisions.append(self._dialogue(session, dialogue, now))
+        return False
+
+    def _dialogue(
+        self, session: Session, dialogue: Dialogue, now: float
+    ) -> DialogueDue | DialogueDropped:
+        respondent = session.ready(3, dialogue.target_slot_id)
+        if respondent is None:
+            failed = session.resolved(3, dialogue.target_slot_id)
+            return DialogueDropped(
+                session_id=session.session_id,
+                dialogue=dialogue,
+                reason="the respondent failed" if failed else "the respondent came too late",
+            )
+        ready = {slot: session.ready(2, slot) for slot in sorted(dialogue.commenter_slot_ids)}
+        return DialogueDue(
+            session_id=session.session_id,
+            dialogue=dialogue,
+            commenters=tuple(utterance for utterance in ready.values() if utterance is not None),
+            respondent=respondent,
+            missing_commenter_slot_ids=tuple(slot for slot in ready if ready[slot] is None),
+            dialogue_count=len(session.dialogues or ()),
+            live=self._is_live(session, session.turn3_at, self._limits.dialogue_timeout_s, now),
+        )
+
+    def _is_live(
+        self, session: Session, ended_at: float | None, timeout_s: float, now: float
+    ) -> bool:
+        """Return whether it was due, at the latest, within the replay window."""
+        due_at = session.born_at if ended_at is None else ended_at + timeout_s
+        return now - due_at <= self._limits.replay_window_s
+
+    def _closed_untold(self, session: Session) -> list[Decision]:
+        decisions: list[Decision] = []
+        if session.given_up is not None:
+            self._close(session, session.given_up, decisions)
+        return decisions
+
+    def _close(self, session: Session, reason: str, decisions: list[Decision]) -> None:
+        del self._sessions[session.session_id]
+        decisions.append(SessionClosed(session_id=session.session_id, reason=reason))
+
+    def _await(self, session: Session, deadline: float) -> None:
+        heapq.heappush(self._deadlines, (deadline, session.session_id))
+        if len(self._deadlines) > 64 + _STALE_FACTOR * len(self._sessions):
+            self._deadlines = [
+                (deadline, session_id)
+                for deadline, session_id in self._deadlines
+                if session_id in self._sessions
+            ]
+            heapq.heapify(self._deadlines)

@@ -1,0 +1,135 @@
+"""Decisions become events: relative paths become absolute ones, and names leave for the wire."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from event_gateway.decisions import Decision, DialogueDropped, DialogueDue, SessionClosed, Turn1Due
+from event_gateway.outbox import Entry, RowStatus
+from shared_schema.events import (
+    DialoguePayload,
+    DialogueWavesReady,
+    PlayStep,
+    SessionEvent,
+    Turn1Payload,
+    Turn1WavesReady,
+    WaveReference,
+    encode_event,
+)
+from shared_schema.facts import Utterance, WaveReady
+from shared_schema.layout import Artifacts
+
+
+class Renderer:
+    """Makes outbox entries of decisions, for the artifacts folder of this machine."""
+
+    def __init__(self, artifacts: Artifacts) -> None:
+        self._artifacts = artifacts
+
+    def entry(self, decision: Decision, ts: str) -> Entry:
+        """Return what is to be written down for a decision made at `ts`.
+
+        An utterance whose wave-mix is not in this machine's artifacts folder (the two processes
+        disagree about it, or somebody deleted the file) is told as missing.
+        """
+        match decision:
+            case Turn1Due():
+                return self._turn1(decision, ts)
+            case DialogueDue():
+                return self._dialogue(decision, ts)
+            case DialogueDropped():
+                return _unsent(decision, "dropped")
+            case SessionClosed():
+                return _unsent(decision, "closed")
+
+    def _turn1(self, decision: Turn1Due, ts: str) -> Entry:
+        slots, lost = self._references(decision.ready)
+        missing = tuple(sorted((*decision.missing_slot_ids, *lost)))
+        payload = Turn1Payload(
+            status="partial" if missing else "complete",
+            slots_expected=decision.slots_expected,
+            slots_ready=len(slots),
+            slots=slots,
+            missing_slot_ids=missing,
+        )
+
+        def event(seq: int) -> SessionEvent:
+            return Turn1WavesReady(session_id=decision.session_id, seq=seq, ts=ts, payload=payload)
+
+        return _told(decision, event)
+
+    def _dialogue(self, decision: DialogueDue, ts: str) -> Entry:
+        commenters, lost = self._references(decision.commenters)
+        respondent = self._reference(decision.respondent)
+        if respondent is None:
+            return _unsent(decision, "dropped")
+        missing = tuple(sorted((*decision.missing_commenter_slot_ids, *lost)))
+        steps = [PlayStep(role="commenter", slot_id=wave.slot_id) for wave in commenters]
+        payload = DialoguePayload(
+            dialogue_id=decision.dialogue.dialogue_id,
+            target_slot_id=decision.dialogue.target_slot_id,
+            status="partial" if missing else "complete",
+            commenters=commenters,
+            respondent=respondent,
+            play_order=(*steps, PlayStep(role="respondent", slot_id=respondent.slot_id)),
+            missing_commenter_slot_ids=missing,
+            dialogue_count=decision.dialogue_count,
+        )
+
+        def event(seq: int) -> SessionEvent:
+            return DialogueWavesReady(
+                session_id=decision.session_id, seq=seq, ts=ts, payload=payload
+            )
+
+        return _told(decision, event)
+
+    def _references(
+        self, utterances: Iterable[Utterance]
+    ) -> tuple[tuple[WaveReference, ...], list[int]]:
+        """Return the references that can be played, and the slots of those that cannot."""
+        playable, lost = [], []
+        for utterance in utterances:
+            reference = self._reference(utterance)
+            if reference is None:
+                lost.append(utterance.slot_id)
+            else:
+                playable.append(reference)
+        return tuple(playable), lost
+
+    def _reference(self, utterance: Utterance) -> WaveReference | None:
+        wave = utterance.wave
+        if not isinstance(wave, WaveReady) or utterance.voice_profile is None:
+            return None
+        absolute = self._artifacts.absolute(wave.mix_path)
+        if not Path(absolute).is_file():
+            return None
+        return WaveReference(
+            slot_id=utterance.slot_id,
+            agent_id=utterance.agent_id,
+            voice_profile=utterance.voice_profile,
+            wave_mix_path_abs=absolute,
+            wave_mix_path_rel=wave.mix_path,
+            duration_ms=wave.audio_duration_ms,
+            sample_rate_hz=wave.sample_rate_hz,
+            text=utterance.text,
+            speech_path_abs=self._artifacts.absolute(utterance.speech_path or ""),
+        )
+
+
+def timestamp(moment: float) -> str:
+    """Return seconds since 1970 as RFC 3339 in UTC, to the millisecond."""
+    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def _told(decision: Turn1Due | DialogueDue, event: Callable[[int], SessionEvent]) -> Entry:
+    return Entry(
+        session_id=decision.session_id,
+        key=decision.key,
+        status="produced" if decision.live else "expired",
+        render=lambda seq: encode_event(event(seq)),
+    )
+
+
+def _unsent(decision: Decision, status: RowStatus) -> Entry:
+    return Entry(session_id=decision.session_id, key=decision.key, status=status)
