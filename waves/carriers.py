@@ -1,0 +1,78 @@
+"""The three carriers: a slow image of the voice's melody, at a speed that water can follow.
+
+The range of the voice, 3rd to 97th percentile of f0, becomes the range of the base carrier; the
+other two run at exactly twice and three times its frequency. The phase is one continuous line, so
+nothing jumps however the pitch may leap.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from waves.grid import CELL, SAMPLE_RATE_HZ, Float32, Float64
+from waves.pitch import PitchTrack
+from waves.smoothing import bridged, smoothed
+
+# Three times the top, and the sidebands of a changing amplitude around it, stay below 240 Hz;
+# those around the bottom stay above 15 Hz.
+LOWEST_HZ: Final = 21.0
+HIGHEST_HZ: Final = 76.0
+
+_PERCENTILES: Final = (3.0, 97.0)  # what lies outside is mostly the tracker's error
+# A monotone voice shall not swing through the whole range for a trembling of a few hertz.
+_LEAST_RANGE: Final = 1.25  # top over bottom, about four semitones
+_SMOOTHING: Final = 7  # nodes: 70 ms; rounds the corners of the bridges
+
+_POSITION: Final = np.arange(CELL, dtype=np.float64)
+
+
+def carrier_frequency(track: PitchTrack) -> Float64:
+    """Return the frequency of the base carrier at every node, in hertz.
+
+    Unvoiced speech is bridged by a straight line of log-frequency. A sound without any voice gets
+    the middle of the range.
+    """
+    if not track.voiced.any():
+        return np.full(len(track.voiced), (LOWEST_HZ + HIGHEST_HZ) / 2)
+    voiced_hz = track.f0_hz[track.voiced].astype(np.float64)
+    bottom, top = np.percentile(voiced_hz, _PERCENTILES)
+    if top < bottom * _LEAST_RANGE:
+        middle = np.sqrt(bottom * top)
+        bottom, top = middle / np.sqrt(_LEAST_RANGE), middle * np.sqrt(_LEAST_RANGE)
+    octaves = bridged(np.log2(np.where(track.voiced, track.f0_hz, 1.0)), track.voiced)
+    place = np.clip((2.0**octaves - bottom) / (top - bottom), 0.0, 1.0)
+    return smoothed(LOWEST_HZ + place * (HIGHEST_HZ - LOWEST_HZ), _SMOOTHING)
+
+
+def node_phase(frequency_hz: Float64) -> Float64:
+    """Return the base carrier's phase at every node, in turns within [0, 1).
+
+    Within a cell the frequency runs linearly, so the phase gains its mean.
+    """
+    gain = (frequency_hz[:-1] + frequency_hz[1:]) * (0.5 * CELL / SAMPLE_RATE_HZ)
+    # Reduced to one turn: 32-bit cosines of a large phase would be noise after some minutes.
+    return np.concatenate(([0.0], np.cumsum(gain))) % 1.0
+
+
+def carriers(frequency_hz: Float64, phase: Float64) -> tuple[Float32, Float32, Float32]:
+    """Return the three carriers between nodes, each of shape (nodes - 1, CELL).
+
+    Parameters
+    ----------
+    frequency_hz, phase : ndarray, shape (nodes,)
+        The base carrier's frequency, and its phase in turns, at the nodes.
+
+    Notes
+    -----
+    Only one cosine is computed; cos 2x = 2 cos² x - 1 and cos 3x = cos x (4 cos² x - 3). The third
+    carrier is turned over: with signs + + - the sum of three equal carriers peaks at 2.1 instead of
+    3 times one of them, so that the limiter has less to do.
+    """
+    start = frequency_hz[:-1, None] / SAMPLE_RATE_HZ
+    bend = np.diff(frequency_hz)[:, None] * (0.5 / (CELL * SAMPLE_RATE_HZ))
+    turns = (bend * _POSITION + start) * _POSITION + phase[:-1, None]
+    base = np.cos((2 * np.pi * turns).astype(np.float32))
+    square = base * base
+    second = 2 * square - 1
+    third = base * (3 - 4 * square)
+    return base, second, third

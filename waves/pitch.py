@@ -1,0 +1,163 @@
+"""Pitch by autocorrelation, after P. Boersma.
+
+A windowed frame's autocorrelation is divided by that of the window itself, which gives the
+autocorrelation of the sound without the window's taper. Its highest peaks are the frame's
+candidates, "unvoiced" is one more, and a search over time chooses among them.
+
+References
+----------
+P. Boersma, "Accurate short-term analysis of the fundamental frequency and the harmonics-to-noise
+ratio of a sampled sound", Proc. Inst. Phonetic Sciences Amsterdam 17 (1993), 97-110.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from waves.grid import CELL, CELL_S, SAMPLE_RATE_HZ, Bool, Float32, cell_count
+from waves.pitch_path import best_path
+
+FLOOR_HZ: Final = 60.0
+CEILING_HZ: Final = 500.0
+HARMONICS: Final = 3
+
+_WINDOW: Final = 400  # samples: 50 ms, three periods of the lowest voice
+_FFT: Final = 576  # samples: the window, the longest lag and a little more; 2^6 * 3^2
+_CANDIDATES: Final = 5
+_CHUNK: Final = 96  # frames whose spectra fit a core's cache together
+
+_VOICING_THRESHOLD: Final = 0.30  # normalised autocorrelation at which voiced beats unvoiced
+_SILENCE_LEVEL: Final = 0.05  # of the loudest frame's amplitude; below, frames lean to unvoiced
+_OCTAVE_COST: Final = 0.01  # a small preference for the shorter of two equal periods
+_OCTAVE_JUMP_COST: Final = 0.50  # for an octave within 10 ms
+_VOICING_COST: Final = 0.20  # for beginning or ending to be voiced
+
+_SHORTEST: Final = int(SAMPLE_RATE_HZ / CEILING_HZ)  # samples
+_LONGEST: Final = int(np.ceil(SAMPLE_RATE_HZ / FLOOR_HZ))
+# A peak needs a neighbour on each side.
+_LAGS: Final = np.arange(_SHORTEST - 1, _LONGEST + 2)
+
+
+class PitchTrack(NamedTuple):
+    """The pitch at every node.
+
+    Attributes
+    ----------
+    f0_hz : ndarray, shape (nodes,)
+        Fundamental frequency; zero where unvoiced.
+    voiced : ndarray of bool, shape (nodes,)
+    harmonics : ndarray, shape (nodes, 3)
+        Amplitudes of the first three harmonics, in any unit; zero where unvoiced.
+    """
+
+    f0_hz: Float32
+    voiced: Bool
+    harmonics: Float32
+
+
+class _Candidates(NamedTuple):
+    """Peaks of each frame, strongest or not; absent ones have strength minus infinity."""
+
+    f0_hz: Float32  # (frames, candidates)
+    strength: Float32  # (frames, candidates), normalised autocorrelation
+    harmonics: Float32  # (frames, candidates, 3)
+    amplitude: Float32  # (frames,)
+
+
+def _window() -> tuple[Float32, Float32]:
+    """Return the window, and the matrix from power spectra to its corrected autocorrelation."""
+    window = np.hanning(_WINDOW + 2)[1:-1]
+    own = np.fft.irfft(np.abs(np.fft.rfft(window, _FFT)) ** 2)
+    bins = np.arange(_FFT // 2 + 1)
+    fold = np.where((bins == 0) | (bins == _FFT // 2), 1.0, 2.0) / _FFT
+    cosines = np.cos(2 * np.pi / _FFT * np.outer(bins, _LAGS)) * fold[:, None]
+    return window.astype(np.float32), (cosines * own[0] / own[_LAGS]).astype(np.float32)
+
+
+_TAPER, _TO_LAGS = _window()
+
+
+def track_pitch(samples: Float32) -> PitchTrack:
+    """Return the pitch track of a sound at 8 kHz.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (n,)
+        Finite samples, at least one.
+
+    Returns
+    -------
+    PitchTrack
+        With ``cell_count(n) + 1`` nodes.
+    """
+    nodes = cell_count(len(samples)) + 1
+    padded = np.zeros((nodes - 1) * CELL + _WINDOW, dtype=np.float32)
+    padded[_WINDOW // 2 : _WINDOW // 2 + len(samples)] = samples
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::CELL]
+    chunks = [_candidates(frames[at : at + _CHUNK]) for at in range(0, nodes, _CHUNK)]
+    return _choose(_Candidates(*(np.concatenate(parts) for parts in zip(*chunks, strict=True))))
+
+
+def _candidates(frames: Float32) -> _Candidates:
+    """Return the highest autocorrelation peaks of a chunk of frames."""
+    tapered = (frames - frames.mean(axis=1, keepdims=True)) * _TAPER
+    spectrum = np.fft.rfft(tapered, _FFT)
+    power = spectrum.real**2 + spectrum.imag**2
+    energy = np.einsum("ij,ij->i", tapered, tapered)
+    heard = np.maximum(energy, np.float32(1e-20))
+    correlation = (power @ _TO_LAGS) / heard[:, None]
+
+    middle = correlation[:, 1:-1]
+    peak = (middle > correlation[:, :-2]) & (middle >= correlation[:, 2:]) & (middle > 0)
+    height = np.where(peak, middle - _OCTAVE_COST * np.log2(_LAGS[1:-1] / _SHORTEST), -np.inf)
+    place = np.argpartition(height, -_CANDIDATES, axis=1)[:, -_CANDIDATES:]
+    found = np.take_along_axis(peak, place, axis=1)
+
+    # The parabola through a peak and its neighbours tells its true place and height.
+    left = np.take_along_axis(correlation, place, axis=1)
+    top = np.take_along_axis(correlation, place + 1, axis=1)
+    right = np.take_along_axis(correlation, place + 2, axis=1)
+    bend = np.where(found, left - 2 * top + right, -1)
+    shift = 0.5 * (left - right) / np.minimum(bend, np.float32(-1e-9))
+    lag = _LAGS[1 + place] + np.where(found, shift, 0)
+    f0_hz = np.clip(SAMPLE_RATE_HZ / lag, FLOOR_HZ, CEILING_HZ).astype(np.float32)
+    strength = np.where(found, top - 0.25 * (left - right) * shift, -np.inf)
+
+    bins = np.rint(f0_hz[:, :, None] * np.arange(1, HARMONICS + 1) * (_FFT / SAMPLE_RATE_HZ))
+    rows = np.arange(len(frames))[:, None, None]
+    harmonics = np.sqrt(power[rows, bins.astype(np.intp)])
+    return _Candidates(f0_hz, strength.astype(np.float32), harmonics, np.sqrt(energy))
+
+
+def _choose(candidates: _Candidates) -> PitchTrack:
+    """Return the best path through the candidates."""
+    f0_hz, strength, harmonics, amplitude = candidates
+    frames = len(f0_hz)
+    loudness = amplitude / max(float(amplitude.max()), 1e-9)
+    quiet = np.maximum(0, 2 - loudness / (_SILENCE_LEVEL / (1 + _VOICING_THRESHOLD)))
+    score = np.empty((frames, _CANDIDATES + 1), dtype=np.float32)
+    score[:, 0] = _VOICING_THRESHOLD + quiet
+    score[:, 1:] = strength - _OCTAVE_COST * np.log2(CEILING_HZ / f0_hz)
+    # Unvoiced is marked by minus infinity: its distance to anything voiced is infinite.
+    octave = np.empty_like(score)
+    octave[:, 0] = -np.inf
+    octave[:, 1:] = np.log2(f0_hz)
+    state = best_path(score, octave, _passage)
+
+    rows, column = np.arange(frames), np.maximum(state - 1, 0)
+    voiced = state > 0
+    return PitchTrack(
+        f0_hz=np.where(voiced, f0_hz[rows, column], np.float32(0)),
+        voiced=voiced,
+        harmonics=harmonics[rows, column] * voiced[:, None],
+    )
+
+
+def _passage(before: Float32, now: Float32) -> Float32:
+    """Return the scores of passing between candidates of two frames, 10 ms apart."""
+    step = 0.01 / CELL_S
+    with np.errstate(invalid="ignore"):  # minus infinity from minus infinity: both unvoiced
+        jump = np.abs(before[:, :, None] - now[:, None, :])
+    cost = np.where(np.isinf(jump), _VOICING_COST, _OCTAVE_JUMP_COST * jump) * step
+    cost[:, 0, 0] = 0
+    return -cost.astype(np.float32)
