@@ -1,0 +1,180 @@
+"""The embedded voice: one small model in the package, six voices made of it, no network.
+
+The model runs in threads that share it; onnxruntime and numpy let go of the interpreter while they
+compute, so the event loop stays free.
+"""
+
+import asyncio
+import threading
+import wave
+import zlib
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chat_backend.errors import SpeechFailed
+from chat_backend.speech.edges import joined, trimmed, with_margins
+from chat_backend.speech.loudness import normalized
+from chat_backend.speech.profiles import VOICES
+from chat_backend.speech.shaping import Frames, reshape
+from chat_backend.speech.speakable import speakable
+from shared_schema.files import moved_into_place
+from shared_schema.ids import VoiceProfile
+
+Array = NDArray[np.float32]
+
+SAMPLE_RATE_HZ: Final = 24_000
+# Speech of this loudness peaks around -4 dBFS, so that the limiter has next to nothing to do.
+TARGET_LUFS: Final = -20.0
+CEILING_DBFS: Final = -1.0
+# Touches the number reader, the guesser for unknown words and both branches of the synthesis.
+WARM_UP: Final = "Forty-two zubblets, said the water."
+
+
+class HibariModel:
+    """The package's model behind the few of its names that we use, with our shapes in between.
+
+    Importing and loading takes about a second, so it happens here and not at import.
+    """
+
+    def __init__(self) -> None:
+        from hibari import Hibari, dsp  # noqa: PLC0415
+
+        self._voice: Any = Hibari(voice="heart", threads=1)
+        self._synth: Any = dsp.synth
+
+    def phonemes(self, text: str) -> list[str]:
+        """Return the phonemes of each sentence that has a sound."""
+        sentences: list[str] = self._voice.phonemize(text)
+        return [sentence for sentence in sentences if any(sign.isalpha() for sign in sentence)]
+
+    def frames(self, phonemes: str, *, speed: float) -> Frames:
+        """Return what the model says about one sentence at a pace."""
+        inputs = {
+            "ids": np.asarray([self._voice.ids(phonemes)], np.int64),
+            "speed": np.asarray([speed], np.float32),
+        }
+        return Frames(*(output[0] for output in self._voice.sess.run(None, inputs)))
+
+    def signal(self, frames: Frames, rng: np.random.Generator) -> Array:
+        """Return the waveform of the frames."""
+        waveform: Array = self._synth(*frames, rng)
+        return waveform
+
+
+class HibariSpeech:
+    """Speaks with the embedded voice, `workers` utterances at a time."""
+
+    def __init__(self, *, workers: int) -> None:
+        self._workers = workers
+        self._threads: ThreadPoolExecutor | None = None
+        self._model: HibariModel | None = None
+
+    async def start(self) -> None:
+        """Load the model and speak one sentence with it, in a worker thread."""
+        self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="speech")
+        loop = asyncio.get_running_loop()
+        self._model = await loop.run_in_executor(self._threads, _warm_model)
+
+    async def speak(self, text: str, profile: VoiceProfile, path: Path) -> None:
+        """Write `text` as a mono PCM_16 WAV of 24 kHz to `path`, whole or not at all.
+
+        Raises
+        ------
+        SpeechFailed
+            If the text is empty or holds nothing that can be spoken, if the model gives no sound,
+            or if the file can't be written.
+        """
+        if self._threads is None or self._model is None:
+            raise SpeechFailed("the embedded voice is not started")
+        unwanted = threading.Event()
+        job: Future[None] = self._threads.submit(
+            _speak_to_file, self._model, text, profile, path, unwanted
+        )
+        try:
+            await asyncio.wrap_future(job)
+        except asyncio.CancelledError:
+            # A thread can't be interrupted, but it need not leave a file that nobody waits for.
+            unwanted.set()
+            raise
+
+    async def close(self) -> None:
+        """Let running utterances end and let go of the model."""
+        threads, self._threads, self._model = self._threads, None, None
+        if threads is not None:
+            await asyncio.to_thread(threads.shutdown, wait=True)
+
+
+def synthesize(model: HibariModel, text: str, profile: VoiceProfile) -> Array:
+    """Return `text` in the voice of `profile`, 24 kHz, at the common loudness.
+
+    The same text and profile give the same samples: the noise in it is drawn from both.
+
+    Raises
+    ------
+    SpeechFailed
+        If there is nothing to speak or the model gives no sound.
+    """
+    sentences = model.phonemes(speakable(text))
+    if not sentences:
+        raise SpeechFailed("nothing in the text can be spoken in English: it has no words")
+    voice = VOICES[profile]
+    rng = np.random.default_rng(zlib.crc32(f"{profile}|{text}".encode("utf-8", "replace")))
+    parts = []
+    for sentence in sentences:
+        frames = reshape(
+            model.frames(sentence, speed=voice.speed), voice, sample_rate=SAMPLE_RATE_HZ
+        )
+        signal = model.signal(frames, rng)
+        if not np.isfinite(signal).all():
+            raise SpeechFailed("the embedded voice gave a sound that is not finite")
+        parts.append(trimmed(signal, sample_rate=SAMPLE_RATE_HZ))
+    speech = joined(parts, pause_s=voice.pause_s, sample_rate=SAMPLE_RATE_HZ)
+    try:
+        level = normalized(
+            speech,
+            sample_rate=SAMPLE_RATE_HZ,
+            target_lufs=TARGET_LUFS,
+            ceiling_dbfs=CEILING_DBFS,
+        )
+    except ValueError as error:
+        raise SpeechFailed("the embedded voice gave silence") from error
+    return with_margins(level, sample_rate=SAMPLE_RATE_HZ)
+
+
+def write_wav(signal: Array, path: Path) -> None:
+    """Write mono PCM_16 at 24 kHz.
+
+    Raises
+    ------
+    OSError
+        If the file can't be written.
+    """
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE_HZ)
+        file.writeframes(np.rint(signal * 32767.0).astype("<i2").tobytes())
+
+
+def _warm_model() -> HibariModel:
+    model = HibariModel()
+    synthesize(model, WARM_UP, "friendly_casual")
+    return model
+
+
+def _speak_to_file(
+    model: HibariModel, text: str, profile: VoiceProfile, path: Path, unwanted: threading.Event
+) -> None:
+    signal = synthesize(model, text, profile)
+    if unwanted.is_set():
+        return
+    try:
+        with moved_into_place(path) as partial:
+            write_wav(signal, partial)
+    except OSError as error:
+        name = f"{path.parent.name}/{path.name}"
+        raise SpeechFailed(f"cannot write {name}: {error.strerror or error}") from error
