@@ -128,6 +128,11 @@ class Session:
         return not isinstance(utterance.wave, WavePending)
 
     @property
+    def turn1_decided(self) -> bool:
+        """Return whether the Turn 1 event was told."""
+        return TURN1_KEY in self.decided
+
+    @property
     def can_tell_turn1(self) -> bool:
         """Return whether the requested slots are known, or as well as they will ever be."""
         return self.slots is not None or (self.given_up is not None and bool(self.slot_ids))
@@ -139,9 +144,14 @@ class Session:
 
     def dialogue_resolved(self, dialogue: Dialogue) -> bool:
         """Return whether nothing that this dialogue needs is waited for."""
-        return self.resolved(3, dialogue.target_slot_id) and all(
-            self.resolved(2, slot) for slot in dialogue.commenter_slot_ids
-        )
+        return all(self.resolved(turn, slot) for turn, slot in self.needs(dialogue))
+
+    def needs(self, dialogue: Dialogue) -> list[tuple[TurnIndex, int]]:
+        """Return the utterances that a dialogue is made of, as turn and slot, in play order."""
+        commenters: list[tuple[TurnIndex, int]] = [
+            (2, slot) for slot in sorted(dialogue.commenter_slot_ids)
+        ]
+        return [*commenters, (3, dialogue.target_slot_id)]
 
     def join(self, utterance: Utterance) -> None:
         """Learn about an utterance."""
@@ -299,7 +309,7 @@ class Readiness:
         decisions: list[Decision] = []
         given_up = self._silent or session.given_up is not None
         turn3_is_over = given_up or (by_clock and now >= session.turn3_deadline)
-        if TURN1_KEY not in session.decided:
+        if not session.turn1_decided:
             turn1_is_over = turn3_is_over or (by_clock and now >= session.turn1_deadline)
             if not session.can_tell_turn1 or not (turn1_is_over or session.turn1_resolved):
                 return self._closed_untold(session)

@@ -134,7 +134,7 @@ _client_decoder = msgspec.json.Decoder(Hello)
 _server_decoder: msgspec.json.Decoder[ServerEvent] = msgspec.json.Decoder(ServerEvent)
 
 
-def encode_event(event: ServerEvent) -> str:
+def encode_event(event: ServerEvent | Hello) -> str:
     """Return the text frame of an event."""
     return _encoder.encode(event).decode()
 

@@ -55,6 +55,25 @@ class Utterance(Struct, frozen=True, kw_only=True, omit_defaults=True):
     speech_path: RelPath | None = None
     target_slot_id: SlotId | None = None
 
+    @property
+    def state(self) -> Literal["pending", "ready", "failed"]:
+        """How its wave-mix stands, in one word."""
+        if isinstance(self.wave, WaveReady):
+            return "ready"
+        return "failed" if isinstance(self.wave, WaveFailed) else "pending"
+
+    @property
+    def mix_path(self) -> str | None:
+        """Where its wave-mix lies, relative to the artifacts folder, once it is ready."""
+        return self.wave.mix_path if isinstance(self.wave, WaveReady) else None
+
+    @property
+    def problem(self) -> str | None:
+        """Where and why it was lost, if it was."""
+        if isinstance(self.wave, WaveFailed):
+            return f"{self.wave.stage}: {self.wave.message}"
+        return None
+
 
 class SlotAgent(Struct, frozen=True, kw_only=True, gc=False):
     """Which agent sits in a slot."""

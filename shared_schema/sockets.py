@@ -105,10 +105,14 @@ class LoopReader:
 
     def _read(self) -> None:
         self._scheduled = None
-        empty = drain(self._socket, self._handle, DRAIN_BATCH)
-        self._after_batch()
-        if not empty:
-            self.poke()
+        empty = False
+        try:
+            empty = drain(self._socket, self._handle, DRAIN_BATCH)
+            self._after_batch()
+        finally:
+            # Also after an error in `handle`: the edge is gone, and messages may wait.
+            if not empty:
+                self.poke()
 
     def close(self) -> None:
         """Stop listening; the socket stays open."""

@@ -1,0 +1,47 @@
+"""``python -m chat_backend``: the conversation's server, its supervisor, and a visitor."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from chat_backend.say import Visit, visit
+from chat_backend.server import serve
+from shared_schema.runtime.cli import server_cli
+from shared_schema.runtime.exits import exit_code_of
+from shared_schema.settings import load_settings
+
+app = server_cli("chat_backend", "chat", serve)
+
+
+@app.command()
+def say(
+    message: Annotated[str, typer.Argument(help="What the visitor says.")],
+    wait: Annotated[bool, typer.Option(help="First wait until TouchDesigner is there.")] = True,
+    stay: Annotated[bool, typer.Option(help="Stay when all is said, until ended.")] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the servers.")] = 60.0,
+) -> None:
+    """Say something to the six, and show their three turns as they come.
+
+    Example: python -m chat_backend say "What does the sea dream of?"
+    """
+
+    def run() -> int:
+        settings = load_settings()
+        return visit(
+            Visit(
+                message=message,
+                chat_url=f"http://localhost:{settings.chat_port}",
+                gateway_url=f"http://localhost:{settings.gateway_port}",
+                token=settings.events_token,
+                wait_for_client=wait and settings.events_ws_enabled,
+                stay=stay,
+                timeout_s=timeout,
+            )
+        )
+
+    raise typer.Exit(exit_code_of(run, name="say"))
+
+
+if __name__ == "__main__":
+    sys.exit(app())

@@ -1,0 +1,177 @@
+"""The chat backend's HTTP routes."""
+
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from chat_backend.agents.base import Agents
+from chat_backend.conversation import Memory
+from chat_backend.sessions import Sessions, TooManySessions
+from chat_backend.stream import SessionStream
+from shared_schema import SERVER_NAME, VERSION
+from shared_schema.chat import (
+    DEFAULT_SLOTS,
+    EVENT_NAMES,
+    decode_chat_request,
+    encode_chat_event,
+)
+from shared_schema.errors import InvalidMessage, OutsideArtifacts
+from shared_schema.ids import AGENT_IDS, VOICE_PROFILES
+from shared_schema.layout import Artifacts
+from shared_schema.runtime.doors import Doors
+from shared_schema.settings import Settings
+
+# A comment line that keeps proxies from cutting a stream in a long turn, in seconds.
+SSE_PING_S = 15
+RETRY_AFTER_S = 5
+
+
+class Chat:
+    """The endpoints of the chat backend."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        sessions: Sessions,
+        memory: Memory,
+        agents: Agents,
+        artifacts: Artifacts,
+    ) -> None:
+        self._settings = settings
+        self._sessions = sessions
+        self._memory = memory
+        self._agents = agents
+        self._artifacts = artifacts
+
+    def app(self) -> Doors:
+        """Return the ASGI application."""
+        routes = [
+            Route("/v1/chat", self.chat, methods=["POST"]),
+            Route("/v1/sessions/{session_id}/stop", self.stop, methods=["POST"]),
+            Route("/v1/reset", self.reset, methods=["POST"]),
+            Route("/v1/agents", self.agents),
+            Route("/v1/health", self.health),
+            Route("/v1/audio/{path:path}", self.audio),
+        ]
+        cors = Middleware(
+            CORSMiddleware,
+            allow_origins=self._settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+        )
+        return Doors(
+            Starlette(routes=routes, middleware=[cors]),
+            host=self._settings.chat_host,
+            allowed_origins=self._settings.cors_origins,
+            origins_setting="RR_CORS_ORIGINS",
+        )
+
+    async def chat(self, request: Request) -> Response:
+        """Begin a session and stream it."""
+        try:
+            body = await _body(request, limit=self._settings.chat_max_body_bytes)
+            wanted = decode_chat_request(body, max_chars=self._settings.chat_message_max_chars)
+        except _TooLarge as error:
+            return _problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error), field="message")
+        except InvalidMessage as error:
+            status = HTTPStatus.UNPROCESSABLE_ENTITY if error.field else HTTPStatus.BAD_REQUEST
+            return _problem(status, str(error), field=error.field)
+        try:
+            workflow = self._sessions.start(wanted)
+        except TooManySessions as error:
+            return _problem(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                str(error),
+                headers={"Retry-After": str(RETRY_AFTER_S)},
+            )
+        return EventSourceResponse(_sse(workflow.stream), ping=SSE_PING_S)
+
+    async def stop(self, request: Request) -> Response:
+        """End a running session in order."""
+        session_id = request.path_params["session_id"]
+        if await self._sessions.stop(session_id):
+            return JSONResponse({"sessionId": session_id, "stopped": True})
+        return _problem(HTTPStatus.NOT_FOUND, "no such session runs", field="sessionId")
+
+    async def reset(self, _: Request) -> Response:
+        """Let every slot forget its history; running sessions and files stay."""
+        self._memory.reset()
+        return JSONResponse({"reset": True})
+
+    async def agents(self, _: Request) -> Response:
+        """Who can sit in a slot, and with which voices they speak."""
+        default = {slot.agent_id: slot.slot_id for slot in DEFAULT_SLOTS}
+        return JSONResponse(
+            {
+                "agents": [
+                    {
+                        "agentId": agent,
+                        "description": self._agents.describe(agent),
+                        "defaultSlotId": default[agent],
+                    }
+                    for agent in AGENT_IDS
+                ],
+                "voiceProfiles": list(VOICE_PROFILES),
+            }
+        )
+
+    async def health(self, _: Request) -> Response:
+        """The process lives and takes visitors, or how many it has."""
+        running, most = self._sessions.running, self._settings.chat_max_sessions
+        return JSONResponse(
+            {
+                "server": SERVER_NAME,
+                "version": VERSION,
+                "status": "ok" if running < most else "busy",
+                "sessionsRunning": running,
+                "sessionsMax": most,
+                "wavesEnabled": self._settings.waves_enabled,
+                "eventsEnabled": self._settings.events_ws_enabled,
+            }
+        )
+
+    async def audio(self, request: Request) -> Response:
+        """A WAV of the artifacts folder, or a range of it."""
+        relative = request.path_params["path"]
+        try:
+            path = self._artifacts.path(relative)
+        except OutsideArtifacts:
+            path = None
+        if path is None or path.suffix != ".wav" or not path.is_file():
+            return _problem(HTTPStatus.NOT_FOUND, "no such WAV", field="path")
+        return FileResponse(path, media_type="audio/wav")
+
+
+class _TooLarge(Exception):
+    """A body beyond the limit."""
+
+
+async def _body(request: Request, *, limit: int) -> bytes:
+    """Read a request's body, but no more than is allowed."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise _TooLarge(f"the body is above {limit} bytes (RR_CHAT_MAX_BODY_BYTES)")
+    return bytes(body)
+
+
+async def _sse(stream: SessionStream) -> AsyncIterator[ServerSentEvent]:
+    async for event in stream.listen():
+        yield ServerSentEvent(encode_chat_event(event), event=EVENT_NAMES[type(event)])
+
+
+def _problem(
+    status: HTTPStatus, message: str, *, field: str = "", headers: dict[str, str] | None = None
+) -> Response:
+    return JSONResponse(
+        {"error": {"field": field, "message": message}}, status_code=status, headers=headers
+    )

@@ -1,0 +1,171 @@
+"""What every session has done so far, as numbered facts that can be told again.
+
+Rules
+-----
+1. Each fact that says something new gets the next number `n`; telling the same again gets none.
+2. A snapshot is the state, not the facts: what the gateway needs to catch up from nothing.
+3. A session stays until none of its wave jobs is pending, and then as long as a gateway that was
+   away may still ask (`keep_s`); of finished sessions at most `MAX_FINISHED` are kept, the newest.
+4. Times are those of the caller's monotonic clock; what leaves are ages.
+"""
+
+from typing import Final
+
+from msgspec import Struct
+
+from shared_schema.bus import FactPublished, SnapshotSession
+from shared_schema.facts import (
+    Dialogue,
+    Fact,
+    SessionBegun,
+    SlotAgent,
+    Turn1Complete,
+    Turn3Complete,
+    Utterance,
+    UtteranceReported,
+    WavePending,
+    joined,
+)
+from shared_schema.ids import TurnIndex
+
+MAX_FINISHED: Final = 1000
+
+
+class Record(Struct, kw_only=True):
+    """One session. `settled_at` is when it was over with no job pending."""
+
+    begun: SessionBegun
+    utterances: dict[tuple[TurnIndex, int], Utterance]
+    turn1_at: float | None = None
+    turn3_at: float | None = None
+    dialogues: tuple[Dialogue, ...] = ()
+    settled_at: float | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Return whether a wave job has not ended."""
+        return any(isinstance(each.wave, WavePending) for each in self.utterances.values())
+
+    def of_turns(self, *turns: TurnIndex) -> tuple[Utterance, ...]:
+        """Return the utterances of these turns, in the order of turn and slot."""
+        return tuple(self.utterances[key] for key in sorted(self.utterances) if key[0] in turns)
+
+
+class Ledger:
+    """All sessions of one life (`epoch`) of the backend."""
+
+    def __init__(self, *, epoch: str, keep_s: float) -> None:
+        self.epoch = epoch
+        self.n = 0
+        self._keep_s = keep_s
+        self._records: dict[str, Record] = {}
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def record(self, session_id: str) -> Record | None:
+        """Return what is known of a session, if it is still kept."""
+        return self._records.get(session_id)
+
+    def begin(self, session_id: str, slots: tuple[SlotAgent, ...]) -> FactPublished:
+        """Open a session."""
+        begun = SessionBegun(session_id=session_id, slots=slots)
+        self._records[session_id] = Record(begun=begun, utterances={})
+        return self._numbered(begun)
+
+    def utterance(self, session_id: str, utterance: Utterance, now: float) -> FactPublished | None:
+        """Note an utterance, or how its wave job ended; None when that is nothing new."""
+        record = self._records.get(session_id)
+        if record is None:
+            return None
+        place = (utterance.turn_index, utterance.slot_id)
+        known = record.utterances.get(place)
+        record.utterances[place] = best = joined(known, utterance)
+        if best is known:
+            return None
+        self._settle(record, now)
+        return self._numbered(UtteranceReported(session_id=session_id, utterance=utterance))
+
+    def turn1_complete(self, session_id: str, now: float) -> FactPublished | None:
+        """Close Turn 1; None when it was closed before."""
+        record = self._records.get(session_id)
+        if record is None or record.turn1_at is not None:
+            return None
+        record.turn1_at = now
+        return self._numbered(self._turn1(record, now, record.of_turns(1)))
+
+    def turn3_complete(
+        self, session_id: str, dialogues: tuple[Dialogue, ...], now: float
+    ) -> FactPublished | None:
+        """Close the session; None when it was closed before."""
+        record = self._records.get(session_id)
+        if record is None or record.turn3_at is not None:
+            return None
+        record.turn3_at = now
+        record.dialogues = dialogues
+        self._settle(record, now)
+        return self._numbered(self._turn3(record, now, record.of_turns(1, 2, 3)))
+
+    def session_ids(self) -> tuple[str, ...]:
+        """Return the sessions of a snapshot taken now."""
+        return tuple(self._records)
+
+    def told(self, session_id: str, now: float) -> SnapshotSession | None:
+        """Return a session as a snapshot tells it; None when it is gone."""
+        record = self._records.get(session_id)
+        if record is None:
+            return None
+        return SnapshotSession(
+            begun=record.begun,
+            utterances=record.of_turns(1, 2, 3),
+            turn1=None if record.turn1_at is None else self._turn1(record, now, ()),
+            turn3=None if record.turn3_at is None else self._turn3(record, now, ()),
+        )
+
+    def forget(self, now: float) -> int:
+        """Let go of sessions that nobody can ask for any more; return how many."""
+        finished = [
+            (record.settled_at, session_id)
+            for session_id, record in self._records.items()
+            if record.settled_at is not None
+        ]
+        finished.sort(reverse=True)
+        gone = [
+            session_id
+            for place, (settled_at, session_id) in enumerate(finished)
+            if place >= MAX_FINISHED or now - settled_at > self._keep_s
+        ]
+        for session_id in gone:
+            del self._records[session_id]
+        return len(gone)
+
+    def _settle(self, record: Record, now: float) -> None:
+        if record.turn3_at is not None and record.settled_at is None and not record.pending:
+            record.settled_at = now
+
+    def _numbered(self, fact: Fact) -> FactPublished:
+        self.n += 1
+        return FactPublished(epoch=self.epoch, n=self.n, fact=fact)
+
+    @staticmethod
+    def _turn1(record: Record, now: float, utterances: tuple[Utterance, ...]) -> Turn1Complete:
+        return Turn1Complete(
+            session_id=record.begun.session_id,
+            slots=record.begun.slots,
+            utterances=utterances,
+            age_s=_age(record.turn1_at, now),
+        )
+
+    @staticmethod
+    def _turn3(record: Record, now: float, utterances: tuple[Utterance, ...]) -> Turn3Complete:
+        return Turn3Complete(
+            session_id=record.begun.session_id,
+            slots=record.begun.slots,
+            utterances=utterances,
+            dialogues=record.dialogues,
+            age_s=_age(record.turn3_at, now),
+        )
+
+
+def _age(moment: float | None, now: float) -> float:
+    return 0.0 if moment is None else max(0.0, now - moment)

@@ -1,0 +1,131 @@
+"""The chat backend as a running process: its voices, its wave pool, the bus and the web server."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import structlog
+from starlette.types import ASGIApp
+from waves.pool import WavePool
+
+from chat_backend.agents.base import Agents
+from chat_backend.agents.offline import OfflineAgents
+from chat_backend.app import Chat
+from chat_backend.conversation import Memory
+from chat_backend.events import SessionEvents
+from chat_backend.ledger import Ledger
+from chat_backend.publisher import bus_publisher
+from chat_backend.sessions import Sessions
+from chat_backend.speech.base import Speech
+from chat_backend.speech.hibari import HibariSpeech
+from chat_backend.workflow import Services
+from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
+from shared_schema.layout import Artifacts
+from shared_schema.runtime.serving import run_server
+from shared_schema.settings import Settings
+
+log = structlog.get_logger("chat")
+
+# What a worker gets to finish when the backend ends.
+POOL_CLOSE_S = 2.0
+
+
+def serve(settings: Settings, *, agents: Agents | None = None, speech: Speech | None = None) -> int:
+    """Run the chat backend until it is asked to end; return the exit code."""
+    return run_server(
+        lambda: open_chat(settings, agents=agents, speech=speech),
+        host=settings.chat_host,
+        port=settings.chat_port,
+        name="chat",
+    )
+
+
+@asynccontextmanager
+async def open_chat(
+    settings: Settings, *, agents: Agents | None = None, speech: Speech | None = None
+) -> AsyncIterator[ASGIApp]:
+    """Open everything that the backend needs, and yield its application.
+
+    `agents` and `speech` default to the offline personas and the embedded voice.
+    """
+    artifacts = Artifacts(settings.artifacts_dir)
+    ledger = Ledger(
+        epoch=uuid.uuid4().hex,
+        keep_s=settings.events_replay_window_s
+        + settings.events_turn1_timeout_s
+        + settings.events_dialogue_timeout_s,
+    )
+    minds = agents or OfflineAgents()
+    voice = speech or HibariSpeech(workers=settings.speech_workers)
+    memory = Memory(exchanges=settings.chat_history_turns)
+    async with AsyncExitStack() as stack:
+        publish = None
+        if settings.events_ws_enabled:
+            publisher = await stack.enter_async_context(
+                bus_publisher(settings.bus_url, ledger, artifacts.root.as_posix())
+            )
+            publish = publisher.publish
+        events = SessionEvents(ledger, publish)
+        results = _Results(asyncio.get_running_loop())
+        submit = _submitter(stack, settings, artifacts, ledger.epoch, results)
+        await voice.start()
+        stack.push_async_callback(voice.close)
+        services = Services(
+            agents=minds,
+            speech=voice,
+            events=events,
+            memory=memory,
+            artifacts=artifacts,
+            submit=submit,
+            turn_timeout_s=settings.chat_turn_timeout_s,
+        )
+        sessions = Sessions(services, max_sessions=settings.chat_max_sessions, seed=settings.seed)
+        results.take = sessions.waves_finished
+        stack.push_async_callback(sessions.close)
+        yield Chat(
+            settings, sessions=sessions, memory=memory, agents=minds, artifacts=artifacts
+        ).app()
+
+
+class _Results:
+    """Brings results from the pool's threads into the event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.take: Callable[[WavesJobResult], None] = lambda _: None
+
+    def __call__(self, result: WavesJobResult) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(lambda: self.take(result))
+
+
+def _submitter(
+    stack: AsyncExitStack,
+    settings: Settings,
+    artifacts: Artifacts,
+    epoch: str,
+    on_result: Callable[[WavesJobResult], None],
+) -> Callable[[DecomposeJob], None]:
+    """Return what a wave job is given to: the pool, or the answer that there is none."""
+    if not settings.waves_enabled:
+        return lambda job: on_result(
+            WavesJobResult(
+                job=job,
+                result=DecomposeResult(
+                    success=False, duration_ms=0.0, error="switched off: RR_WAVES_ENABLED=false"
+                ),
+            )
+        )
+    pool = WavePool(
+        artifacts_dir=artifacts.root,
+        bus_url=settings.bus_url if settings.events_ws_enabled else None,
+        epoch=epoch,
+        max_workers=settings.waves_max_workers,
+        queue_max_size=settings.waves_queue_max_size,
+        job_timeout_s=settings.waves_job_timeout_s,
+        on_result=on_result,
+    )
+    stack.push_async_callback(asyncio.to_thread, pool.close, POOL_CLOSE_S)
+    pool.warm()
+    return pool.submit

@@ -1,0 +1,40 @@
+"""``python -m event_gateway``: the sidecar, its supervisor, and a stand-in for TouchDesigner."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from event_gateway.listen import Expectation, listen_until_told
+from event_gateway.server import serve
+from shared_schema.runtime.cli import server_cli
+from shared_schema.runtime.exits import exit_code_of
+from shared_schema.settings import load_settings
+
+app = server_cli("event_gateway", "gateway", serve)
+
+
+@app.command()
+def listen(
+    url: Annotated[str, typer.Option(help="The socket; default: the gateway's settings.")] = "",
+    sessions: Annotated[int, typer.Option(help="End after so many sessions; 0: never.")] = 0,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the next event.")] = 120.0,
+) -> None:
+    """Stand in for TouchDesigner: print each event, check each file.
+
+    Ends with 0 when it has seen everything that the sessions promised and every file is sound.
+    Example: python -m event_gateway listen --sessions 1
+    """
+
+    def run() -> int:
+        settings = load_settings()
+        where = url or f"ws://localhost:{settings.gateway_port}{settings.events_ws_path}"
+        return listen_until_told(
+            where, Expectation(sessions=sessions, timeout_s=timeout, token=settings.events_token)
+        )
+
+    raise typer.Exit(exit_code_of(run, name="listen"))
+
+
+if __name__ == "__main__":
+    sys.exit(app())

@@ -1,0 +1,164 @@
+"""The gateway's HTTP and WebSocket routes."""
+
+import time
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from event_gateway.asyncapi import describe
+from event_gateway.delivery import CLOSE_DISABLED, Delivery
+from event_gateway.metrics import Metrics
+from event_gateway.orchestrator import Orchestrator
+from event_gateway.session_view import view
+from shared_schema import SERVER_NAME, VERSION
+from shared_schema.runtime.doors import Doors
+from shared_schema.settings import Settings
+
+
+class Json(Response):
+    """A response whose content is a Struct or anything made of them."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """Return the content's JSON."""
+        return msgspec.json.encode(content)
+
+
+class Gateway:
+    """The endpoints of a gateway that publishes events."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        orchestrator: Orchestrator,
+        delivery: Delivery,
+        metrics: Metrics,
+    ) -> None:
+        self._settings = settings
+        self._orchestrator = orchestrator
+        self._delivery = delivery
+        self._metrics = metrics
+
+    def app(self) -> Doors:
+        """Return the ASGI application."""
+        routes = [
+            # Some TouchDesigner builds can only open "/".
+            *[WebSocketRoute(path, self.events) for path in _paths(self._settings)],
+            Route("/healthz", self.healthz),
+            Route("/readyz", self.readyz),
+            Route("/metrics", self.metrics),
+            Route("/v1/sessions", self.sessions),
+            Route("/v1/events/history", self.history),
+            Route("/asyncapi.json", self.asyncapi),
+        ]
+        return _behind_doors(Starlette(routes=routes), self._settings)
+
+    async def events(self, websocket: WebSocket) -> None:
+        """The one TouchDesigner socket."""
+        await self._delivery.serve(websocket)
+
+    async def healthz(self, _: Request) -> Response:
+        """The process lives."""
+        client = self._delivery.client
+        continuity = self._orchestrator.continuity
+        return JSONResponse(
+            {
+                "server": SERVER_NAME,
+                "version": VERSION,
+                "clientConnected": client is not None,
+                "clientName": client.name if client else "",
+                "backendHeard": continuity.epoch is not None and not continuity.silent,
+                "sessionsLive": len(self._orchestrator.readiness),
+            }
+        )
+
+    async def readyz(self, _: Request) -> Response:
+        """It can do its work; 503 and the reasons when not."""
+        orchestrator = self._orchestrator
+        reasons = []
+        if not orchestrator.recording:
+            reasons.append("the outbox can't be written; nothing is sent until it can")
+        if not orchestrator.agrees_on_artifacts:
+            reasons.append(
+                f"the chat backend writes to {orchestrator.backend_artifacts}, this gateway looks"
+                f" in {orchestrator.artifacts.root.as_posix()}; set RR_ARTIFACTS_DIR alike"
+            )
+        return JSONResponse(
+            {"ready": not reasons, "reasons": reasons}, status_code=503 if reasons else 200
+        )
+
+    async def metrics(self, _: Request) -> Response:
+        """Prometheus text."""
+        self._orchestrator.refresh_gauges()
+        return PlainTextResponse(self._metrics.text(), media_type="text/plain; version=0.0.4")
+
+    async def sessions(self, _: Request) -> Response:
+        """The live sessions."""
+        now = time.monotonic()
+        return Json({"sessions": [view(each, now) for each in self._orchestrator.readiness]})
+
+    async def history(self, request: Request) -> Response:
+        """A session's events after a `seq`, as they were or would have been sent."""
+        session_id = request.query_params.get("sessionId", "")
+        after = request.query_params.get("after", "0")
+        if not session_id:
+            return _bad("sessionId", "is missing; name the session")
+        if not after.isascii() or not after.isdigit() or len(after) > 15:
+            return _bad("after", "expected the last seq that you have, 0 for none")
+        rows = self._orchestrator.outbox.history(session_id, after_seq=int(after))
+        return Json({"events": [msgspec.Raw(row.event.encode()) for row in rows]})
+
+    async def asyncapi(self, request: Request) -> Response:
+        """What is sent on the socket, as AsyncAPI 3."""
+        return _asyncapi(self._settings)
+
+
+def disabled_app(settings: Settings) -> Doors:
+    """Return the application of a gateway that is switched off: health, and a reason."""
+
+    async def events(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.close(CLOSE_DISABLED, "events are off: RR_EVENTS_WS_ENABLED=false")
+
+    async def healthz(_: Request) -> Response:
+        return JSONResponse({"server": SERVER_NAME, "version": VERSION, "enabled": False})
+
+    routes = [
+        *[WebSocketRoute(path, events) for path in _paths(settings)],
+        Route("/healthz", healthz),
+        Route("/readyz", healthz),
+    ]
+    return _behind_doors(Starlette(routes=routes), settings)
+
+
+def _paths(settings: Settings) -> list[str]:
+    return sorted({"/", settings.events_ws_path})
+
+
+def _behind_doors(app: Starlette, settings: Settings) -> Doors:
+    return Doors(
+        app,
+        host=settings.gateway_host,
+        allowed_origins=settings.allowed_origins,
+        origins_setting="RR_ALLOWED_ORIGINS",
+        token=settings.events_token,
+    )
+
+
+def _asyncapi(settings: Settings) -> Response:
+    return JSONResponse(
+        describe(
+            host=settings.gateway_host, port=settings.gateway_port, path=settings.events_ws_path
+        )
+    )
+
+
+def _bad(field: str, message: str) -> Response:
+    return JSONResponse({"error": {"field": field, "message": message}}, status_code=400)

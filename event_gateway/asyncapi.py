@@ -1,0 +1,67 @@
+"""The AsyncAPI 3 description of the socket, made from the types that are really sent."""
+
+from typing import Any, get_args
+
+import msgspec
+
+from shared_schema import SERVER_NAME, VERSION
+from shared_schema.events import ControlEvent, Hello, SessionEvent
+
+_SENT: tuple[type[msgspec.Struct], ...] = (*get_args(SessionEvent), *get_args(ControlEvent))
+_REF = "#/components/schemas/{name}"
+
+
+def describe(*, host: str, port: int, path: str) -> dict[str, Any]:
+    """Return the document as plain dicts and lists."""
+    _, schemas = msgspec.json.schema_components([*_SENT, Hello], ref_template=_REF)
+    kinds: tuple[type[msgspec.Struct], ...] = (*_SENT, Hello)
+    messages = {_name(kind): _message(kind) for kind in kinds}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Reflective Resonance events",
+            "version": VERSION,
+            "description": (
+                "What is ready to be played, for one TouchDesigner. "
+                f"The server calls itself {SERVER_NAME}."
+            ),
+        },
+        "servers": {
+            "gateway": {"host": f"{host}:{port}", "protocol": "ws", "description": "This machine."}
+        },
+        "defaultContentType": "application/json",
+        "channels": {
+            "events": {
+                "address": path,
+                "title": "Events",
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+            }
+        },
+        "operations": {
+            "sendEvents": _operation("send", _SENT),
+            "receiveHello": _operation("receive", (Hello,)),
+        },
+        "components": {"messages": messages, "schemas": schemas},
+    }
+
+
+def _name(kind: type) -> str:
+    return kind.__name__
+
+
+def _message(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    tag = kind.__struct_config__.tag
+    return {
+        "name": tag,
+        "title": tag,
+        "summary": (kind.__doc__ or "").strip().splitlines()[0],
+        "payload": {"$ref": _REF.format(name=kind.__name__)},
+    }
+
+
+def _operation(action: str, kinds: tuple[type[msgspec.Struct], ...]) -> dict[str, Any]:
+    return {
+        "action": action,
+        "channel": {"$ref": "#/channels/events"},
+        "messages": [{"$ref": f"#/channels/events/messages/{_name(kind)}"} for kind in kinds],
+    }

@@ -1,0 +1,289 @@
+"""The one TouchDesigner socket: a reader that never waits for slow work, and a single writer.
+
+A connected client is a cursor over the outbox; live delivery, the grace after a start and replay
+are the same loop with different starting points, and there is no other queue of events.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from msgspec import UNSET
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from event_gateway.metrics import Metrics
+from event_gateway.outbox import Outbox, Row
+from event_gateway.protocol import abort
+from shared_schema.errors import InvalidMessage
+from shared_schema.events import (
+    ControlEvent,
+    ErrorEvent,
+    HelloAck,
+    SessionReplaced,
+    decode_client_message,
+    encode_event,
+)
+
+log = structlog.get_logger("gateway")
+
+# Close codes: 4000-4099 do not reconnect, 4100-4199 reconnect. At its end the gateway closes with
+# the standard's 1012 (service restart): reconnect.
+CLOSE_REPLACED: Final = 4001
+CLOSE_DISABLED: Final = 4002
+CLOSE_FORBIDDEN: Final = 4003
+CLOSE_FLOOD: Final = 4008
+
+# A client that wants a replay says so in its first frame; events wait that long for it.
+FIRST_FRAME_WAIT_S: Final = 0.3
+# Answers that wait to be sent; a client that talks but does not listen is not worth more.
+MAX_CONTROL_QUEUE: Final = 32
+# Sessions of which a connection remembers what it was sent, in case it resumes late.
+MAX_REMEMBERED_SESSIONS: Final = 1000
+# How fast clients may take the place over from each other.
+TAKEOVER_INTERVAL_S: Final = 1.0
+# For the last words to a client that was replaced.
+FAREWELL_S: Final = 1.0
+
+
+class Client:
+    """A connection: where it stands in the outbox, and what else waits to be said to it."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self.websocket = websocket
+        self.cursor = 0
+        self.connected_at = time.time()
+        self.name = ""
+        self.control: deque[ControlEvent] = deque()
+        self.replay: deque[int] = deque()
+        self.sent: dict[str, int] = {}
+        self.resume: dict[str, int] | None = None
+        self.resumed = False
+        self.replaced = False
+        self.spoke = asyncio.Event()
+        self.wake = asyncio.Event()
+
+    def say(self, event: ControlEvent) -> bool:
+        """Queue a control message; return whether there was room."""
+        if len(self.control) >= MAX_CONTROL_QUEUE:
+            return False
+        self.control.append(event)
+        self.wake.set()
+        return True
+
+    def remember(self, row: Row) -> None:
+        """Note what was sent, so that a late resume repeats nothing."""
+        self.sent.pop(row.session_id, None)
+        self.sent[row.session_id] = row.seq
+        if len(self.sent) > MAX_REMEMBERED_SESSIONS:
+            del self.sent[next(iter(self.sent))]
+
+
+class Delivery:
+    """Serves one client at a time; the newest wins."""
+
+    def __init__(
+        self,
+        *,
+        outbox: Outbox,
+        metrics: Metrics,
+        start_grace_s: float,
+        replay_window_s: float,
+        send_timeout_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._outbox = outbox
+        self._metrics = metrics
+        self._start_grace_s = start_grace_s
+        self._replay_window_s = replay_window_s
+        self._send_timeout_s = send_timeout_s
+        self._clock = clock
+        self._started_at = clock()
+        # Where a client within the grace begins; moves on with what was sent.
+        self._grace_cursor = outbox.head()
+        self._last_takeover = -TAKEOVER_INTERVAL_S
+        self.client: Client | None = None
+        self.last_event: Row | None = None
+
+    def notify(self, rows: list[Row]) -> None:
+        """Let the client's writer know that the outbox has new events."""
+        self.last_event = rows[-1]
+        if self.client is not None:
+            self.client.wake.set()
+            return
+        self._metrics.undelivered.inc(len(rows))
+        for row in rows:
+            log.info("event not delivered: no client", session=row.session_id, seq=row.seq)
+
+    async def serve(self, websocket: WebSocket) -> None:
+        """Serve a connection until it ends or another takes its place."""
+        await websocket.accept()
+        client = Client(websocket)
+        reader = asyncio.create_task(self._read(client), name="events reader")
+        tasks = {reader}
+        try:
+            # A connection that ends while it waits for its turn must not evict the other.
+            await self._slow_takeovers(reader)
+            if reader.done():
+                return
+            self._take_over(client)
+            tasks.add(asyncio.create_task(self._write(client), name="events writer"))
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        except (WebSocketDisconnect, RuntimeError, OSError) as error:
+            log.debug("connection ended", reason=repr(error))
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._leave(client)
+
+    async def _slow_takeovers(self, reader: asyncio.Task[None]) -> None:
+        """Let clients evict each other at most once a second."""
+        while self.client is not None and not reader.done():
+            wait_s = self._last_takeover + TAKEOVER_INTERVAL_S - self._clock()
+            if wait_s <= 0:
+                return
+            log.warning("clients take over from each other too fast", wait_s=round(wait_s, 2))
+            await asyncio.wait([reader], timeout=wait_s)
+
+    def _take_over(self, client: Client) -> None:
+        before, self.client = self.client, client
+        if before is not None:
+            client.cursor = before.cursor
+        elif self._clock() - self._started_at <= self._start_grace_s:
+            client.cursor = self._grace_cursor
+        else:
+            client.cursor = self._outbox.head()
+        self._metrics.connected.set(1)
+        log.info("client connected", peer=_peer(client.websocket))
+        if before is not None:
+            self._last_takeover = self._clock()
+            self._metrics.takeovers.inc()
+            log.warning("client replaced by another", old=_peer(before.websocket))
+            before.replaced = True
+            before.wake.set()
+
+    def _leave(self, client: Client) -> None:
+        log.info("client gone", peer=_peer(client.websocket))
+        if self.client is client:
+            self.client = None
+            self._metrics.connected.set(0)
+
+    async def _read(self, client: Client) -> None:
+        while True:
+            message = await client.websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            answer = self._answer(client, message.get("text"))
+            client.spoke.set()
+            if answer is not None and not client.say(answer):
+                await self._close(client, CLOSE_FLOOD, "messages come faster than answers go")
+                return
+
+    def _answer(self, client: Client, text: str | None) -> ControlEvent | None:
+        """Return what to say to a message; a resume is answered by the writer, with the replay."""
+        if text is None:
+            return ErrorEvent(code="binary", message="send JSON in text frames, not binary ones")
+        try:
+            hello = decode_client_message(text)
+        except InvalidMessage as error:
+            return ErrorEvent(code="invalid", message=str(error), field=error.field)
+        client.name = f"{hello.client} {hello.version}".strip()[:100]
+        if hello.resume is UNSET:
+            return HelloAck()
+        if client.resume is not None:
+            return ErrorEvent(
+                code="resumed", message="this connection has resumed already", field="resume"
+            )
+        client.resume = dict(hello.resume) if isinstance(hello.resume, dict) else {}
+        client.wake.set()
+        return None
+
+    async def _write(self, client: Client) -> None:
+        await self._send(client, encode_event(HelloAck()))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(client.spoke.wait(), FIRST_FRAME_WAIT_S)
+        while not client.replaced:
+            client.wake.clear()
+            await self._send_control(client)
+            if client.resume is not None and not client.resumed:
+                await self._send(client, encode_event(self._resume(client, client.resume)))
+            if not await self._send_next(client):
+                await client.wake.wait()
+        with contextlib.suppress(TimeoutError, RuntimeError, OSError, WebSocketDisconnect):
+            async with asyncio.timeout(FAREWELL_S):
+                replaced = SessionReplaced(message="another client took this place over")
+                await client.websocket.send_text(encode_event(replaced))
+        await self._close(client, CLOSE_REPLACED, "replaced")
+
+    def _resume(self, client: Client, resume: dict[str, int]) -> HelloAck:
+        """Set the client back to where it left off, without gap or repeat at the seam."""
+        has = dict(resume)
+        for session_id, seq in client.sent.items():
+            has[session_id] = max(seq, has.get(session_id, 0))
+        since = time.time() - self._replay_window_s
+        lacking = self._outbox.lacking(has, since=since, cursor=client.cursor)
+        client.cursor = self._outbox.head()
+        client.replay.extend(lacking)
+        client.resumed = True
+        log.info("client resumes", sessions=len(resume), replay=len(lacking))
+        return HelloAck(
+            replay_count=len(lacking), unknown_sessions=tuple(self._outbox.unknown(list(resume)))
+        )
+
+    async def _send_control(self, client: Client) -> None:
+        while client.control:
+            await self._send(client, encode_event(client.control.popleft()))
+
+    async def _send_next(self, client: Client) -> bool:
+        """Send the next event; return whether there was one."""
+        row = self._next(client)
+        if row is None:
+            return False
+        begun = self._clock()
+        await self._send(client, row.event)
+        self._metrics.send_seconds.observe(self._clock() - begun)
+        self._metrics.sent.inc()
+        client.remember(row)
+        log.info("event sent", session=row.session_id, seq=row.seq)
+        return True
+
+    def _next(self, client: Client) -> Row | None:
+        """Return the next event, the cursor already behind it: sent at most once."""
+        while client.replay:
+            row = self._outbox.get(client.replay.popleft())
+            if row is not None:
+                return row
+        rows = self._outbox.after(client.cursor, limit=1)
+        if not rows:
+            return None
+        client.cursor = rows[0].id
+        self._grace_cursor = max(self._grace_cursor, client.cursor)
+        return rows[0]
+
+    async def _send(self, client: Client, text: str) -> None:
+        try:
+            async with asyncio.timeout(self._send_timeout_s):
+                await client.websocket.send_text(text)
+        except TimeoutError:
+            log.warning("client takes nothing: connection aborted", peer=_peer(client.websocket))
+            abort(client.websocket)
+            raise WebSocketDisconnect from None
+
+    async def _close(self, client: Client, code: int, reason: str) -> None:
+        try:
+            async with asyncio.timeout(FAREWELL_S):
+                await client.websocket.close(code, reason)
+        except TimeoutError:
+            abort(client.websocket)
+        except (RuntimeError, OSError, WebSocketDisconnect):
+            log.debug("closed by the client already")
+
+
+def _peer(websocket: WebSocket) -> str:
+    return f"{websocket.client.host}:{websocket.client.port}" if websocket.client else "unknown"

@@ -1,0 +1,222 @@
+"""From bus frames to recorded events: joins the pure machines with the outbox.
+
+It decides nothing and owns no socket; `tick` and `handle` are called by the event loop's shell.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from event_gateway.continuity import Action, Ask, Continuity, Ignored, Observe, Unask
+from event_gateway.decisions import (
+    CLOSED_KEY,
+    Decision,
+    DialogueDropped,
+    DialogueDue,
+    SnapshotJoined,
+    Turn1Due,
+)
+from event_gateway.errors import OutboxUnavailable
+from event_gateway.metrics import Metrics
+from event_gateway.outbox import Entry, Outbox, Row
+from event_gateway.readiness import Readiness
+from event_gateway.rendering import Renderer, timestamp
+from shared_schema.bus import (
+    TOPIC_FACTS,
+    TOPIC_SNAPSHOT,
+    TOPIC_WAVES,
+    Heartbeat,
+    SnapshotSession,
+    decode_message,
+    snapshot_topic,
+)
+from shared_schema.errors import InvalidMessage, WrongProtocol
+from shared_schema.layout import Artifacts
+from shared_schema.sockets import Frames
+
+log = structlog.get_logger("gateway")
+
+# A disk that is full for long must not make the list of what waits for it grow for ever.
+MAX_UNRECORDED: Final = 10_000
+
+
+class Orchestrator:
+    """Facts in, rows out. `subscribe` and `unsubscribe` take a topic; `on_events` new events."""
+
+    def __init__(
+        self,
+        *,
+        readiness: Readiness,
+        continuity: Continuity,
+        outbox: Outbox,
+        artifacts: Artifacts,
+        metrics: Metrics,
+        subscribe: Callable[[bytes], None],
+        unsubscribe: Callable[[bytes], None],
+        on_events: Callable[[list[Row]], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.readiness = readiness
+        self.continuity = continuity
+        self.outbox = outbox
+        self.artifacts = artifacts
+        self.metrics = metrics
+        self._renderer = Renderer(artifacts)
+        self._subscribe = subscribe
+        self._unsubscribe = unsubscribe
+        self._on_events = on_events
+        self._clock = clock
+        self._unrecorded: deque[list[Entry]] = deque()
+        self._logged_once: set[str] = set()
+        # A lost outbox can't tell what was told before; see _is_forgotten.
+        self._amnesia = outbox.moved_aside is not None
+        self.backend_artifacts: str | None = None
+
+    @property
+    def recording(self) -> bool:
+        """Return whether everything that was decided is written down."""
+        return not self._unrecorded
+
+    @property
+    def agrees_on_artifacts(self) -> bool:
+        """Return whether the backend writes where we look, as far as it has said."""
+        return self.backend_artifacts in (None, self.artifacts.root.as_posix())
+
+    def start(self) -> None:
+        """Listen, and ask for what happened before."""
+        for topic in (TOPIC_FACTS, TOPIC_WAVES):
+            self._subscribe(topic)
+        self._act(self.continuity.start(self._clock()))
+
+    def handle(self, frames: Frames) -> None:
+        """Take one message from the bus. Nothing that anybody sends raises."""
+        try:
+            topic, payload = frames
+            message = decode_message(payload)
+        except ValueError:
+            self._ignore("not_two_frames", f"{len(frames)} frames")
+            return
+        except WrongProtocol as error:
+            self._ignore("wrong_protocol", str(error))
+            return
+        except InvalidMessage as error:
+            self._ignore("malformed", f"{error} (field {error.field or 'none'})")
+            return
+        self.metrics.messages.inc()
+        if isinstance(message, Heartbeat):
+            self._compare_artifacts(message.artifacts_dir)
+        nonce = None
+        if topic.startswith(TOPIC_SNAPSHOT):
+            nonce = topic.removeprefix(TOPIC_SNAPSHOT).decode(errors="replace")
+        self._act(self.continuity.receive(message, self._clock(), nonce=nonce))
+
+    def tick(self) -> None:
+        """Look at the time; the bus must have been drained before."""
+        now = self._clock()
+        self._retry()
+        self._act(self.continuity.awake(now))
+        if not self.continuity.held:
+            self._record(self.readiness.advance(now))
+
+    def refresh_gauges(self) -> None:
+        """Bring the metrics that mirror a state up to date."""
+        self.metrics.gaps.set(self.continuity.gaps)
+        self.metrics.snapshots.set(self.continuity.snapshots)
+        self.metrics.sessions.set(len(self.readiness))
+        self.metrics.outbox_rows.set(self.outbox.count())
+
+    def _act(self, actions: list[Action]) -> None:
+        for action in actions:
+            match action:
+                case Observe():
+                    self._observe(action)
+                case Ask(nonce=nonce):
+                    self._subscribe(snapshot_topic(nonce))
+                case Unask(nonce=nonce):
+                    self._unsubscribe(snapshot_topic(nonce))
+                case Ignored(reason=reason):
+                    self._ignore(reason, "")
+
+    def _observe(self, action: Observe) -> None:
+        now = self._clock()
+        session_id = getattr(action.observation, "session_id", None)
+        if session_id is not None and session_id not in self.readiness:
+            decided = self.outbox.decided(session_id)
+            if CLOSED_KEY in decided or self._is_forgotten(action):
+                return
+            if decided:
+                self.readiness.restore(session_id, decided, now)
+        elif isinstance(action.observation, SnapshotJoined):
+            self._amnesia = False
+        self._record(self.readiness.apply(action.observation, now, origin=action.origin))
+
+    def _is_forgotten(self, action: Observe) -> bool:
+        """Return whether a session was told, as far as it was, before the outbox was lost.
+
+        Sessions past Turn 1 in the first snapshot are closed instead of told a second time.
+        """
+        session = action.observation
+        if not self._amnesia or not isinstance(session, SnapshotSession) or session.turn1 is None:
+            return False
+        log.warning("session not told again after the outbox was lost", session=session.session_id)
+        self._write([Entry(session_id=session.session_id, key=CLOSED_KEY, status="closed")])
+        return True
+
+    def _record(self, decisions: list[Decision]) -> None:
+        if not decisions:
+            return
+        ts = timestamp(time.time())
+        self._write([self._renderer.entry(decision, ts) for decision in decisions])
+        for decision in decisions:
+            self._count(decision)
+
+    def _write(self, entries: list[Entry]) -> None:
+        if len(self._unrecorded) < MAX_UNRECORDED:
+            self._unrecorded.append(entries)
+        else:
+            log.error("decision lost: too many wait for the outbox", key=entries[0].key)
+        self._retry()
+
+    def _retry(self) -> None:
+        """Write down what waits, in its order; nothing is sent that is not recorded."""
+        while self._unrecorded:
+            try:
+                rows = self.outbox.record(self._unrecorded[0], at=time.time())
+            except OutboxUnavailable as error:
+                self.metrics.outbox_failures.inc()
+                self._log_once("outbox", "nothing is sent until the outbox can be written", error)
+                return
+            self._unrecorded.popleft()
+            self._logged_once.discard("outbox")
+            if rows:
+                self._on_events(rows)
+
+    def _count(self, decision: Decision) -> None:
+        match decision:
+            case Turn1Due():
+                status = "partial" if decision.missing_slot_ids else "complete"
+                self.metrics.events.labels("turn1.waves.ready", status).inc()
+            case DialogueDue():
+                status = "partial" if decision.missing_commenter_slot_ids else "complete"
+                self.metrics.events.labels("dialogue.waves.ready", status).inc()
+            case DialogueDropped(session_id=session_id, key=key, reason=reason):
+                self.metrics.dropped.labels(reason).inc()
+                log.warning("dialogue dropped", session=session_id, dialogue=key, reason=reason)
+
+    def _compare_artifacts(self, theirs: str) -> None:
+        self.backend_artifacts = theirs
+        if not self.agrees_on_artifacts:
+            ours = self.artifacts.root.as_posix()
+            self._log_once("artifacts", "the backend writes elsewhere", f"{theirs}, not {ours}")
+
+    def _ignore(self, reason: str, detail: str) -> None:
+        self.metrics.ignored.labels(reason).inc()
+        self._log_once(reason, "bus message ignored", detail)
+
+    def _log_once(self, kind: str, event: str, detail: object) -> None:
+        if kind not in self._logged_once:
+            self._logged_once.add(kind)
+            log.warning(event, kind=kind, detail=str(detail))

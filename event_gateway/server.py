@@ -1,0 +1,164 @@
+"""The gateway as a running process: its bus socket, its timer, its outbox and its web server."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+import structlog
+import zmq
+from starlette.types import ASGIApp
+
+from event_gateway.app import Gateway, disabled_app
+from event_gateway.continuity import Continuity
+from event_gateway.delivery import Delivery
+from event_gateway.errors import AnotherGateway, OutboxUnavailable
+from event_gateway.metrics import Metrics
+from event_gateway.orchestrator import Orchestrator
+from event_gateway.outbox import Outbox
+from event_gateway.protocol import AbortableProtocol
+from event_gateway.readiness import Limits, Readiness
+from shared_schema.bus import MAX_MESSAGE_BYTES
+from shared_schema.layout import GATEWAY_DIR, Artifacts
+from shared_schema.runtime.doors import is_loopback
+from shared_schema.runtime.exits import ANOTHER_INSTANCE, CONFIGURATION, StartRefused
+from shared_schema.runtime.serving import run_server
+from shared_schema.settings import Settings
+from shared_schema.sockets import LoopReader, drain, open_subscriber
+
+log = structlog.get_logger("gateway")
+
+# Deadlines are met this exactly, and a pause of the loop is noticed.
+TICK_S: Final = 0.1
+# Messages taken before deadlines are looked at; a flood above it postpones them.
+DRAIN_BEFORE_TICK: Final = 20_000
+PRUNE_EVERY_S: Final = 3600.0
+SECONDS_A_DAY: Final = 86_400.0
+
+
+def serve(settings: Settings) -> int:
+    """Run the gateway until it is asked to end; return the exit code."""
+    return run_server(
+        lambda: open_gateway(settings),
+        host=settings.gateway_host,
+        port=settings.gateway_port,
+        name="gateway",
+        ws=AbortableProtocol,
+    )
+
+
+@asynccontextmanager
+async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
+    """Open everything that the gateway needs, and yield its application.
+
+    Raises
+    ------
+    StartRefused
+        If another gateway runs, or the settings would open a door without a lock.
+    """
+    _check_doors(settings)
+    if not settings.events_ws_enabled:
+        log.warning("events are off: RR_EVENTS_WS_ENABLED=false")
+        yield disabled_app(settings)
+        return
+    artifacts = Artifacts(settings.artifacts_dir)
+    async with AsyncExitStack() as stack:
+        outbox = _open_outbox(artifacts)
+        stack.callback(outbox.close)
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        stack.callback(context.term)
+        bus = _bind_bus(context, settings.bus_url)
+        stack.callback(bus.close, linger=0)
+        metrics = Metrics()
+        delivery = Delivery(
+            outbox=outbox,
+            metrics=metrics,
+            start_grace_s=settings.events_start_grace_s,
+            replay_window_s=settings.events_replay_window_s,
+            send_timeout_s=settings.events_send_timeout_s,
+        )
+        orchestrator = Orchestrator(
+            readiness=Readiness(
+                Limits(
+                    turn1_timeout_s=settings.events_turn1_timeout_s,
+                    dialogue_timeout_s=settings.events_dialogue_timeout_s,
+                    session_limit_s=settings.events_session_limit_s,
+                    replay_window_s=settings.events_replay_window_s,
+                )
+            ),
+            continuity=Continuity(
+                silence_s=settings.bus_silence_s,
+                nonces=lambda: uuid.uuid4().hex,
+                now=time.monotonic(),
+            ),
+            outbox=outbox,
+            artifacts=artifacts,
+            metrics=metrics,
+            subscribe=bus.subscribe,
+            unsubscribe=bus.unsubscribe,
+            on_events=delivery.notify,
+        )
+        reader = LoopReader(bus, orchestrator.handle)
+        stack.callback(reader.close)
+        orchestrator.start()
+        retention_s = settings.events_retention_days * SECONDS_A_DAY
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        # A timer that breaks ends the process, and the supervisor starts another.
+        timers = group.create_task(_keep_time(orchestrator, bus, reader, retention_s))
+        stack.callback(timers.cancel)
+        yield Gateway(settings, orchestrator=orchestrator, delivery=delivery, metrics=metrics).app()
+
+
+async def _keep_time(
+    orchestrator: Orchestrator, bus: zmq.Socket[bytes], reader: LoopReader, retention_s: float
+) -> None:
+    """Drain the bus, then look at the time; for ever."""
+    prune_at = time.monotonic()
+    while True:
+        if drain(bus, orchestrator.handle, DRAIN_BEFORE_TICK):
+            orchestrator.tick()
+        reader.poke()
+        if time.monotonic() >= prune_at:
+            prune_at = time.monotonic() + PRUNE_EVERY_S
+            orchestrator.outbox.prune(before=time.time() - retention_s)
+        await asyncio.sleep(TICK_S)
+
+
+def _check_doors(settings: Settings) -> None:
+    if not is_loopback(settings.gateway_host) and not settings.events_token:
+        raise StartRefused(
+            f"RR_GATEWAY_HOST={settings.gateway_host} can be reached from other machines: set"
+            " RR_EVENTS_TOKEN, or use localhost",
+            CONFIGURATION,
+        )
+    bus_host = settings.bus_url.removeprefix("tcp://").rsplit(":", 1)[0]
+    if not is_loopback(bus_host):
+        raise StartRefused(
+            f"RR_BUS_URL={settings.bus_url} can be reached from other machines, and the bus has"
+            " no lock; use tcp://127.0.0.1:<port>",
+            CONFIGURATION,
+        )
+
+
+def _open_outbox(artifacts: Artifacts) -> Outbox:
+    try:
+        outbox = Outbox.open(artifacts.root / GATEWAY_DIR)
+    except AnotherGateway as error:
+        raise StartRefused(str(error), ANOTHER_INSTANCE) from None
+    except OutboxUnavailable as error:
+        raise StartRefused(f"{error}; check RR_ARTIFACTS_DIR", CONFIGURATION) from None
+    if outbox.moved_aside is not None:
+        log.error("the outbox was damaged or foreign: moved aside", to=str(outbox.moved_aside))
+    return outbox
+
+
+def _bind_bus(context: zmq.Context[zmq.Socket[bytes]], url: str) -> zmq.Socket[bytes]:
+    try:
+        return open_subscriber(context, url, max_message_bytes=MAX_MESSAGE_BYTES)
+    except zmq.ZMQError as error:
+        if error.errno == zmq.EADDRINUSE:
+            message = f"the bus address {url} is in use by another gateway"
+            raise StartRefused(message, ANOTHER_INSTANCE) from None
+        raise StartRefused(f"RR_BUS_URL={url} can't be bound: {error}", CONFIGURATION) from None

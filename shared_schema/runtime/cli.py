@@ -1,0 +1,68 @@
+"""The commands that both servers have: run, supervise, restart."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import typer
+
+from shared_schema.layout import RUN_DIR
+from shared_schema.runtime.exits import CONFIGURATION, FAILED, OK, exit_code_of, say
+from shared_schema.runtime.logs import bearable_streams, configure_logging
+from shared_schema.runtime.restart import NoSupervisor, RestartFailed, request_restart
+from shared_schema.runtime.supervise import supervise as run_supervised
+from shared_schema.settings import Settings, load_settings
+
+
+def server_cli(package: str, service: str, serve: Callable[[Settings], int]) -> typer.Typer:
+    """Return ``python -m <package>``, which serves, with the commands `supervise` and `restart`."""
+    app = typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        help=f"The {service} of Reflective Resonance; without a command it serves."
+        f" Example: python -m {package}",
+    )
+
+    @app.callback(invoke_without_command=True)
+    def main(context: typer.Context) -> None:
+        bearable_streams()
+        if context.invoked_subcommand is None:
+            raise typer.Exit(exit_code_of(_served, name=service))
+
+    def _served() -> int:
+        settings = load_settings()
+        configure_logging(level=settings.log_level, form=settings.log_format, service=service)
+        return serve(settings)
+
+    @app.command(
+        help=f"Serve, and start again after a crash. Example: python -m {package} supervise"
+    )
+    def supervise() -> None:
+        raise typer.Exit(
+            exit_code_of(
+                lambda: run_supervised(package, run_dir=_run_dir(load_settings())), name=service
+            )
+        )
+
+    @app.command(
+        help=f"Ask the supervisor for a fresh server. Example: python -m {package} restart"
+    )
+    def restart() -> None:
+        def ask() -> int:
+            try:
+                restarted = request_restart(package, _run_dir(load_settings()))
+            except NoSupervisor as error:
+                say(f"{service}: {error}")
+                return CONFIGURATION
+            except RestartFailed as error:
+                say(f"{service}: {error}")
+                return FAILED
+            typer.echo(f"{service} restarted: {restarted}")
+            return OK
+
+        raise typer.Exit(exit_code_of(ask, name=service))
+
+    return app
+
+
+def _run_dir(settings: Settings) -> Path:
+    return settings.artifacts_dir.expanduser().resolve() / RUN_DIR

@@ -1,0 +1,82 @@
+"""Who may come in: the Host that was asked for, the page that asks, and the token.
+
+Every web page open on this machine can reach our port. Browsers tell which page asks (Origin) and
+which name it looked up (Host); programs such as TouchDesigner send no Origin and pass.
+"""
+
+import hmac
+import ipaddress
+import re
+from collections.abc import Collection
+from http import HTTPStatus
+from urllib.parse import parse_qs
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_PORT = re.compile(r":\d+\Z")
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host name or address can only be reached from this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+class Doors:
+    """ASGI middleware that refuses with 403 (401 without the token) before anything is accepted."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        host: str,
+        allowed_origins: Collection[str],
+        origins_setting: str,
+        token: str = "",
+    ) -> None:
+        self._app = app
+        self._host = host
+        self._origins = frozenset(allowed_origins)
+        self._origins_setting = origins_setting
+        self._token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request if it may come in."""
+        if scope["type"] in ("http", "websocket"):
+            refusal = self._refusal(scope)
+            if refusal is not None:
+                status, reason = refusal
+                response = JSONResponse({"error": {"message": reason}}, status_code=status)
+                await response(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> tuple[HTTPStatus, str] | None:
+        headers = Headers(scope=scope)
+        host = _PORT.sub("", headers.get("host", ""))
+        # With a token, a page that was rebound to our address lacks it, whatever name it uses.
+        if not (self._token or is_loopback(host) or host == self._host):
+            return HTTPStatus.FORBIDDEN, f"host {host!r} is not served here; use localhost"
+        changes = scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS
+        origin = headers.get("origin")
+        if changes and origin is not None and origin not in self._origins:
+            return (
+                HTTPStatus.FORBIDDEN,
+                f"origin {origin!r} is not allowed; add it to {self._origins_setting} if it is"
+                " yours",
+            )
+        if self._token and not self._has_token(scope, headers):
+            return HTTPStatus.UNAUTHORIZED, "the token (RR_EVENTS_TOKEN) is missing or wrong"
+        return None
+
+    def _has_token(self, scope: Scope, headers: Headers) -> bool:
+        bearer = headers.get("authorization", "").removeprefix("Bearer ")
+        query = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        return hmac.compare_digest((bearer or query).encode(), self._token.encode())
