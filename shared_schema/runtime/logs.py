@@ -1,0 +1,143 @@
+"""One log format for our modules and the libraries below them, as text or as JSON, on stderr.
+
+``2026-11-24T12:00:00.123Z info    gateway  event sent  session=5f2c seq=1``
+
+stderr, because stdout belongs to what a command was asked to print; honcho merges the two.
+"""
+
+import contextlib
+import io
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator, MutableMapping
+from typing import IO, Any, Final, Literal, TextIO, cast
+
+import structlog
+
+Level = Literal["debug", "info", "warning", "error"]
+Form = Literal["text", "json"]
+
+LEVELS: Final[dict[str, int]] = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+# They tell every connection at info.
+CHATTY: Final = ("uvicorn", "uvicorn.error", "asyncio", "httpx", "httpcore", "websockets")
+RESET: Final = "\x1b[0m"
+COLOURS: Final = {"debug": "\x1b[2m", "warning": "\x1b[33m", "error": "\x1b[31m"}
+
+_Event = MutableMapping[str, Any]
+
+
+def configure_logging(*, level: Level, form: Form, service: str) -> None:
+    """Send the logs of this process to stderr; call it once, before the first line is logged.
+
+    Parameters
+    ----------
+    level
+        What lies below it costs next to nothing and is not written.
+    service
+        Which process speaks, e.g. ``gateway``; stands in every line.
+    """
+    bearable_streams()
+    stream = cast(TextIO, _Unbreakable(sys.stderr))
+    threshold = LEVELS[level]
+
+    def name_service(_logger: object, _method: str, event: _Event) -> _Event:
+        event.setdefault("service", service)
+        return event
+
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%S.%fZ", utc=True, key="ts"),
+        name_service,
+    ]
+    last: list[structlog.typing.Processor] = [structlog.processors.format_exc_info]
+    last.append(_as_json if form == "json" else _AsText(colours=_wants_colours(sys.stderr)))
+    structlog.configure(
+        processors=[*shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.WriteLoggerFactory(stream),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    logging.basicConfig(level=threshold, handlers=[handler], force=True)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+    logging.captureWarnings(True)
+
+
+def bearable_streams() -> None:
+    """Make stdout and stderr UTF-8 and unable to fail on a character, in a pipe or a console."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+class _Unbreakable(io.TextIOBase):
+    """A stream whose reader may leave: a line that nobody reads must not end the show."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+
+def _as_json(_logger: object, _method: str, event: _Event) -> str:
+    _shorten_ts(event)
+    return json.dumps(event, default=repr, ensure_ascii=False, separators=(",", ":"))
+
+
+class _AsText:
+    def __init__(self, *, colours: bool) -> None:
+        self._colours = colours
+
+    def __call__(self, _logger: object, _method: str, event: _Event) -> str:
+        _shorten_ts(event)
+        level = str(event.pop("level"))
+        padded = f"{level:<7}"
+        if self._colours and level in COLOURS:
+            padded = f"{COLOURS[level]}{padded}{RESET}"
+        exception = event.pop("exception", None)
+        head = f"{event.pop('ts')} {padded} {event.pop('service')}  {_one_line(event.pop('event'))}"
+        line = "  ".join([head, " ".join(_fields(event))]).rstrip()
+        return f"{line}\n{exception}" if exception else line
+
+
+def _fields(event: _Event) -> Iterator[str]:
+    for key, value in event.items():
+        text = value if isinstance(value, str) else repr(value)
+        plain = text.isprintable() and text and not any(character in text for character in ' "=')
+        yield f"{key}={text}" if plain else f"{key}={json.dumps(text, ensure_ascii=False)}"
+
+
+def _one_line(event: object) -> str:
+    text = str(event)
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
+
+
+def _shorten_ts(event: _Event) -> None:
+    # Milliseconds are enough for people; the stamper knows seconds and microseconds only.
+    event["ts"] = event["ts"][:-4] + "Z"
+
+
+def _wants_colours(stream: IO[str]) -> bool:
+    return sys.platform != "win32" and stream.isatty() and "NO_COLOR" not in os.environ

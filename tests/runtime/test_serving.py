@@ -1,0 +1,120 @@
+"""One server: where it listens, how it refuses, how it ends."""
+
+import socket
+import sys
+import time
+
+import httpx
+import pytest
+from websockets.sync.client import connect
+
+from shared_schema.runtime.deadline import END_WITHIN_S
+from shared_schema.runtime.exits import ANOTHER_INSTANCE, CONFIGURATION, FAILED, OK
+
+from .toys import Toy, Toys, wait_for
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="signals")
+
+
+def end(toy: Toy, *, within_s: float = 5) -> int:
+    toy.process.terminate()
+    return toy.wait(within_s)
+
+
+def test_localhost_answers_on_both_loopbacks(toys: Toys) -> None:
+    toy = toys.server()
+    toys.answering_pid()
+    assert httpx.get(f"http://[::1]:{toys.port}/").text == str(toy.pid)
+    toy.wait_for_line(f'listening  url="http://127.0.0.1:{toys.port} http://[::1]:{toys.port}"')
+
+
+def test_any_other_host_is_taken_as_given(toys: Toys) -> None:
+    toys.server(host="127.0.0.1")
+    toys.answering_pid()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://[::1]:{toys.port}/")
+
+
+@posix
+def test_sigterm_ends_with_0_closes_the_app_and_leaves_no_traceback(toys: Toys) -> None:
+    toy = toys.server()
+    toys.answering_pid()
+    assert end(toy, within_s=2) == OK
+    assert "toy: closed" in toy.lines()
+    assert "Traceback" not in toy.output()
+
+
+@posix
+def test_sigterm_while_opening_ends_with_0(toys: Toys) -> None:
+    toy = toys.server(mode="opening")
+    toy.wait_for_line("toy: opening")
+    assert end(toy, within_s=2) == OK
+    assert "Traceback" not in toy.output()
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_a_taken_port_is_one_line_and_its_own_exit_code(
+    toys: Toys, family: socket.AddressFamily
+) -> None:
+    address = "127.0.0.1" if family == socket.AF_INET else "::1"
+    with socket.create_server((address, toys.port), family=family):
+        toy = toys.server()
+        assert toy.wait(5) == ANOTHER_INSTANCE
+    assert toy.lines() == [f"toy: port {toys.port} on {address} is taken by another process"]
+
+
+def test_a_second_server_is_refused_and_the_first_goes_on(toys: Toys) -> None:
+    first = toys.server()
+    second = toys.server()
+    codes = wait_for(
+        lambda: [t.process.poll() for t in (first, second) if t.process.poll() is not None] or None,
+        within_s=5,
+        what="one of two refused",
+    )
+    assert codes == [ANOTHER_INSTANCE]
+    assert toys.answering_pid() in {first.pid, second.pid}
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
+def test_a_host_that_is_not_ours_is_a_wrong_setting(toys: Toys, host: str) -> None:
+    toy = toys.server(host=host)
+    assert toy.wait(10) == CONFIGURATION
+    assert len(toy.lines()) == 1
+    assert host in toy.output()
+
+
+def test_a_refused_start_is_one_line_and_the_code_that_the_app_chose(toys: Toys) -> None:
+    toy = toys.server(mode="refused")
+    assert toy.wait(5) == ANOTHER_INSTANCE
+    assert toy.lines() == ["toy: the bus address is taken"]
+
+
+def test_a_broken_background_task_ends_the_server(toys: Toys) -> None:
+    toy = toys.server(mode="breaks")
+    assert toy.wait(5) == FAILED
+    assert "RuntimeError: the toy broke" in toy.output()
+
+
+@posix
+def test_a_client_that_never_reads_and_an_endless_stream_do_not_hinder_the_end(toys: Toys) -> None:
+    toy = toys.server()
+    toys.answering_pid()
+    with (
+        httpx.stream("GET", f"http://127.0.0.1:{toys.port}/endless") as stream,
+        connect(f"ws://127.0.0.1:{toys.port}/flood", max_queue=1),
+    ):
+        next(stream.iter_raw())
+        started = time.monotonic()
+        assert end(toy) == OK
+        assert time.monotonic() - started < 3
+    assert "toy: closed" in toy.lines()
+
+
+@posix
+def test_a_stuck_thread_and_a_task_that_cannot_be_cancelled_are_ended_hard(toys: Toys) -> None:
+    toy = toys.server(mode="stubborn")
+    toys.answering_pid()
+    started = time.monotonic()
+    assert end(toy) == FAILED
+    assert time.monotonic() - started < END_WITHIN_S + 0.7
+    assert "ended hard" in toy.lines()[-1]

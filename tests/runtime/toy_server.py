@@ -1,0 +1,84 @@
+"""A server as small as possible and as unpleasant as asked: ``TOY_PORT``, ``TOY_MODE``."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from shared_schema.runtime.exits import ANOTHER_INSTANCE, StartRefused, say
+from shared_schema.runtime.logs import configure_logging
+from shared_schema.runtime.serving import run_server
+
+MODE = os.environ.get("TOY_MODE", "")
+
+
+async def pid(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(str(os.getpid()))
+
+
+async def endless(request: Request) -> StreamingResponse:
+    async def lines() -> AsyncIterator[str]:
+        while True:
+            yield ": still here\n\n"
+            await asyncio.sleep(0.05)
+
+    return StreamingResponse(lines(), media_type="text/event-stream")
+
+
+async def flood(websocket: WebSocket) -> None:
+    """Send to a client that may never read, until the buffers are full and send() blocks."""
+    await websocket.accept()
+    while True:
+        await websocket.send_text("x" * 65536)
+
+
+async def swallow() -> None:
+    """Refuse to be cancelled."""
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            continue
+
+
+async def break_soon() -> None:
+    await asyncio.sleep(0.2)
+    raise RuntimeError("the toy broke")
+
+
+@asynccontextmanager
+async def open_toy() -> AsyncIterator[Starlette]:
+    app = Starlette(
+        routes=[Route("/", pid), Route("/endless", endless), WebSocketRoute("/flood", flood)]
+    )
+    if MODE == "refused":
+        async with asyncio.TaskGroup():
+            raise StartRefused("the bus address\nis taken", ANOTHER_INSTANCE)
+    if MODE == "opening":
+        say("toy: opening")
+        await asyncio.sleep(60)
+    if MODE == "stubborn":
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(None, time.sleep, 60)
+        app.state.task = asyncio.create_task(swallow())
+    async with asyncio.TaskGroup() as group:
+        if MODE == "breaks":
+            group.create_task(break_soon())
+        yield app
+    say("toy: closed")
+
+
+if __name__ == "__main__":
+    if MODE == "crash":
+        sys.exit(3)
+    configure_logging(level="info", form="text", service="toy")
+    host = os.environ.get("TOY_HOST", "localhost")
+    sys.exit(run_server(open_toy, host=host, port=int(os.environ["TOY_PORT"]), name="toy"))

@@ -1,0 +1,132 @@
+"""The toy processes of these tests, from the outside."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+import msgspec
+import psutil  # type: ignore[import-untyped, unused-ignore]
+
+from shared_schema.runtime.control import RunFile, run_file
+
+ROOT = Path(__file__).parents[2]
+SERVER = "tests.runtime.toy_server"
+SUPERVISOR = "tests.runtime.toy_supervisor"
+
+T = TypeVar("T")
+
+
+def wait_for(look: Callable[[], T | None], *, within_s: float, what: str) -> T:
+    """Return the first thing that `look` finds."""
+    deadline = time.monotonic() + within_s
+    while True:
+        found = look()
+        if found is not None and found is not False:
+            return found
+        assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
+        time.sleep(0.01)
+
+
+class Toy:
+    """One process in a session of its own, as honcho starts it, writing into a file."""
+
+    def __init__(self, module: str, arguments: list[str], log: Path, env: Mapping[str, str]):
+        self.log = log
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                env={**os.environ, **env},
+                start_new_session=sys.platform != "win32",
+            )
+        self.pid = self.process.pid
+
+    def output(self) -> str:
+        return self.log.read_text(encoding="utf-8")
+
+    def lines(self) -> list[str]:
+        return self.output().splitlines()
+
+    def wait_for_line(self, part: str, *, within_s: float = 5) -> None:
+        wait_for(lambda: part in self.output() or None, within_s=within_s, what=f"{part!r} in log")
+
+    def wait(self, within_s: float) -> int:
+        """Return the exit code."""
+        return self.process.wait(within_s)
+
+
+class Toys:
+    """The toys of one test: they share a port and a folder."""
+
+    def __init__(self, *, port: int, folder: Path) -> None:
+        self.port = port
+        self.run_dir = folder / "run"
+        self._folder = folder
+        self._started: list[Toy] = []
+        self._seen: dict[int, psutil.Process] = {}
+
+    def server(self, *, mode: str = "", host: str = "localhost") -> Toy:
+        return self._start(SERVER, [], mode=mode, host=host)
+
+    def supervisor(self, *, mode: str = "") -> Toy:
+        return self._start(SUPERVISOR, [str(self.run_dir)], mode=mode)
+
+    def _start(self, module: str, arguments: list[str], *, mode: str, host: str = "") -> Toy:
+        log = self._folder / f"toy-{len(self._started)}.log"
+        env = {"TOY_PORT": str(self.port), "TOY_MODE": mode, "TOY_HOST": host or "localhost"}
+        toy = Toy(module, arguments, log, env)
+        self._started.append(toy)
+        return toy
+
+    def run_file(self) -> RunFile | None:
+        with contextlib.suppress(OSError):
+            content = run_file(self.run_dir, SERVER).read_bytes()
+            return msgspec.json.decode(content, type=RunFile)
+        return None
+
+    def answering_pid(self, *, other_than: int | None = None, within_s: float = 5) -> int:
+        """Return the process id of the server that answers, once it is not `other_than`."""
+
+        def look() -> int | None:
+            with contextlib.suppress(httpx.TransportError):
+                pid = int(httpx.get(f"http://127.0.0.1:{self.port}/", timeout=2).text)
+                self._seen[pid] = psutil.Process(pid)
+                return pid if pid != other_than else None
+            return None
+
+        return wait_for(look, within_s=within_s, what=f"a server other than {other_than}")
+
+    def end_all(self) -> None:
+        """Kill what is left: the toys, what they started, and servers that lost their parent."""
+        left = list(self._seen.values())
+        for toy in self._started:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                left += psutil.Process(toy.pid).children(recursive=True)
+            toy.process.kill()
+            toy.process.wait()
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(left, timeout=5)
+
+
+def gone(pid: int) -> bool:
+    """Whether the process has ended."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
+def descendants() -> set[int]:
+    """Return the process ids below this one."""
+    return {int(child.pid) for child in psutil.Process().children(recursive=True)}
