@@ -1,0 +1,139 @@
+"""One utterance from file to files: what the batch tool and the pool's workers call."""
+
+import time
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import soundfile
+from msgspec import Struct
+
+from shared_schema.errors import OutsideArtifacts
+from shared_schema.facts import Stage
+from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
+from shared_schema.layout import WAVE_MIX, Artifacts, wave_path
+from waves.decomposition import Waves, synthesise
+from waves.errors import WavesError
+from waves.grid import SAMPLE_RATE_HZ, Float32
+from waves.metrics import Metrics, measure
+from waves.output import write_waves
+from waves.sound import MAX_DURATION_S, load
+
+_FULL_SCALE: Final = np.float32(1 / 32767)
+
+
+class Decomposition(Struct, frozen=True, kw_only=True):
+    """A file's waves, where they were written, and how true they are.
+
+    Attributes
+    ----------
+    speech
+        What was decomposed, at 8 kHz.
+    duration_s, processing_s
+        Length of the sound, and time from opening it to the mix being in place.
+    """
+
+    speech: Float32
+    waves: Waves
+    mix_path: Path
+    metrics: Metrics
+    duration_s: float
+    processing_s: float
+
+    @property
+    def real_time_factor(self) -> float:
+        """Processing time over the sound's length; below one is faster than real time."""
+        return self.processing_s / self.duration_s
+
+
+def decompose_file(
+    path: Path, folder: Path, *, max_duration_s: float = MAX_DURATION_S
+) -> Decomposition:
+    """Decompose a sound file and write ``<stem>_v3_wave1.wav`` and so on into `folder`.
+
+    Parameters
+    ----------
+    path : Path
+        Any sound file that `waves.sound.load` accepts.
+    folder : Path
+        Made if it is missing.
+    max_duration_s : float
+        Longer sounds are refused, in seconds.
+
+    Raises
+    ------
+    WavesError
+        If the file is not a usable sound.
+    OSError
+        If the folder cannot be written.
+    """
+    started = time.perf_counter()
+    speech = load(path, max_duration_s=max_duration_s)
+    waves = synthesise(speech)
+    metrics = measure(speech, waves.mix * _FULL_SCALE)
+    mix_path = write_waves(waves, folder, stem=path.stem)
+    return Decomposition(
+        speech=speech,
+        waves=waves,
+        mix_path=mix_path,
+        metrics=metrics,
+        duration_s=len(speech) / SAMPLE_RATE_HZ,
+        processing_s=time.perf_counter() - started,
+    )
+
+
+def run_job(job: DecomposeJob, artifacts: Path) -> DecomposeResult:
+    """Make the waves of one utterance and say how it ended; nothing bad in it raises.
+
+    Parameters
+    ----------
+    job : DecomposeJob
+        Its paths are relative to `artifacts`.
+    artifacts : Path
+        The artifacts folder.
+    """
+    started = time.perf_counter()
+    root = Artifacts(artifacts)
+    try:
+        mix = wave_path(job.input_path, WAVE_MIX)
+        done = decompose_file(root.path(job.input_path), root.path(mix).parent)
+    except (WavesError, OutsideArtifacts, OSError, ValueError, MemoryError) as error:
+        # ValueError: a path that does not lie where speech lies.
+        message = str(error) or "the sound needs more memory than there is"
+        return failure(message, duration_ms=1e3 * (time.perf_counter() - started))
+    return DecomposeResult(
+        success=True,
+        duration_ms=1e3 * done.processing_s,
+        wave_mix_path=mix,
+        audio_duration_ms=round(1e3 * done.duration_s),
+        sample_rate_hz=SAMPLE_RATE_HZ,
+        rmse=done.metrics.rmse,
+        envelope_correlation=done.metrics.envelope_correlation,
+        level_error_db=done.metrics.level_error_db,
+        real_time_factor=done.real_time_factor,
+    )
+
+
+def failure(message: str, *, stage: Stage = "waves", duration_ms: float = 0.0) -> DecomposeResult:
+    """Return the result of a job that has no waves to show."""
+    return DecomposeResult(success=False, duration_ms=duration_ms, error=message, stage=stage)
+
+
+def finished_before(job: DecomposeJob, artifacts: Path) -> WavesJobResult | None:
+    """Return a job's success if its mix is in place and sound, whatever became of its worker.
+
+    The mix is moved into place last and never rewritten, so it is whole if it is there.
+    """
+    try:
+        mix = wave_path(job.input_path, WAVE_MIX)
+        header = soundfile.info(Artifacts(artifacts).path(mix))
+    except (soundfile.SoundFileError, OutsideArtifacts, OSError, ValueError):
+        return None
+    result = DecomposeResult(
+        success=True,
+        duration_ms=0.0,
+        wave_mix_path=mix,
+        audio_duration_ms=round(1e3 * header.frames / header.samplerate),
+        sample_rate_hz=header.samplerate,
+    )
+    return WavesJobResult(job=job, result=result)

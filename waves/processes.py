@@ -1,0 +1,92 @@
+"""One life of a Pebble process pool, and a certain end of it."""
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any, Final, TypeVar
+
+from pebble import ProcessPool
+
+Argument = TypeVar("Argument")
+Outcome = TypeVar("Outcome")
+
+# A worker answers SIGTERM within the linger of its socket, one second, or not at all.
+_GRACE_S: Final = 1.5
+
+_log = logging.getLogger(__name__)
+
+
+class _Remembering(SpawnContext):
+    """The spawn start method, remembering the processes that it made.
+
+    A fork would inherit sockets, locks and threads of the backend; and only who knows the
+    processes can end all of them at the same time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[SpawnProcess] = []
+
+    def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802 - multiprocessing's name
+        process = SpawnProcess(*args, **kwargs)
+        self.made = [known for known in self.made if known.pid is None or known.is_alive()]
+        self.made.append(process)
+        return process
+
+
+class Processes:
+    """A number of worker processes that are started at once.
+
+    Raises
+    ------
+    OSError, RuntimeError
+        If they cannot be started.
+    """
+
+    def __init__(
+        self, *, count: int, initialiser: Callable[..., None], arguments: tuple[object, ...]
+    ) -> None:
+        self._context = _Remembering()
+        self._pool = ProcessPool(
+            max_workers=count, initializer=initialiser, initargs=arguments, context=self._context
+        )
+        if not self._pool.active:  # asking starts it
+            raise RuntimeError("the process pool did not start")
+
+    @property
+    def sound(self) -> bool:
+        """Whether jobs can be scheduled."""
+        return bool(self._pool.active)
+
+    def schedule(
+        self, function: Callable[[Argument], Outcome], argument: Argument, *, timeout_s: float
+    ) -> Future[Outcome]:
+        """Run a function in a worker.
+
+        Raises
+        ------
+        RuntimeError
+            If the pool broke.
+        """
+        future: Future[Outcome] = self._pool.schedule(function, args=(argument,), timeout=timeout_s)
+        return future
+
+    def end(self, timeout_s: float) -> None:
+        """End all processes: politely, and those that do not answer by force."""
+        deadline = time.monotonic() + min(timeout_s, _GRACE_S)
+        # Before the processes, or it would replace them. Pebble does not annotate it.
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        living = [process for process in self._context.made if process.pid is not None]
+        for process in living:
+            process.terminate()
+        for process in living:
+            process.join(max(0.0, deadline - time.monotonic()))
+        for process in living:
+            if process.is_alive():
+                process.kill()
+        try:
+            self._pool.join()
+        except (OSError, RuntimeError) as error:
+            _log.error("the process pool did not end in order: %s", error)

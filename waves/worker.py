@@ -1,0 +1,145 @@
+"""What runs inside a worker process of the pool.
+
+A worker warms up before its first job, publishes each completion itself, straight after the files
+are in place, and never outlives its parent.
+"""
+
+import logging
+import multiprocessing
+import multiprocessing.util
+import os
+import signal
+import sys
+import threading
+from multiprocessing.connection import wait
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import numpy as np
+import zmq
+
+from shared_schema.bus import TOPIC_WAVES, WavesFinished, encode_message
+from shared_schema.jobs import DecomposeJob, WavesJobResult
+from shared_schema.sockets import DRAIN_BATCH, drain, open_publisher
+from waves.decomposition import decompose
+from waves.grid import SAMPLE_RATE_HZ
+from waves.job import failure, run_job
+
+# Time for a gateway that is there to answer the connection; messages before it answers are lost.
+_GREETING_MS: Final = 200
+_EXIT_TERMINATED: Final = 128 + signal.SIGTERM
+_EXIT_ORPHANED: Final = 3
+
+_log = logging.getLogger(__name__)
+
+
+class Announcer:
+    """Publishes completions on the bus, from the process that made it and from no other."""
+
+    def __init__(self, bus_url: str, epoch: str) -> None:
+        self._epoch = epoch
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._socket = open_publisher(self._context, bus_url)
+        # Runs when the process ends by itself or by SIGTERM: waits until what was sent has left,
+        # within the socket's linger. atexit is not called in multiprocessing's children.
+        multiprocessing.util.Finalize(None, self.close, exitpriority=100)
+
+    def await_gateway(self) -> None:
+        """Give a gateway that is there a moment to subscribe."""
+        self._socket.poll(_GREETING_MS)
+
+    def publish(self, result: WavesJobResult) -> None:
+        """Send a completion if somebody listens; never wait for them."""
+        # Subscriptions pile up in the socket otherwise; a worker has no use for them.
+        drain(self._socket, lambda _: None, DRAIN_BATCH)
+        message = encode_message(WavesFinished(epoch=self._epoch, result=result))
+        try:
+            self._socket.send_multipart([TOPIC_WAVES, message], zmq.NOBLOCK)
+        except zmq.ZMQError as error:
+            # The backend tells the same from the job's future, only a little later.
+            _log.warning("a completion could not be published: %s", error)
+
+    def close(self) -> None:
+        """Let the last message leave, then close the socket and its context."""
+        _ignore_termination()
+        self._socket.close()
+        self._context.term()
+
+
+class _Worker:
+    """What this process was told when it started."""
+
+    def __init__(self, artifacts: Path, announcer: Announcer | None) -> None:
+        self.artifacts = artifacts
+        self.announcer = announcer
+
+
+_worker: _Worker | None = None
+
+
+def initialise(artifacts: Path, bus_url: str | None, epoch: str) -> None:
+    """Prepare this process: follow the parent, connect to the bus, do everything once."""
+    global _worker  # noqa: PLW0603 - a pool's initialiser has no other way to hand something on
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    signal.signal(signal.SIGTERM, _leave)
+    follow_parent()
+    announcer = Announcer(bus_url, epoch) if bus_url is not None else None
+    warm_up()
+    if announcer is not None:
+        announcer.await_gateway()
+    _worker = _Worker(artifacts, announcer)
+
+
+def perform(job: DecomposeJob) -> WavesJobResult:
+    """Run a job, publish how it ended, and return it."""
+    if _worker is None:
+        raise RuntimeError("initialise() was not called in this process")
+    try:
+        result = run_job(job, _worker.artifacts)
+    except Exception as error:
+        # A mistake of ours must not leave the gateway waiting for this utterance.
+        _log.exception("a wave job failed in an unforeseen way")
+        result = failure(f"{type(error).__name__}: {error}")
+    finished = WavesJobResult(job=job, result=result)
+    if _worker.announcer is not None:
+        _worker.announcer.publish(finished)
+    return finished
+
+
+def warm_up() -> None:
+    """Take all code paths once, so that the first job does not pay for imports and tables."""
+    tone = np.sin(2 * np.pi * 120 / 24_000 * np.arange(2_400)) * 0.1
+    decompose(tone, sample_rate_hz=3 * SAMPLE_RATE_HZ)
+
+
+def follow_parent() -> None:
+    """End this process, whatever it is doing, as soon as its parent is gone.
+
+    A killed parent cannot tell its children, and a busy worker reads no pipe.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(_EXIT_ORPHANED)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def _ignore_termination() -> None:
+    # A second SIGTERM (process group, then parent) would cut the first one's farewell short.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    """End at once, but let the last message leave first."""
+    _ignore_termination()
+    try:
+        multiprocessing.util._exit_function()  # type: ignore[attr-defined]
+        sys.stderr.flush()
+    finally:
+        os._exit(_EXIT_TERMINATED)
