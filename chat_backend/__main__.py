@@ -5,13 +5,19 @@ from typing import Annotated
 
 import typer
 
-from chat_backend.say import Visit, visit
-from chat_backend.server import serve
 from shared_schema.runtime.cli import server_cli
 from shared_schema.runtime.exits import exit_code_of
-from shared_schema.settings import load_settings
+from shared_schema.settings import Settings, load_settings
 
-app = server_cli("chat_backend", "chat", serve)
+
+def _serve(settings: Settings) -> int:
+    # A visitor at the command line needs none of the server's libraries.
+    from chat_backend.server import serve  # noqa: PLC0415
+
+    return serve(settings)
+
+
+app = server_cli("chat_backend", "chat", _serve)
 
 
 @app.command()
@@ -25,6 +31,8 @@ def say(
 
     Example: python -m chat_backend say "What does the sea dream of?"
     """
+
+    from chat_backend.say import Visit, visit  # noqa: PLC0415  # not for the server
 
     def run() -> int:
         settings = load_settings()

@@ -5,13 +5,19 @@ from typing import Annotated
 
 import typer
 
-from event_gateway.listen import Expectation, listen_until_told
-from event_gateway.server import serve
 from shared_schema.runtime.cli import server_cli
 from shared_schema.runtime.exits import exit_code_of
-from shared_schema.settings import load_settings
+from shared_schema.settings import Settings, load_settings
 
-app = server_cli("event_gateway", "gateway", serve)
+
+def _serve(settings: Settings) -> int:
+    # Neither the supervisor nor `listen` needs the server's libraries.
+    from event_gateway.server import serve  # noqa: PLC0415
+
+    return serve(settings)
+
+
+app = server_cli("event_gateway", "gateway", _serve)
 
 
 @app.command()
@@ -25,6 +31,9 @@ def listen(
     Ends with 0 when it has seen everything that the sessions promised and every file is sound.
     Example: python -m event_gateway listen --sessions 1
     """
+
+    # Only this command needs NumPy; the gateway starts without it.
+    from event_gateway.listen import Expectation, listen_until_told  # noqa: PLC0415
 
     def run() -> int:
         settings = load_settings()

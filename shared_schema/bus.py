@@ -93,7 +93,7 @@ Message = FactPublished | Heartbeat | WavesFinished | SnapshotBegin | SnapshotSe
 
 
 class _Protocol(Struct):
-    protocol: int = 0
+    protocol: int = PROTOCOL
 
 
 _encoder = msgspec.json.Encoder()

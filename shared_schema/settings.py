@@ -21,8 +21,9 @@ from shared_schema.errors import InvalidSetting
 PREFIX: Final = "RR_"
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
-Positive = Annotated[float, Meta(gt=0)]
-NonNegative = Annotated[float, Meta(ge=0)]
+# The upper bound keeps infinity out: everything here ends some day.
+Positive = Annotated[float, Meta(gt=0, le=1e9)]
+NonNegative = Annotated[float, Meta(ge=0, le=1e9)]
 Whole = Annotated[int, Meta(ge=1)]
 
 GATEWAY_PAGES: Final = ("http://localhost:8000", "http://127.0.0.1:8000")

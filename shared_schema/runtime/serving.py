@@ -13,7 +13,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import structlog
 import uvicorn
@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 
 # Whatever uvicorn takes as an application.
 App = Callable[..., Any]
+WebSocketClass = type[asyncio.Protocol] | Literal["websockets-sansio"]
 OpenApp = Callable[[], AbstractAsyncContextManager[App]]
 
 
@@ -44,6 +45,7 @@ def run_server(
     port: int,
     name: str,
     on_listening: Callable[[Sequence[str]], None] | None = None,
+    ws: WebSocketClass = "websockets-sansio",
 ) -> int:
     """Serve until asked to end; return the exit code. Main thread, once in a process.
 
@@ -59,6 +61,8 @@ def run_server(
         Stands in front of lines for people.
     on_listening
         Called with the URLs when requests are answered.
+    ws
+        uvicorn's WebSocket protocol: its name, or a class of our own.
     """
 
     def run() -> int:
@@ -67,7 +71,7 @@ def run_server(
             with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
                 # The selector loop on every platform: ZeroMQ's descriptors need add_reader, which
                 # Windows' default loop lacks.
-                return runner.run(_Serving(open_app, sockets, name, on_listening).run())
+                return runner.run(_Serving(open_app, sockets, name, on_listening, ws).run())
         finally:
             for listener in sockets:
                 listener.close()
@@ -100,11 +104,13 @@ class _Serving:
         sockets: list[socket.socket],
         name: str,
         on_listening: Callable[[Sequence[str]], None] | None,
+        ws: WebSocketClass,
     ) -> None:
         self._open_app = open_app
         self._sockets = sockets
         self._name = name
         self._on_listening = on_listening
+        self._ws = ws
         self._server: _Server | None = None
         self._ending = False
 
@@ -119,7 +125,7 @@ class _Serving:
 
     async def _serve(self) -> None:
         async with self._open_app() as app:
-            self._server = _Server(_config(app), self._started)
+            self._server = _Server(_config(app, self._ws), self._started)
             await self._server.serve(sockets=self._sockets)
 
     def _outcome(self) -> int:
@@ -159,11 +165,11 @@ class _Serving:
             self._server.handle_exit(signal.SIGTERM, None)
 
 
-def _config(app: App) -> uvicorn.Config:
+def _config(app: App, ws: WebSocketClass) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         lifespan="off",  # open_app does that, and can refuse in one line
-        ws="websockets-sansio",
+        ws=ws,
         ws_ping_interval=WS_PING_EVERY_S,
         ws_ping_timeout=None,  # TouchDesigner may never pong
         ws_per_message_deflate=False,

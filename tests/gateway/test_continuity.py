@@ -1,0 +1,264 @@
+"""Whether all was heard, and what is asked when not."""
+
+import itertools
+
+import hypothesis.strategies as st
+from hypothesis import given, settings
+
+from event_gateway.continuity import (
+    ANSWER_STALLED_S,
+    Action,
+    Ask,
+    Continuity,
+    Ignored,
+    Observe,
+    Unask,
+)
+from event_gateway.decisions import BackendBack, BackendSilent, EpochRetired, SnapshotJoined
+from shared_schema.bus import (
+    FactPublished,
+    Heartbeat,
+    SnapshotBegin,
+    SnapshotEnd,
+    WavesFinished,
+)
+from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
+from tests.sessions import whole
+
+SILENCE_S = 10.0
+
+
+class Rig:
+    """A continuity with counted nonces, and short words for what may come."""
+
+    def __init__(self) -> None:
+        numbers = itertools.count(1)
+        self.it = Continuity(silence_s=SILENCE_S, nonces=lambda: f"q{next(numbers)}", now=0.0)
+        self.now = 0.0
+        self.it.start(0.0)
+
+    def fact(self, n: int, epoch: str = "a") -> list[Action]:
+        return self.it.receive(FactPublished(epoch=epoch, n=n, fact=whole().begun()), self.now)
+
+    def beat(self, n: int, epoch: str = "a") -> list[Action]:
+        return self.it.receive(Heartbeat(epoch=epoch, n=n, artifacts_dir="/x"), self.now)
+
+    def begin(self, nonce: str, n: int, epoch: str = "a") -> list[Action]:
+        return self.it.receive(SnapshotBegin(epoch=epoch, n=n), self.now, nonce=nonce)
+
+    def session(self, nonce: str) -> list[Action]:
+        return self.it.receive(whole().snapshot(), self.now, nonce=nonce)
+
+    def end(self, nonce: str, count: int, epoch: str = "a") -> list[Action]:
+        return self.it.receive(SnapshotEnd(epoch=epoch, count=count), self.now, nonce=nonce)
+
+    def answer(self, nonce: str, n: int, epoch: str = "a") -> list[Action]:
+        return [*self.begin(nonce, n, epoch), *self.session(nonce), *self.end(nonce, 1, epoch)]
+
+    def joined(self) -> "Rig":
+        self.answer("q1", 3)
+        return self
+
+
+def asked(actions: list[Action]) -> list[str]:
+    return [action.nonce for action in actions if isinstance(action, Ask)]
+
+
+def observed(actions: list[Action]) -> list[object]:
+    return [action.observation for action in actions if isinstance(action, Observe)]
+
+
+def test_it_asks_at_the_start_and_holds_deadlines_until_the_answer() -> None:
+    """Nothing is judged late before it is known what happened meanwhile."""
+    rig = Rig()
+    assert rig.it.asking
+    assert rig.it.held
+    actions = rig.answer("q1", 7)
+    assert Unask("q1") in actions
+    assert observed(actions)[-1] == SnapshotJoined("a", 7, frozenset({whole().session_id}))
+    assert not rig.it.asking
+    assert not rig.it.held
+
+
+def test_without_a_backend_the_hold_ends_with_the_silence_limit() -> None:
+    """A gateway alone goes on; what it may know of is then decided by silence."""
+    rig = Rig()
+    silent: list[object] = []
+    for tenth in range(1, 130):
+        silent += observed(rig.it.awake(tenth / 10))
+    assert silent == [BackendSilent()]
+    assert not rig.it.held
+
+
+def test_facts_in_sequence_lead_to_no_question() -> None:
+    """The usual case: one number after the other."""
+    rig = Rig().joined()
+    assert asked(rig.fact(4) + rig.fact(5) + rig.beat(5)) == []
+
+
+def test_a_hole_leads_to_a_question_and_the_fact_is_used_all_the_same() -> None:
+    """Number 5 is lost: 6 is joined, and everything is asked again."""
+    rig = Rig().joined()
+    rig.fact(4)
+    actions = rig.fact(6)
+    assert asked(actions) == ["q2"]
+    assert observed(actions) == [whole().begun()]
+    assert rig.it.gaps == 1
+
+
+def test_a_heartbeat_ahead_shows_that_the_last_fact_was_lost() -> None:
+    """No later fact needs to come for the loss to be noticed."""
+    assert asked(Rig().joined().beat(4)) == ["q2"]
+
+
+def test_a_number_going_backwards_is_no_hole() -> None:
+    """After a stop, old messages are read after new ones."""
+    rig = Rig().joined()
+    rig.fact(4)
+    assert asked(rig.fact(2) + rig.beat(3)) == []
+    assert rig.it.seen == 4
+
+
+def test_a_hole_beyond_an_answer_leads_to_the_next_question() -> None:
+    """A fact lost while the snapshot is told is not in it."""
+    rig = Rig()
+    rig.begin("q1", 3)
+    assert asked(rig.fact(5)) == []
+    rig.session("q1")
+    assert asked(rig.end("q1", 1)) == ["q2"]
+
+
+def test_an_incomplete_answer_is_asked_again() -> None:
+    """A session lost on its way shows in the count, and nobody is missed by it."""
+    rig = Rig()
+    rig.begin("q1", 3)
+    actions = rig.end("q1", 1)
+    assert asked(actions) == ["q2"]
+    assert observed(actions) == []
+    assert rig.it.held
+
+
+def test_a_new_life_is_asked_and_only_its_answer_retires_the_old_one() -> None:
+    """Being heard is not enough: the message may be a dead process's."""
+    rig = Rig().joined()
+    assert asked(rig.fact(1, "b")) == ["q2"]
+    assert rig.it.epoch == "a"
+    assert observed(rig.begin("q2", 1, "b")) == [EpochRetired("a")]
+    assert rig.it.epoch == "b"
+
+
+def test_a_retired_life_never_comes_back() -> None:
+    """Whatever it still says, also in answer to the question that is open, is ignored."""
+    rig = Rig().joined()
+    rig.fact(1, "b")
+    rig.answer("q2", 1, "b")
+    for actions in (rig.fact(9, "a"), rig.beat(9, "a"), rig.begin("q3", 9, "a")):
+        assert actions == [Ignored("retired_epoch")]
+    assert rig.it.epoch == "b"
+
+
+def test_an_answer_to_an_older_question_is_ignored() -> None:
+    """Only the nonce that is open counts."""
+    rig = Rig().joined()
+    assert rig.begin("q1", 9) == [Ignored("old_snapshot")]
+
+
+def test_an_answer_without_its_beginning_is_ignored() -> None:
+    """A session or an end that came without a begin belongs to nothing."""
+    rig = Rig()
+    assert rig.session("q1") == [Ignored("mixed_snapshot")]
+    assert rig.end("q1", 1) == [Ignored("mixed_snapshot")]
+
+
+def test_an_answer_that_stalls_is_asked_for_again() -> None:
+    """The backend lives, but its answer was lost."""
+    rig = Rig()
+    rig.now = ANSWER_STALLED_S + 0.1
+    assert asked(rig.beat(0)) == ["q2"]
+
+
+def test_silence_and_the_return() -> None:
+    """Ten seconds without the backend, and then it is heard again."""
+    rig = Rig().joined()
+    told: list[object] = []
+    for tenth in range(1, 110):
+        told += observed(rig.it.awake(tenth / 10))
+    assert told == [BackendSilent()]
+    rig.now = 11.0
+    assert observed(rig.beat(3)) == [BackendBack()]
+    assert not rig.it.silent
+
+
+def test_a_pause_of_our_own_is_not_the_backends_silence() -> None:
+    """After a stop of 30 s deadlines are held and all is asked again; nobody is called silent."""
+    rig = Rig().joined()
+    rig.it.awake(0.5)
+    actions = rig.it.awake(30.0)
+    assert asked(actions) == ["q2"]
+    assert observed(actions) == []
+    assert rig.it.held
+    rig.now = 30.1
+    rig.answer("q2", 3)
+    assert not rig.it.held
+
+
+def test_a_workers_word_is_used_without_a_number_and_ends_no_silence() -> None:
+    """The fast path is a fact like any other, but does not show that the backend lives."""
+    rig = Rig().joined()
+    for tenth in range(1, 110):
+        rig.it.awake(tenth / 10)
+    utterance = whole().utterance(1, 1)
+    assert utterance.voice_profile is not None
+    assert utterance.speech_path is not None
+    job = DecomposeJob(
+        session_id=whole().session_id,
+        turn_index=1,
+        slot_id=1,
+        agent_id=utterance.agent_id,
+        voice_profile=utterance.voice_profile,
+        text=utterance.text,
+        input_path=utterance.speech_path,
+    )
+    result = DecomposeResult(
+        success=True,
+        duration_ms=3.0,
+        wave_mix_path=utterance.mix_path,
+        audio_duration_ms=2001,
+        sample_rate_hz=8000,
+    )
+    word = WavesFinished(epoch="a", result=WavesJobResult(job=job, result=result))
+    (action,) = rig.it.receive(word, 11.0)
+    assert isinstance(action, Observe)
+    assert action.origin is not None
+    assert action.origin.n is None
+    assert rig.it.silent
+
+
+@given(
+    lost=st.sets(st.integers(1, 30)),
+    reads=st.lists(st.integers(1, 30), max_size=20),
+)
+@settings(max_examples=200)
+def test_whatever_is_lost_is_asked_for(lost: set[int], reads: list[int]) -> None:
+    """After holes, repeats and a heartbeat, either all was seen or a question is open."""
+    rig = Rig()
+    rig.answer("q1", 0)
+    heard: set[int] = set()
+    for n in [*[n for n in range(1, 31) if n not in lost], *[n for n in reads if n not in lost]]:
+        heard.add(n)
+        rig.fact(n)
+    rig.beat(30)
+    assert rig.it.asking == (heard != set(range(1, 31)))
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 9)), max_size=40))
+def test_interleaved_lives_settle_on_the_one_that_answers(reads: list[tuple[str, int]]) -> None:
+    """Old and new life arrive mixed; the one that answers last is current and stays it."""
+    rig = Rig().joined()
+    for epoch, n in reads:
+        for nonce in asked(rig.fact(n, epoch)):
+            rig.answer(nonce, 9, "b")
+    if any(epoch == "b" for epoch, _ in reads):
+        assert rig.it.epoch == "b"
+        assert rig.fact(50, "a") == [Ignored("retired_epoch")]
+    assert rig.it.epoch in ("a", "b")

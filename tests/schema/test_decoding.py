@@ -1,0 +1,121 @@
+"""What does not fit is refused with the name of the field."""
+
+import msgspec
+import pytest
+
+from shared_schema import bus, chat
+from shared_schema.errors import InvalidMessage, WrongProtocol
+from tests.schema.test_golden import golden
+
+
+def request(body: object) -> chat.ChatRequest:
+    raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    return chat.decode_chat_request(raw, max_chars=100)
+
+
+def slots(*pairs: tuple[object, object]) -> list[dict[str, object]]:
+    return [{"slotId": slot, "agentId": agent} for slot, agent in pairs]
+
+
+def test_a_bare_message_goes_to_all_six() -> None:
+    """Left out, slots are all six with their default agents; the message is stripped."""
+    wanted = request({"message": "  hello \n"})
+    assert wanted.message == "hello"
+    assert [slot.slot_id for slot in wanted.slots] == [1, 2, 3, 4, 5, 6]
+    assert len({slot.agent_id for slot in wanted.slots}) == 6
+
+
+def test_slots_are_put_in_order() -> None:
+    """The order of a request's slots does not matter."""
+    wanted = request({"message": "x", "slots": slots((5, "gpt-4o"), (2, "gpt-4o"))})
+    assert [slot.slot_id for slot in wanted.slots] == [2, 5]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "message"),
+        ({"message": None}, "message"),
+        ({"message": " \n "}, "message"),
+        ({"message": "x" * 101}, "message"),
+        ({"message": "x", "slots": []}, "slots"),
+        ({"message": "x", "slots": slots(*[(1, "gpt-4o")] * 7)}, "slots"),
+        ({"message": "x", "slots": slots((0, "gpt-4o"))}, "slots[0].slotId"),
+        ({"message": "x", "slots": slots((7, "gpt-4o"))}, "slots[0].slotId"),
+        ({"message": "x", "slots": slots((1, "gpt-4o"), (1, "gpt-5.1"))}, "slots[1].slotId"),
+        ({"message": "x", "slots": slots((1, "hal-9000"))}, "slots[0].agentId"),
+        ({"message": "x", "slots": [{"slotId": 1}]}, "slots[0].agentId"),
+        ({"message": "x", "slot": []}, "slot"),
+        (b"not json", ""),
+        (b"\xff\xfe", ""),
+        (b"[" * 100_000, ""),
+        (b'{"message":' + b"[" * 100_000, "message"),
+    ],
+)
+def test_a_request_that_does_not_fit_names_the_field(body: object, field: str) -> None:
+    """The error says where the trouble is."""
+    with pytest.raises(InvalidMessage) as caught:
+        request(body)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"epoch": ""}, "epoch"),
+        ({"n": 0}, "n"),
+        ({"fact": {"type": "no_such"}}, "fact.type"),
+        (
+            {"fact": {"type": "session_begun", "session_id": "../../etc", "slots": []}},
+            "fact.session_id",
+        ),
+    ],
+)
+def test_a_bus_message_that_does_not_fit_names_the_field(
+    change: dict[str, object], field: str
+) -> None:
+    """Also a session id that would lead out of the artifacts folder."""
+    message = msgspec.json.decode(golden("fact_session_begun")) | change
+    with pytest.raises(InvalidMessage) as caught:
+        bus.decode_message(msgspec.json.encode(message))
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd",
+        "../x.wav",
+        "a/../../x.wav",
+        "C:/x.wav",
+        "a\\b.wav",
+        "",
+        "a//b",
+        "./a",
+        "x\x00",
+    ],
+)
+def test_a_path_outside_the_artifacts_folder_is_refused(path: str) -> None:
+    """No message may name a file that is not ours."""
+    message = msgspec.json.decode(golden("waves_finished"))
+    message["result"]["result"]["wave_mix_path"] = path
+    with pytest.raises(InvalidMessage) as caught:
+        bus.decode_message(msgspec.json.encode(message))
+    assert caught.value.field == "result.result.wave_mix_path"
+
+
+def test_another_protocol_version_is_told_apart_from_nonsense() -> None:
+    """Both where the message still fits and where it does not."""
+    beat = msgspec.json.decode(golden("heartbeat"))
+    for changed in ({**beat, "protocol": 2}, {"type": "new_thing", "protocol": 2}):
+        with pytest.raises(WrongProtocol):
+            bus.decode_message(msgspec.json.encode(changed))
+    with pytest.raises(InvalidMessage) as caught:
+        bus.decode_message(b'{"type":"new_thing"}')
+    assert not isinstance(caught.value, WrongProtocol)
+
+
+def test_an_oversized_message_is_refused_unread() -> None:
+    """The limit counts before anything is parsed."""
+    with pytest.raises(InvalidMessage, match="limit"):
+        bus.decode_message(b" " * (bus.MAX_MESSAGE_BYTES + 1))

@@ -1,0 +1,59 @@
+"""File names are the contract's, and no path leads out of the artifacts folder."""
+
+from pathlib import Path
+
+import pytest
+
+from shared_schema.errors import OutsideArtifacts
+from shared_schema.files import moved_into_place
+from shared_schema.layout import Artifacts, speech_path, wave_path
+
+
+def test_names_are_the_contracts() -> None:
+    """One name per turn, and its four waves beside each other."""
+    assert (
+        speech_path("s", 1, 3, "gpt-4o", "calm_soothing")
+        == "tts/sessions/s/turn_1/slot-3_gpt-4o_calm_soothing.wav"
+    )
+    comment = speech_path("s", 2, 3, "gpt-4o", "calm_soothing", target_slot_id=5)
+    assert comment == "tts/sessions/s/turn_2/slot-3_comment_to_slot-5_gpt-4o_calm_soothing.wav"
+    reply = speech_path("s", 3, 5, "gpt-5.1", "calm_soothing")
+    assert reply == "tts/sessions/s/turn_3/slot-5_reply_gpt-5.1_calm_soothing.wav"
+    assert (
+        wave_path(reply, "wave_mix")
+        == "waves/sessions/s/turn_3/slot-5_reply_gpt-5.1_calm_soothing_v3_wave_mix.wav"
+    )
+    with pytest.raises(ValueError, match="target_slot_id"):
+        speech_path("s", 2, 3, "gpt-4o", "calm_soothing")
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a/../../x", "a\x00b", "link/x"])
+def test_nothing_outside_is_reached(tmp_path: Path, path: str) -> None:
+    """Not by steps up, not absolutely, and not through a link."""
+    (tmp_path / "artifacts").mkdir()
+    try:
+        (tmp_path / "artifacts" / "link").symlink_to(tmp_path)
+    except OSError:
+        if path.startswith("link"):
+            pytest.skip("no links on this machine")
+    with pytest.raises(OutsideArtifacts):
+        Artifacts(tmp_path / "artifacts").path(path)
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    """An error while writing leaves neither the name nor what was written."""
+    target = tmp_path / "deep" / "x.wav"
+
+    def fail_half_way() -> None:
+        with moved_into_place(target) as partial:
+            partial.write_bytes(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
+    assert list(target.parent.iterdir()) == []
+    with moved_into_place(target) as partial:
+        partial.write_bytes(b"whole")
+        assert not target.exists()
+    assert target.read_bytes() == b"whole"
+    assert list(target.parent.iterdir()) == [target]

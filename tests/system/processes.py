@@ -1,0 +1,205 @@
+"""Real processes for tests: their settings, their start, their end, and what they left behind."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+START_WITHIN_S = 30.0
+END_WITHIN_S = 8.0
+LOOK_EVERY_S = 0.02
+
+
+def free_port() -> int:
+    """Return a port that is free on both loopbacks now."""
+    for _ in range(50):
+        with socket.socket(socket.AF_INET) as four:
+            four.bind(("127.0.0.1", 0))
+            port = int(four.getsockname()[1])
+            with socket.socket(socket.AF_INET6) as six:
+                try:
+                    six.bind(("::1", port))
+                except OSError:
+                    if not socket.has_ipv6:
+                        return port
+                    continue
+                return port
+    raise RuntimeError("no port is free")
+
+
+def until(condition: Callable[[], Any], what: str, *, within_s: float = START_WITHIN_S) -> Any:
+    """Return the condition's first true value; fail after the limit."""
+    give_up_at = time.monotonic() + within_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > give_up_at:
+            raise AssertionError(f"{what}: not within {within_s:g} s")
+        time.sleep(LOOK_EVERY_S)
+
+
+class Process:
+    """One process of the system, its output in a file."""
+
+    def __init__(self, name: str, popen: subprocess.Popen[bytes], output: Path) -> None:
+        self.name = name
+        self.popen = popen
+        self.output = output
+        self._seen: dict[int, psutil.Process] = {}
+        self.note_children()
+
+    @property
+    def pid(self) -> int:
+        return self.popen.pid
+
+    @property
+    def log(self) -> str:
+        return self.output.read_text(encoding="utf-8", errors="replace")
+
+    def note_children(self) -> list[psutil.Process]:
+        """Remember the processes below this one, so that none is left behind unnoticed."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self.pid)
+            for each in [process, *process.children(recursive=True)]:
+                self._seen[each.pid] = each
+        return [each for each in self._seen.values() if each.pid != self.pid]
+
+    def send(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def wait(self, within_s: float = END_WITHIN_S) -> int:
+        try:
+            return self.popen.wait(within_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} did not end:\n{self.log}") from None
+
+    def stop(self) -> int:
+        """End it as an operator would, and see that nothing of it is left."""
+        self.note_children()
+        if self.popen.poll() is None:
+            self.popen.terminate()
+        code = self.wait()
+        until(lambda: not self.left(), f"all of {self.name} gone", within_s=END_WITHIN_S)
+        return code
+
+    def left(self) -> list[psutil.Process]:
+        """Return what of it still runs."""
+        return [
+            each
+            for each in self._seen.values()
+            if each.is_running() and each.status() != psutil.STATUS_ZOMBIE
+        ]
+
+    def kill_all(self) -> None:
+        """End whatever is left, by id."""
+        for each in self.left():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.send_signal(getattr(signal, "SIGCONT", signal.SIGTERM))
+                each.kill()
+        self.popen.wait(END_WITHIN_S)
+
+
+class System:
+    """A private installation: own folder, own ports. Leaves no process behind."""
+
+    def __init__(self, folder: Path, **settings: object) -> None:
+        self.folder = folder
+        self.artifacts = folder / "artifacts"
+        self.gateway_port = free_port()
+        self.chat_port = free_port()
+        self.bus_url = f"tcp://127.0.0.1:{free_port()}"
+        self.settings: dict[str, str] = {
+            "RR_ARTIFACTS_DIR": str(self.artifacts),
+            "RR_GATEWAY_PORT": str(self.gateway_port),
+            "RR_CHAT_PORT": str(self.chat_port),
+            "RR_BUS_URL": self.bus_url,
+            **{f"RR_{key.upper()}": str(value) for key, value in settings.items()},
+        }
+        self.processes: list[Process] = []
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://localhost:{self.gateway_port}"
+
+    @property
+    def chat_url(self) -> str:
+        return f"http://localhost:{self.chat_port}"
+
+    @property
+    def events_url(self) -> str:
+        return f"ws://localhost:{self.gateway_port}/v1/events"
+
+    def environment(self) -> dict[str, str]:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("RR_")}
+        return {**kept, **self.settings, "PYTHONUNBUFFERED": "1", "PYTHONASYNCIODEBUG": "0"}
+
+    def start(self, name: str, *arguments: str) -> Process:
+        """Start a command of ours, e.g. ``start("gateway", "-m", "event_gateway")``."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        output = self.folder / f"{name}-{len(self.processes)}.log"
+        with output.open("wb") as sink:
+            popen = subprocess.Popen(
+                [sys.executable, *arguments],
+                env=self.environment(),
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
+        process = Process(name, popen, output)
+        self.processes.append(process)
+        return process
+
+    def gateway(self) -> Process:
+        """Start a gateway and wait until it is ready."""
+        process = self.start("gateway", "-m", "event_gateway")
+        self.wait_ready(process, f"{self.gateway_url}/readyz")
+        return process
+
+    def chat(self, *arguments: str) -> Process:
+        """Start a chat backend and wait until it takes visitors."""
+        process = self.start("chat", *(arguments or ("-m", "chat_backend")))
+        self.wait_ready(process, f"{self.chat_url}/v1/health")
+        process.note_children()
+        return process
+
+    def wait_ready(self, process: Process, url: str) -> None:
+        def answers() -> bool:
+            if process.popen.poll() is not None:
+                raise AssertionError(f"{process.name} ended early:\n{process.log}")
+            try:
+                return httpx.get(url, timeout=2.0, trust_env=False).status_code == httpx.codes.OK
+            except httpx.HTTPError:
+                return False
+
+        until(answers, f"{process.name} ready")
+
+    def close(self) -> None:
+        """Stop all, and fail if anything would not go or is left."""
+        stubborn = []
+        for process in reversed(self.processes):
+            try:
+                process.stop()
+            except AssertionError as error:
+                stubborn.append(str(error))
+                process.kill_all()
+        assert not stubborn, stubborn
+
+
+@contextlib.contextmanager
+def system(folder: Path, **settings: object) -> Iterator[System]:
+    """Yield an installation, and end all of it."""
+    it = System(folder, **settings)
+    try:
+        yield it
+    finally:
+        it.close()
