@@ -21,6 +21,7 @@ OUTBOX_FILE: Final = "outbox.sqlite3"
 # "RREO": tells our file from any other SQLite database.
 APPLICATION_ID: Final = 0x5252454F
 SCHEMA_VERSION: Final = 1
+_HEADER_BYTES: Final = 100
 
 _SCHEMA: Final = f"""
 CREATE TABLE IF NOT EXISTS decisions (
@@ -219,6 +220,7 @@ class Outbox:
 
 def _connect(path: Path) -> sqlite3.Connection:
     """Open the database for us alone, made or found to be ours and whole."""
+    _check_header(path)
     db = sqlite3.connect(path, isolation_level=None, timeout=0.5)
     try:
         # EXCLUSIVE before WAL: no -shm file is needed and a second gateway is refused.
@@ -234,6 +236,20 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _check_header(path: Path) -> None:
+    """Raise `sqlite3.DatabaseError` for a file that SQLite should not even open.
+
+    Opening a database that it can't read, SQLite deletes the write-ahead log beside it.
+    """
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    # Only what is in this file whatever the log beside it holds.
+    if len(header) < _HEADER_BYTES or not header.startswith(b"SQLite format 3\0"):
+        raise sqlite3.DatabaseError("not a database")
 
 
 def _check(db: sqlite3.Connection) -> None:

@@ -1,0 +1,148 @@
+"""What a session has done, numbered, and told again to whoever asks."""
+
+import hypothesis.strategies as st
+from hypothesis import given
+
+from chat_backend.ledger import MAX_FINISHED, Ledger
+from shared_schema.bus import FactPublished
+from shared_schema.facts import Turn1Complete, Turn3Complete, UtteranceReported
+from tests.sessions import Truth, whole
+
+KEEP_S = 345.0
+
+
+def told(truth: Truth, ledger: Ledger, *, ended: bool = True, now: float = 0.0) -> None:
+    """Let a session happen."""
+    ledger.begin(truth.session_id, truth.begun().slots)
+    for part in truth.parts():
+        ledger.utterance(truth.session_id, truth.utterance(*part, ended=False), now)
+    ledger.turn1_complete(truth.session_id, now)
+    if ended:
+        for part in truth.parts():
+            ledger.utterance(truth.session_id, truth.utterance(*part), now)
+    ledger.turn3_complete(truth.session_id, truth.dialogues, now)
+
+
+def ledger_with(*truths: Truth, now: float = 0.0) -> Ledger:
+    ledger = Ledger(epoch="life", keep_s=KEEP_S)
+    for truth in truths:
+        told(truth, ledger, now=now)
+    return ledger
+
+
+def number(message: FactPublished | None) -> int:
+    assert message is not None
+    return message.n
+
+
+def test_every_new_fact_gets_the_next_number() -> None:
+    """Without a hole, from 1."""
+    truth, ledger = whole(), Ledger(epoch="life", keep_s=KEEP_S)
+    numbers = [number(ledger.begin(truth.session_id, truth.begun().slots))]
+    for slot in truth.slots:
+        utterance = truth.utterance(1, slot)
+        numbers.append(number(ledger.utterance(truth.session_id, utterance, 0.0)))
+    numbers.append(number(ledger.turn1_complete(truth.session_id, 0.0)))
+    assert numbers == list(range(1, 9))
+    assert ledger.n == 8
+
+
+def test_a_repetition_is_no_fact() -> None:
+    """What was known, or is worse than what was known, gets no number."""
+    truth, ledger = whole(), ledger_with(whole())
+    before = ledger.n
+    assert ledger.utterance(truth.session_id, truth.utterance(1, 1), 0.0) is None
+    assert ledger.utterance(truth.session_id, truth.utterance(1, 1, ended=False), 0.0) is None
+    assert ledger.turn1_complete(truth.session_id, 9.0) is None
+    assert ledger.turn3_complete(truth.session_id, (), 9.0) is None
+    assert ledger.n == before
+
+
+def test_a_session_it_does_not_know_is_no_fact() -> None:
+    """A late result of a session that was forgotten changes nothing."""
+    ledger, truth = Ledger(epoch="life", keep_s=KEEP_S), whole()
+    assert ledger.utterance(truth.session_id, truth.utterance(1, 1), 0.0) is None
+    assert ledger.turn1_complete(truth.session_id, 0.0) is None
+    assert ledger.turn3_complete(truth.session_id, (), 0.0) is None
+    assert ledger.told(truth.session_id, 0.0) is None
+    assert ledger.record(truth.session_id) is None
+
+
+def test_turns_are_told_complete_in_themselves() -> None:
+    """Turn 1 carries its utterances, the end carries all, each as it stands."""
+    truth, ledger = whole(), Ledger(epoch="life", keep_s=KEEP_S)
+    ledger.begin(truth.session_id, truth.begun().slots)
+    for part in truth.parts():
+        ledger.utterance(truth.session_id, truth.utterance(*part), 0.0)
+    turn1 = ledger.turn1_complete(truth.session_id, 1.0)
+    assert turn1 is not None
+    assert turn1.fact == truth.turn1()
+    turn3 = ledger.turn3_complete(truth.session_id, truth.dialogues, 2.0)
+    assert turn3 is not None
+    assert isinstance(turn3.fact, Turn3Complete)
+    assert set(turn3.fact.utterances) == {truth.utterance(*part) for part in truth.parts()}
+    assert turn3.fact.dialogues == truth.dialogues
+
+
+def test_a_snapshot_tells_ages() -> None:
+    """How long ago the turns ended, by our own clock."""
+    snapshot = ledger_with(whole(), now=100.0).told(whole().session_id, 130.0)
+    assert snapshot is not None
+    assert isinstance(snapshot.turn1, Turn1Complete)
+    assert snapshot.turn1.age_s == 30.0
+    assert snapshot.turn3 is not None
+    assert snapshot.turn3.age_s == 30.0
+    assert {utterance.state for utterance in snapshot.utterances} == {"ready"}
+
+
+def test_a_snapshot_of_a_running_session_has_no_turns() -> None:
+    """What has not happened is not told."""
+    truth, ledger = whole(), Ledger(epoch="life", keep_s=KEEP_S)
+    ledger.begin(truth.session_id, truth.begun().slots)
+    snapshot = ledger.told(truth.session_id, 5.0)
+    assert snapshot is not None
+    assert (snapshot.turn1, snapshot.turn3, snapshot.utterances) == (None, None, ())
+
+
+def test_a_session_is_kept_until_its_jobs_end_and_then_for_a_while() -> None:
+    """A pending job holds it; then it stays for the window of those who were away."""
+    truth, ledger = whole(), Ledger(epoch="life", keep_s=KEEP_S)
+    told(truth, ledger, ended=False)
+    assert ledger.forget(1e6) == 0
+    for part in truth.parts():
+        ledger.utterance(truth.session_id, truth.utterance(*part), 1e6)
+    assert ledger.forget(1e6 + KEEP_S) == 0
+    assert ledger.session_ids() == (truth.session_id,)
+    assert ledger.forget(1e6 + KEEP_S + 1) == 1
+    assert len(ledger) == 0
+
+
+def test_of_finished_sessions_only_the_newest_are_kept() -> None:
+    """A busy day does not fill the memory."""
+    ledger = Ledger(epoch="life", keep_s=KEEP_S)
+    for day in range(MAX_FINISHED + 5):
+        told(whole(day), ledger, now=float(day) / 1000)
+    assert ledger.forget(1.1) == 5
+    assert whole(4).session_id not in ledger.session_ids()
+    assert whole(5).session_id in ledger.session_ids()
+
+
+@given(st.permutations(range(12)), st.sets(st.integers(0, 11)))
+def test_a_wave_only_gets_better(order: list[int], repeated: set[int]) -> None:
+    """Whatever order reports come in, ready stays ready and each change is told once."""
+    truth = whole(lost=frozenset({(1, 2), (1, 5)}))
+    reports = [
+        truth.utterance(1, slot, ended=ended) for slot in truth.slots for ended in (False, True)
+    ]
+    ledger = Ledger(epoch="life", keep_s=KEEP_S)
+    ledger.begin(truth.session_id, truth.begun().slots)
+    facts = []
+    for place in [*order, *repeated]:
+        fact = ledger.utterance(truth.session_id, reports[place], 0.0)
+        if fact is not None:
+            assert isinstance(fact.fact, UtteranceReported)
+            facts.append(fact.fact.utterance)
+    record = ledger.record(truth.session_id)
+    assert record is not None
+    assert record.of_turns(1) == tuple(truth.utterance(1, slot) for slot in truth.slots)
+    assert len(facts) == len({(fact.slot_id, fact.state) for fact in facts})

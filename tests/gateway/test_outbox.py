@@ -1,0 +1,190 @@
+"""What is written down: once, in order, together, and never lost to a bad file."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from event_gateway.errors import OutboxUnavailable
+from event_gateway.outbox import OUTBOX_FILE, Entry, Outbox
+
+
+OPEN_IT = """
+import os, sys
+from pathlib import Path
+from event_gateway.outbox import Entry, Outbox
+outbox = Outbox.open(Path(sys.argv[1]))
+"""
+RECORD_AND_DIE = """
+outbox.record([Entry(session_id="a", key="turn1", status="closed")], at=1.0)
+os._exit(9)
+"""
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    it = Outbox.open(tmp_path)
+    yield it
+    it.close()
+
+
+def told(session: str, key: str) -> Entry:
+    return Entry(
+        session_id=session, key=key, status="produced", render=lambda seq: f"{session}/{key}#{seq}"
+    )
+
+
+def record(outbox: Outbox, *entries: Entry, at: float = 100.0) -> list[str]:
+    return [row.event for row in outbox.record(entries, at=at)]
+
+
+def test_produced_events_are_numbered_by_session(outbox: Outbox) -> None:
+    """Each session counts from 1, whatever the others do."""
+    assert record(outbox, told("a", "turn1")) == ["a/turn1#1"]
+    assert record(outbox, told("b", "turn1"), told("a", "d1")) == ["b/turn1#1", "a/d1#2"]
+    assert [row.event for row in outbox.after(0)] == ["a/turn1#1", "b/turn1#1", "a/d1#2"]
+
+
+def test_what_was_decided_stays_as_it_is(outbox: Outbox) -> None:
+    """The same key again is ignored, takes no number, and what comes with it is recorded."""
+    record(outbox, told("a", "turn1"))
+    assert record(outbox, told("a", "turn1"), told("a", "d1")) == ["a/d1#2"]
+    assert outbox.decided("a") == {"turn1": "produced", "d1": "produced"}
+
+
+def test_a_dropped_dialogue_takes_no_number(outbox: Outbox) -> None:
+    """The client sees no hole where a dialogue could not be played."""
+    dropped = Entry(session_id="a", key="d1", status="dropped")
+    assert record(outbox, told("a", "turn1"), dropped, told("a", "d2")) == [
+        "a/turn1#1",
+        "a/d2#2",
+    ]
+
+
+def test_an_expired_event_takes_a_number_and_is_not_live(outbox: Outbox) -> None:
+    """It shows in the history and in a resume, but a client at the cursor does not get it."""
+    old = Entry(session_id="a", key="turn1", status="expired", render=lambda seq: f"old#{seq}")
+    record(outbox, old, told("a", "d1"))
+    assert [row.event for row in outbox.after(0)] == ["a/d1#2"]
+    assert [row.seq for row in outbox.history("a")] == [1, 2]
+    assert [row.seq for row in outbox.history("a", after_seq=1)] == [2]
+
+
+def test_all_of_one_decision_or_nothing(outbox: Outbox) -> None:
+    """An entry that can't be rendered takes the others of its group with it."""
+
+    def fail(seq: int) -> str:
+        raise sqlite3.DatabaseError(f"no {seq}")
+
+    broken = Entry(session_id="a", key="d1", status="produced", render=fail)
+    with pytest.raises(OutboxUnavailable):
+        record(outbox, told("a", "turn1"), broken)
+    assert outbox.decided("a") == {}
+    assert record(outbox, told("a", "turn1")) == ["a/turn1#1"]
+
+
+def test_it_survives_the_process(tmp_path: Path) -> None:
+    """Opened again, it goes on counting where it was."""
+    first = Outbox.open(tmp_path)
+    record(first, told("a", "turn1"))
+    first.close()
+    again = Outbox.open(tmp_path)
+    assert again.moved_aside is None
+    assert record(again, told("a", "d1")) == ["a/d1#2"]
+    again.close()
+
+
+def test_a_second_gateway_is_refused(tmp_path: Path, outbox: Outbox) -> None:
+    """The file belongs to the process that has it open."""
+    record(outbox, told("a", "turn1"))
+    other = subprocess.run(
+        [sys.executable, "-c", OPEN_IT, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert "AnotherGateway" in other.stderr
+    assert record(outbox, told("a", "d1")) == ["a/d1#2"]
+
+
+def test_a_killed_gateway_loses_nothing(tmp_path: Path) -> None:
+    """What was recorded is there although nobody closed the file."""
+    killed = subprocess.run(
+        [sys.executable, "-c", f"{OPEN_IT}\n{RECORD_AND_DIE}", str(tmp_path)], check=False
+    )
+    assert killed.returncode == 9
+    outbox = Outbox.open(tmp_path)
+    assert outbox.moved_aside is None
+    assert outbox.decided("a") == {"turn1": "closed"}
+    outbox.close()
+
+
+@pytest.mark.parametrize("content", [b"not a database at all" * 500, b"SQLite format 3\x00junk"])
+def test_a_damaged_file_is_moved_aside_and_kept(tmp_path: Path, content: bytes) -> None:
+    """The gateway starts with an empty outbox; nothing is deleted."""
+    (tmp_path / OUTBOX_FILE).write_bytes(content)
+    (tmp_path / f"{OUTBOX_FILE}-wal").write_bytes(b"wal")
+    outbox = Outbox.open(tmp_path)
+    aside = outbox.moved_aside
+    assert aside is not None
+    assert aside.read_bytes() == content
+    assert aside.with_name(f"{aside.name}-wal").exists()
+    assert record(outbox, told("a", "turn1")) == ["a/turn1#1"]
+    outbox.close()
+
+
+def test_a_page_damaged_inside_is_noticed(tmp_path: Path) -> None:
+    """Also when the header is whole."""
+    outbox = Outbox.open(tmp_path)
+    for number in range(300):
+        record(outbox, told(f"s{number}", "turn1"))
+    outbox.close()
+    file = tmp_path / OUTBOX_FILE
+    content = bytearray(file.read_bytes())
+    content[8192 : 8192 + 4096] = b"\xff" * 4096
+    file.write_bytes(content)
+    again = Outbox.open(tmp_path)
+    assert again.moved_aside is not None
+    again.close()
+
+
+def test_a_foreign_database_is_moved_aside(tmp_path: Path) -> None:
+    """Somebody else's SQLite file under our name is not written to."""
+    foreign = sqlite3.connect(tmp_path / OUTBOX_FILE)
+    foreign.execute("CREATE TABLE theirs (x)")
+    foreign.commit()
+    foreign.close()
+    outbox = Outbox.open(tmp_path)
+    assert outbox.moved_aside is not None
+    outbox.close()
+    assert sqlite3.connect(outbox.moved_aside).execute("SELECT * FROM theirs").fetchall() == []
+
+
+def test_a_folder_that_can_not_be_made_is_told(tmp_path: Path) -> None:
+    """The reason names the file."""
+    (tmp_path / "file").write_text("x", "utf-8")
+    with pytest.raises(OutboxUnavailable, match="outbox"):
+        Outbox.open(tmp_path / "file")
+
+
+def test_a_resuming_client_gets_what_it_lacks(outbox: Outbox) -> None:
+    """Named sessions go on after their seq at any age; others come whole if they are recent."""
+    record(outbox, told("old", "turn1"), told("older", "turn1"), at=10.0)
+    record(outbox, told("old", "d1"), at=11.0)
+    record(outbox, told("a", "turn1"), at=12.0)
+    record(outbox, told("a", "d1"), told("b", "turn1"), at=300.0)
+    lacking = outbox.lacking({"old": 1}, since=100.0, cursor=outbox.head())
+    rows = [outbox.get(row_id) for row_id in lacking]
+    assert [row.event for row in rows if row] == ["old/d1#2", "a/turn1#1", "a/d1#2", "b/turn1#1"]
+    assert outbox.lacking({"a": 2, "b": 1}, since=100.0, cursor=outbox.head()) == []
+    assert outbox.unknown(["a", "z"]) == ["z"]
+
+
+def test_retention_forgets_whole_sessions(outbox: Outbox) -> None:
+    """A session with a recent decision keeps its old ones."""
+    record(outbox, told("a", "turn1"), told("b", "turn1"), at=10.0)
+    record(outbox, told("b", "d1"), at=99.0)
+    assert outbox.prune(before=50.0) == 1
+    assert outbox.decided("a") == {}
+    assert sorted(outbox.decided("b"), reverse=True) == ["turn1", "d1"]
+    assert outbox.count() == 2
