@@ -1,9 +1,9 @@
 """Six voices out of one speaker: what is changed for each, in which unit, and why.
 
-The embedded speaker's median pitch is 192 Hz. The six medians lie about three semitones
-apart, so that each voice is told from its neighbour by pitch alone; the vocal tract follows the pitch, but less
-than in nature, because a strongly warped spectrum costs intelligibility. Breath, tilt, pace and
-pauses then carry the temperament.
+The embedded speaker's median pitch is 192 Hz. The six medians lie about three semitones apart, so
+that each voice is told from its neighbour by pitch alone; the vocal tract follows the pitch, but
+less than in nature, because a strongly warped spectrum costs intelligibility. Breath, tilt, pace
+and pauses then carry the temperament.
 """
 
 from collections.abc import Mapping
