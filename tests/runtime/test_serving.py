@@ -75,7 +75,7 @@ def test_a_second_server_is_refused_and_the_first_goes_on(toys: Toys) -> None:
     assert toys.answering_pid() in {first.pid, second.pid}
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
+@pytest.mark.parametrize("host", ["no.such.host.invalid"])
 def test_a_host_that_is_not_ours_is_a_wrong_setting(toys: Toys, host: str) -> None:
     toy = toys.server(host=host)
     assert toy.wait(10) == CONFIGURATION
@@ -101,7 +101,7 @@ def test_a_client_that_never_reads_and_an_endless_stream_do_not_hinder_the_end(t
     toys.answering_pid()
     with (
         httpx.stream("GET", f"http://127.0.0.1:{toys.port}/endless") as stream,
-        connect(f"ws://127.0.0.1:{toys.port}/flood", max_queue=1),
+        connect(f"ws://127.0.0.1:{toys.port}/flood", max_queue=1, close_timeout=0),
     ):
         next(stream.iter_raw())
         started = time.monotonic()

@@ -13,7 +13,7 @@ from shared_schema.runtime.control import LOOPBACK
 from shared_schema.runtime.exits import ANOTHER_INSTANCE, OK
 from shared_schema.runtime.restart import NoSupervisor, RestartFailed, request_restart
 
-from .toys import SERVER, Toys, gone, wait_for
+from .toys import PLAIN, SERVER, Toys, gone, wait_for
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
@@ -31,7 +31,7 @@ def test_a_server_killed_ten_times_is_back_within_two_seconds_each_time(toys: To
 
 @posix
 def test_a_server_that_was_told_to_end_is_started_again(toys: Toys) -> None:
-    supervisor = toys.supervisor()
+    supervisor = toys.supervisor(SERVER)
     pid = toys.answering_pid()
     os.kill(pid, signal.SIGTERM)
     toys.answering_pid(other_than=pid)
@@ -40,27 +40,21 @@ def test_a_server_that_was_told_to_end_is_started_again(toys: Toys) -> None:
 
 @posix
 def test_the_server_ends_when_its_supervisor_is_killed(toys: Toys) -> None:
-    supervisor = toys.supervisor()
+    supervisor = toys.supervisor(SERVER)
     pid = toys.answering_pid()
     os.kill(supervisor.pid, signal.SIGKILL)
     wait_for(lambda: gone(pid) or None, within_s=2, what="the orphan's end")
 
 
 @posix
-def test_a_stubborn_server_ends_too_when_its_supervisor_is_killed(toys: Toys) -> None:
-    supervisor = toys.supervisor(mode="stubborn")
-    pid = toys.answering_pid()
-    os.kill(supervisor.pid, signal.SIGKILL)
-    wait_for(lambda: gone(pid) or None, within_s=5, what="the orphan's end")
-
-
-@posix
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("whole_group", [True, False])
+@pytest.mark.parametrize(
+    ("number", "whole_group"),
+    [(signal.SIGTERM, True), (signal.SIGTERM, False), (signal.SIGINT, True)],
+)
 def test_a_signal_ends_both_without_a_traceback(
     toys: Toys, number: signal.Signals, whole_group: bool
 ) -> None:
-    supervisor = toys.supervisor()
+    supervisor = toys.supervisor(SERVER)
     pid = toys.answering_pid()
     if whole_group:
         os.killpg(supervisor.pid, number)
@@ -70,13 +64,13 @@ def test_a_signal_ends_both_without_a_traceback(
     assert gone(pid)
     assert "Traceback" not in supervisor.output()
     assert supervisor.output().count("server started") == 1
-    assert toys.run_file() is None
+    assert toys.run_file(SERVER) is None
 
 
 @posix
 def test_a_signal_at_any_moment_of_the_start_ends_both(toys: Toys) -> None:
-    for delay_s in (0.2, 0.4, 0.6):
-        supervisor = toys.supervisor()
+    for delay_s in (0.1, 0.4):
+        supervisor = toys.supervisor(SERVER)
         supervisor.wait_for_line("server started")
         time.sleep(delay_s)  # not for a condition: the moment itself is what varies
         os.killpg(supervisor.pid, signal.SIGTERM)
@@ -100,7 +94,7 @@ def test_a_server_that_ignores_the_request_is_gone_within_five_seconds(toys: Toy
 def test_a_restart_replaces_the_server_and_tells_both_process_ids(toys: Toys) -> None:
     supervisor = toys.supervisor()
     old = toys.answering_pid()
-    restarted = request_restart(SERVER, toys.run_dir)
+    restarted = request_restart(PLAIN, toys.run_dir)
     new = toys.answering_pid(other_than=old)
     assert (restarted.old_pid, restarted.new_pid) == (old, new)
     run = toys.run_file()
@@ -111,15 +105,16 @@ def test_a_restart_replaces_the_server_and_tells_both_process_ids(toys: Toys) ->
 @posix
 def test_a_restart_does_not_wait_for_the_back_off(toys: Toys) -> None:
     supervisor = toys.supervisor(mode="crash")
-    supervisor.wait_for_line("starting again in 2 s", within_s=8)
+    supervisor.wait_for_line("starting again in 2 s", within_s=10)
     started = time.monotonic()
-    request_restart(SERVER, toys.run_dir)
-    assert time.monotonic() - started < 1
+    request_restart(PLAIN, toys.run_dir)
+    assert time.monotonic() - started < 1.5
+    supervisor.wait_for_line("exit code 3")
 
 
 def test_without_a_supervisor_the_error_says_what_to_start(toys: Toys) -> None:
-    with pytest.raises(NoSupervisor, match=r"python -m tests\.runtime\.toy_server supervise"):
-        request_restart(SERVER, toys.run_dir)
+    with pytest.raises(NoSupervisor, match=r"python -m tests\.runtime\.toy_plain supervise"):
+        request_restart(PLAIN, toys.run_dir)
 
 
 @posix
@@ -130,7 +125,7 @@ def test_a_dead_supervisor_is_recognised_by_its_stale_file(toys: Toys) -> None:
     supervisor.wait(2)
     assert toys.run_file() is not None
     with pytest.raises(NoSupervisor, match="does not run any more"):
-        request_restart(SERVER, toys.run_dir)
+        request_restart(PLAIN, toys.run_dir)
 
 
 @posix
@@ -139,14 +134,14 @@ def test_a_stopped_supervisor_is_given_up_on_in_time(toys: Toys) -> None:
     toys.answering_pid()
     os.kill(supervisor.pid, signal.SIGSTOP)
     with pytest.raises(RestartFailed, match="did not answer within"):
-        request_restart(SERVER, toys.run_dir, within_s=0.3)
+        request_restart(PLAIN, toys.run_dir, within_s=0.3)
 
 
 @posix
 def test_the_run_file_is_for_its_user_only(toys: Toys) -> None:
     toys.supervisor()
     toys.answering_pid()
-    assert (toys.run_dir / f"{SERVER}.json").stat().st_mode & 0o777 == 0o600
+    assert (toys.run_dir / f"{PLAIN}.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_garbage_and_silence_on_the_control_port_change_nothing(toys: Toys) -> None:
@@ -166,7 +161,7 @@ def test_garbage_and_silence_on_the_control_port_change_nothing(toys: Toys) -> N
         with socket.create_connection((LOOPBACK, run.port), timeout=5) as connection:
             connection.sendall(garbage)
     assert toys.answering_pid() == pid
-    assert request_restart(SERVER, toys.run_dir).old_pid == pid
+    assert request_restart(PLAIN, toys.run_dir).old_pid == pid
     for connection in silent:
         connection.settimeout(5)
         assert b"refused" in connection.recv(100) or connection.recv(1) == b""
@@ -181,11 +176,11 @@ def test_a_second_supervisor_on_the_same_folder_is_refused(toys: Toys) -> None:
     assert second.wait(3) == ANOTHER_INSTANCE
     assert len(second.lines()) == 1
     assert "another supervisor" in second.output()
-    assert request_restart(SERVER, toys.run_dir).old_pid == pid
+    assert request_restart(PLAIN, toys.run_dir).old_pid == pid
 
 
 def test_a_refused_start_ends_the_supervisor_with_the_same_code(toys: Toys) -> None:
-    supervisor = toys.supervisor(mode="refused")
+    supervisor = toys.supervisor(SERVER, mode="refused")
     assert supervisor.wait(5) == ANOTHER_INSTANCE
     assert supervisor.output().count("server started") == 1
     assert "toy: the bus address is taken" in supervisor.lines()
@@ -195,7 +190,7 @@ def test_a_refused_start_ends_the_supervisor_with_the_same_code(toys: Toys) -> N
 def test_a_reader_that_has_left_does_not_end_the_supervisor(toys: Toys) -> None:
     """As after a honcho that was killed: stdout is a pipe that nobody reads."""
     env = {**os.environ, "TOY_PORT": str(toys.port)}
-    command = [sys.executable, "-m", "tests.runtime.toy_supervisor", str(toys.run_dir)]
+    command = [sys.executable, "-m", "tests.runtime.toy_supervisor", PLAIN, str(toys.run_dir)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env
     ) as run:

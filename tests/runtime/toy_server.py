@@ -77,8 +77,6 @@ async def open_toy() -> AsyncIterator[Starlette]:
 
 
 if __name__ == "__main__":
-    if MODE == "crash":
-        sys.exit(3)
     configure_logging(level="info", form="text", service="toy")
     host = os.environ.get("TOY_HOST", "localhost")
     sys.exit(run_server(open_toy, host=host, port=int(os.environ["TOY_PORT"]), name="toy"))

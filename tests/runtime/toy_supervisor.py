@@ -1,4 +1,4 @@
-"""Supervises the toy server: ``python -m tests.runtime.toy_supervisor <run dir>``."""
+"""Supervises a toy server: ``python -m tests.runtime.toy_supervisor <module> <run dir>``."""
 
 import sys
 from pathlib import Path
@@ -6,4 +6,4 @@ from pathlib import Path
 from shared_schema.runtime.supervise import supervise
 
 if __name__ == "__main__":
-    sys.exit(supervise("tests.runtime.toy_server", run_dir=Path(sys.argv[1])))
+    sys.exit(supervise(sys.argv[1], run_dir=Path(sys.argv[2])))

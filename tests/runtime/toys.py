@@ -17,6 +17,7 @@ from shared_schema.runtime.control import RunFile, run_file
 
 ROOT = Path(__file__).parents[2]
 SERVER = "tests.runtime.toy_server"
+PLAIN = "tests.runtime.toy_plain"
 SUPERVISOR = "tests.runtime.toy_supervisor"
 
 T = TypeVar("T")
@@ -77,8 +78,8 @@ class Toys:
     def server(self, *, mode: str = "", host: str = "localhost") -> Toy:
         return self._start(SERVER, [], mode=mode, host=host)
 
-    def supervisor(self, *, mode: str = "") -> Toy:
-        return self._start(SUPERVISOR, [str(self.run_dir)], mode=mode)
+    def supervisor(self, server: str = PLAIN, *, mode: str = "") -> Toy:
+        return self._start(SUPERVISOR, [server, str(self.run_dir)], mode=mode)
 
     def _start(self, module: str, arguments: list[str], *, mode: str, host: str = "") -> Toy:
         log = self._folder / f"toy-{len(self._started)}.log"
@@ -87,9 +88,9 @@ class Toys:
         self._started.append(toy)
         return toy
 
-    def run_file(self) -> RunFile | None:
+    def run_file(self, server: str = PLAIN) -> RunFile | None:
         with contextlib.suppress(OSError):
-            content = run_file(self.run_dir, SERVER).read_bytes()
+            content = run_file(self.run_dir, server).read_bytes()
             return msgspec.json.decode(content, type=RunFile)
         return None
 
@@ -116,7 +117,8 @@ class Toys:
         for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(left, timeout=5)
+        for process in left:
+            wait_for(lambda pid=process.pid: gone(pid) or None, within_s=5, what="end")  # type: ignore[misc]
 
 
 def gone(pid: int) -> bool:

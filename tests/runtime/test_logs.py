@@ -1,0 +1,80 @@
+"""What a log line looks like, in a process of its own: the configuration is the process's."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+from .toys import ROOT
+
+SPEAK = """
+import logging, sys, structlog
+log = structlog.get_logger("toy")
+from shared_schema.runtime.logs import configure_logging
+configure_logging(level="info", form=sys.argv[1], service="gateway")
+log.debug("never seen")
+log.info("event sent", session="5f2c", seq=1, text='Gr\\u00fc\\u00dfe "\\n\\udc80', empty="")
+logging.getLogger("uvicorn.error").info("never seen")
+logging.getLogger("uvicorn.error").error("cancel %s tasks", 3)
+try:
+    raise ValueError("broke")
+except ValueError:
+    log.exception("it broke")
+"""
+
+
+def speak(form: str, *, encoding: str = "cp1252") -> list[str]:
+    run = subprocess.run(
+        [sys.executable, "-c", SPEAK, form],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=True,
+    )
+    assert run.stdout == b""
+    return run.stderr.decode("utf-8").splitlines()
+
+
+def test_text_is_one_readable_line() -> None:
+    first, second, third, *traceback = speak("text")
+    stamp = re.compile(r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ")
+    assert stamp.sub("", first) == (
+        'info    gateway  event sent  session=5f2c seq=1 text="Grüße \\"\\n\\udc80" empty=""'
+    )
+    assert stamp.sub("", second) == "error   gateway  cancel 3 tasks"
+    assert stamp.sub("", third) == "error   gateway  it broke"
+    assert (traceback[0], traceback[-1]) == (
+        "Traceback (most recent call last):",
+        "ValueError: broke",
+    )
+
+
+def test_json_is_one_object_a_line() -> None:
+    first, second, third = [json.loads(line) for line in speak("json")]
+    assert first.pop("ts").endswith("Z")
+    assert first == {
+        "level": "info",
+        "service": "gateway",
+        "event": "event sent",
+        "session": "5f2c",
+        "seq": 1,
+        "text": 'Grüße "\n\udc80',
+        "empty": "",
+    }
+    assert (second["level"], second["event"]) == ("error", "cancel 3 tasks")
+    assert third["exception"].endswith("ValueError: broke")
+
+
+def test_a_reader_that_has_left_is_no_trouble() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", "input()\n" + SPEAK, "text"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as run:
+        assert run.stderr is not None
+        run.stderr.close()
+        run.communicate(b"\n", timeout=10)
+        # Python itself says 120 when it cannot flush at the very end; an exception would be 1.
+        assert run.returncode in {0, 120}
