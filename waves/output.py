@@ -1,8 +1,9 @@
 """The four files of one utterance."""
 
+import wave
 from pathlib import Path
 
-import soundfile
+import numpy as np
 
 from shared_schema.files import moved_into_place
 from shared_schema.layout import WAVE_MIX, WAVE_NAMES, wave_file_name
@@ -21,17 +22,22 @@ def write_waves(waves: Waves, folder: Path, *, stem: str) -> Path:
         If the folder cannot be made or written, or the disk is full.
     """
     for part, samples in zip(WAVE_NAMES, waves[:3], strict=True):
-        # Only the mix is ever named to others, so only the mix must outlive a power cut.
-        _write(folder / wave_file_name(stem, part), samples, sync=False)
+        _write(folder / wave_file_name(stem, part), samples)
     mix = folder / wave_file_name(stem, WAVE_MIX)
-    _write(mix, waves.mix, sync=True)
+    _write(mix, waves.mix)
     return mix
 
 
-def _write(path: Path, samples: Int16, *, sync: bool) -> None:
-    try:
-        with moved_into_place(path, sync=sync) as partial:
-            soundfile.write(partial, samples, SAMPLE_RATE_HZ, subtype="PCM_16", format="WAV")
-    except soundfile.SoundFileError as error:
-        # libsndfile hides the reason (a full disk, a name too long); the sentence still helps.
-        raise OSError(f"{path.name} cannot be written: {error}") from error
+def _write(path: Path, samples: Int16) -> None:
+    # Waves can be made again from the speech, so a job does not wait for the disk: that would take
+    # twice as long as all the rest of it. The standard library's writer is used because it reports
+    # a full disk as what it is.
+    with (
+        moved_into_place(path, sync=False) as partial,
+        partial.open("wb") as file,
+        wave.open(file, "wb") as writer,
+    ):
+        writer.setnchannels(1)
+        writer.setsampwidth(samples.itemsize)
+        writer.setframerate(SAMPLE_RATE_HZ)
+        writer.writeframes(np.ascontiguousarray(samples).data)

@@ -13,6 +13,7 @@ ratio of a sampled sound", Proc. Inst. Phonetic Sciences Amsterdam 17 (1993), 97
 from typing import Final, NamedTuple
 
 import numpy as np
+import soxr
 
 from waves.grid import CELL, CELL_S, SAMPLE_RATE_HZ, Bool, Float32, cell_count
 from waves.pitch_path import best_path
@@ -21,21 +22,26 @@ FLOOR_HZ: Final = 60.0
 CEILING_HZ: Final = 500.0
 HARMONICS: Final = 3
 
-_WINDOW: Final = 400  # samples: 50 ms, three periods of the lowest voice
-_FFT: Final = 576  # samples: the window, the longest lag and a little more; 2^6 * 3^2
+# Above 2 kHz a voice has hiss and noise more than it has pitch, so half the samples are enough.
+_RATE_HZ: Final = SAMPLE_RATE_HZ // 2
+_HOP: Final = CELL // 2  # samples
+_WINDOW: Final = 200  # samples: 50 ms, three periods of the lowest voice
+_FFT: Final = 288  # samples: the window, the longest lag and a little more; 2^5 * 3^2
 _CANDIDATES: Final = 5
 _CHUNK: Final = 96  # frames whose spectra fit a core's cache together
 
 _VOICING_THRESHOLD: Final = 0.30  # normalised autocorrelation at which voiced beats unvoiced
 _SILENCE_LEVEL: Final = 0.05  # of the loudest frame's amplitude; below, frames lean to unvoiced
-_OCTAVE_COST: Final = 0.01  # a small preference for the shorter of two equal periods
+_OCTAVE_COST: Final = 0.03  # a preference for the shorter of two equal periods, per octave
 _OCTAVE_JUMP_COST: Final = 0.50  # for an octave within 10 ms
-_VOICING_COST: Final = 0.20  # for beginning or ending to be voiced
+_VOICING_COST: Final = 0.30  # for beginning or ending to be voiced
 
-_SHORTEST: Final = int(SAMPLE_RATE_HZ / CEILING_HZ)  # samples
-_LONGEST: Final = int(np.ceil(SAMPLE_RATE_HZ / FLOOR_HZ))
-# A peak needs a neighbour on each side.
-_LAGS: Final = np.arange(_SHORTEST - 1, _LONGEST + 2)
+_SHORTEST: Final = _RATE_HZ / CEILING_HZ  # samples
+_LONGEST: Final = _RATE_HZ / FLOOR_HZ
+# Half samples: a parabola through whole ones would cut the sharp peaks of high voices and so favour
+# their double and triple periods. One more on each side, since a peak needs its neighbours.
+_LAG_STEP: Final = 0.5  # samples
+_LAGS: Final = _LAG_STEP * np.arange(2 * int(_SHORTEST) - 1, 2 * int(np.ceil(_LONGEST)) + 2)
 
 
 class PitchTrack(NamedTuple):
@@ -67,11 +73,12 @@ class _Candidates(NamedTuple):
 def _window() -> tuple[Float32, Float32]:
     """Return the window, and the matrix from power spectra to its corrected autocorrelation."""
     window = np.hanning(_WINDOW + 2)[1:-1]
-    own = np.fft.irfft(np.abs(np.fft.rfft(window, _FFT)) ** 2)
+    power = np.abs(np.fft.rfft(window, _FFT)) ** 2
     bins = np.arange(_FFT // 2 + 1)
     fold = np.where((bins == 0) | (bins == _FFT // 2), 1.0, 2.0) / _FFT
-    cosines = np.cos(2 * np.pi / _FFT * np.outer(bins, _LAGS)) * fold[:, None]
-    return window.astype(np.float32), (cosines * own[0] / own[_LAGS]).astype(np.float32)
+    to_lags = np.cos(2 * np.pi / _FFT * np.outer(bins, _LAGS)) * fold[:, None]
+    own = (power @ to_lags) / (power @ fold)
+    return window.astype(np.float32), (to_lags / own).astype(np.float32)
 
 
 _TAPER, _TO_LAGS = _window()
@@ -91,9 +98,10 @@ def track_pitch(samples: Float32) -> PitchTrack:
         With ``cell_count(n) + 1`` nodes.
     """
     nodes = cell_count(len(samples)) + 1
-    padded = np.zeros((nodes - 1) * CELL + _WINDOW, dtype=np.float32)
-    padded[_WINDOW // 2 : _WINDOW // 2 + len(samples)] = samples
-    frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::CELL]
+    low = soxr.resample(samples, SAMPLE_RATE_HZ, _RATE_HZ)
+    padded = np.zeros((nodes - 1) * _HOP + _WINDOW, dtype=np.float32)
+    padded[_WINDOW // 2 : _WINDOW // 2 + len(low)] = low
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
     chunks = [_candidates(frames[at : at + _CHUNK]) for at in range(0, nodes, _CHUNK)]
     return _choose(_Candidates(*(np.concatenate(parts) for parts in zip(*chunks, strict=True))))
 
@@ -119,11 +127,11 @@ def _candidates(frames: Float32) -> _Candidates:
     right = np.take_along_axis(correlation, place + 2, axis=1)
     bend = np.where(found, left - 2 * top + right, -1)
     shift = 0.5 * (left - right) / np.minimum(bend, np.float32(-1e-9))
-    lag = _LAGS[1 + place] + np.where(found, shift, 0)
-    f0_hz = np.clip(SAMPLE_RATE_HZ / lag, FLOOR_HZ, CEILING_HZ).astype(np.float32)
+    lag = _LAGS[1 + place] + np.where(found, shift, 0) * _LAG_STEP
+    f0_hz = np.clip(_RATE_HZ / lag, FLOOR_HZ, CEILING_HZ).astype(np.float32)
     strength = np.where(found, top - 0.25 * (left - right) * shift, -np.inf)
 
-    bins = np.rint(f0_hz[:, :, None] * np.arange(1, HARMONICS + 1) * (_FFT / SAMPLE_RATE_HZ))
+    bins = np.rint(f0_hz[:, :, None] * np.arange(1, HARMONICS + 1) * (_FFT / _RATE_HZ))
     rows = np.arange(len(frames))[:, None, None]
     harmonics = np.sqrt(power[rows, bins.astype(np.intp)])
     return _Candidates(f0_hz, strength.astype(np.float32), harmonics, np.sqrt(energy))

@@ -13,7 +13,6 @@ import sys
 import threading
 from multiprocessing.connection import wait
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 import numpy as np
@@ -41,8 +40,9 @@ class Announcer:
         self._epoch = epoch
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = open_publisher(self._context, bus_url)
-        # Runs when the process ends by itself or by SIGTERM: waits until what was sent has left,
-        # within the socket's linger. atexit is not called in multiprocessing's children.
+        # A socket may change its thread as long as one thread at a time uses it.
+        self._lock = threading.Lock()
+        # When the process ends by itself; atexit is not called in multiprocessing's children.
         multiprocessing.util.Finalize(None, self.close, exitpriority=100)
 
     def await_gateway(self) -> None:
@@ -51,20 +51,23 @@ class Announcer:
 
     def publish(self, result: WavesJobResult) -> None:
         """Send a completion if somebody listens; never wait for them."""
-        # Subscriptions pile up in the socket otherwise; a worker has no use for them.
-        drain(self._socket, lambda _: None, DRAIN_BATCH)
         message = encode_message(WavesFinished(epoch=self._epoch, result=result))
-        try:
-            self._socket.send_multipart([TOPIC_WAVES, message], zmq.NOBLOCK)
-        except zmq.ZMQError as error:
-            # The backend tells the same from the job's future, only a little later.
-            _log.warning("a completion could not be published: %s", error)
+        with self._lock:
+            if self._socket.closed:
+                return
+            # Subscriptions pile up in the socket otherwise; a worker has no use for them.
+            drain(self._socket, lambda _: None, DRAIN_BATCH)
+            try:
+                self._socket.send_multipart([TOPIC_WAVES, message], zmq.NOBLOCK)
+            except zmq.ZMQError as error:
+                # The backend tells the same from the job's future, only a little later.
+                _log.warning("a completion could not be published: %s", error)
 
     def close(self) -> None:
-        """Let the last message leave, then close the socket and its context."""
-        _ignore_termination()
-        self._socket.close()
-        self._context.term()
+        """Wait until what was sent has left, within the socket's linger; then close it."""
+        with self._lock:
+            self._socket.close()
+            self._context.term()
 
 
 class _Worker:
@@ -82,9 +85,12 @@ def initialise(artifacts: Path, bus_url: str | None, epoch: str) -> None:
     """Prepare this process: follow the parent, connect to the bus, do everything once."""
     global _worker  # noqa: PLW0603 - a pool's initialiser has no other way to hand something on
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
-    signal.signal(signal.SIGTERM, _leave)
+    if sys.platform != "win32":
+        # Before any thread starts, since threads inherit it: see `leave_when_told`.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     follow_parent()
     announcer = Announcer(bus_url, epoch) if bus_url is not None else None
+    leave_when_told(announcer)
     warm_up()
     if announcer is not None:
         announcer.await_gateway()
@@ -129,17 +135,20 @@ def follow_parent() -> None:
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
-def _ignore_termination() -> None:
-    # A second SIGTERM (process group, then parent) would cut the first one's farewell short.
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def leave_when_told(announcer: Announcer | None) -> None:
+    """End this process on SIGTERM, even in the middle of a long calculation.
 
+    A Python signal handler runs in the main thread, and only between two of its steps. So SIGTERM
+    is blocked in all threads, and one waits for it. A second one, from the process group after one from the
+    parent, stays blocked and cannot cut the farewell short.
+    """
+    if sys.platform == "win32":
+        return  # processes are ended from outside there, without a word
 
-def _leave(_signal: int, _frame: FrameType | None) -> None:
-    """End at once, but let the last message leave first."""
-    _ignore_termination()
-    try:
-        multiprocessing.util._exit_function()  # type: ignore[attr-defined]
-        sys.stderr.flush()
-    finally:
+    def watch() -> None:
+        signal.sigwait({signal.SIGTERM})
+        if announcer is not None:
+            announcer.close()
         os._exit(_EXIT_TERMINATED)
+
+    threading.Thread(target=watch, name="termination-watch", daemon=True).start()

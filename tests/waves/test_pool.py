@@ -1,0 +1,403 @@
+"""The pool with real processes, a real bus and real signals."""
+
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+import zmq
+
+from shared_schema.bus import (
+    MAX_MESSAGE_BYTES,
+    TOPIC_WAVES,
+    WavesFinished,
+    decode_message,
+)
+from shared_schema.jobs import DecomposeJob
+from shared_schema.sockets import open_subscriber
+from tests.waves.conftest import DEADLINE_S, Results, eventually, workers_of
+from waves import run_job
+from waves.pool import WavePool
+
+MakeJob = Callable[..., DecomposeJob]
+MakePool = Callable[..., WavePool]
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and pipes")
+
+
+class Gateway:
+    """A bound subscriber that reads all the time, as the gateway's does.
+
+    It greets newcomers only while it is being read, so a thread of its own does that.
+    """
+
+    def __init__(self) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.url = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+        self._heard: queue.SimpleQueue[list[bytes]] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._ready = threading.Event()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+        assert self._ready.wait(DEADLINE_S)
+
+    def _read(self) -> None:
+        with zmq.Context[zmq.Socket[bytes]]() as context:
+            subscriber = open_subscriber(context, self.url, max_message_bytes=MAX_MESSAGE_BYTES)
+            subscriber.subscribe(TOPIC_WAVES)
+            self._ready.set()
+            while not self._stop.is_set():
+                if subscriber.poll(50):
+                    self._heard.put(subscriber.recv_multipart())
+            subscriber.close(linger=0)
+
+    def completion(self) -> WavesFinished:
+        """Return the next completion on the bus."""
+        topic, payload = self._heard.get(timeout=DEADLINE_S)
+        assert topic == TOPIC_WAVES
+        message = decode_message(payload)
+        assert isinstance(message, WavesFinished)
+        return message
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._stop.set()
+        self._reader.join()
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    """What stands in for the gateway."""
+    one = Gateway()
+    yield one
+    one.close()
+
+
+def hang(job: DecomposeJob, root: Path) -> DecomposeJob:
+    """Replace a job's speech by a pipe, so that its worker waits in it for ever."""
+    file = root / job.input_path
+    file.unlink(missing_ok=True)
+    os.mkfifo(file)
+    return job
+
+
+def the_worker() -> psutil.Process:
+    """Return the only worker of this process."""
+    (worker,) = workers_of(psutil.Process())
+    return worker
+
+
+def wait_until_reading(job: DecomposeJob, root: Path) -> int:
+    """Return a pipe's writing end as soon as a worker reads from it."""
+    opened = -1
+
+    def open_end() -> bool:
+        nonlocal opened
+        try:
+            opened = os.open(root / job.input_path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            return False  # nobody reads yet
+        return True
+
+    eventually(open_end)
+    return opened
+
+
+def test_completions_are_published_by_the_worker(
+    gateway: Gateway, make_pool: MakePool, make_job: MakeJob, results: Results
+) -> None:
+    """A success and a failure arrive on the bus as they are told to the backend."""
+    pool = make_pool(bus_url=gateway.url)
+    pool.warm()
+    pool.submit(make_job(1))
+    pool.submit(make_job(2, speech=b"no sound"))
+    published = [gateway.completion() for _ in range(2)]
+    assert [message.epoch for message in published] == ["test-epoch"] * 2
+    assert [message.result for message in published] == results.wait_for(2)
+    assert [message.result.result.success for message in published] == [True, False]
+
+
+def test_the_last_message_leaves_before_the_worker(
+    gateway: Gateway, make_pool: MakePool, make_job: MakeJob, results: Results
+) -> None:
+    """A pool that is closed the moment it heard of its jobs has published all of them."""
+    pool = make_pool(bus_url=gateway.url, max_workers=2)
+    jobs = [make_job(slot) for slot in range(1, 7)]
+    for job in jobs:
+        pool.submit(job)
+    results.wait_for(6)
+    pool.close(5.0)
+    assert {gateway.completion().result.job.slot_id for _ in jobs} == set(range(1, 7))
+
+
+def test_works_without_a_gateway(make_pool: MakePool, make_job: MakeJob, results: Results) -> None:
+    """Nobody listens at the address: the jobs succeed all the same."""
+    pool = make_pool(bus_url="tcp://127.0.0.1:9", max_workers=2)
+    for slot in range(1, 7):
+        pool.submit(make_job(slot))
+    told = results.wait_for(6)
+    assert all(one.result.success for one in told)
+    assert {one.job.slot_id for one in told} == set(range(1, 7))
+
+
+@posix
+def test_a_killed_worker_fails_only_its_own_job(
+    tmp_path: Path, make_pool: MakePool, make_job: MakeJob, results: Results
+) -> None:
+    """The job in its hands fails by name; the one behind it succeeds in a new worker."""
+    pool = make_pool()
+    hanging = hang(make_job(1), tmp_path)
+    pool.submit(hanging)
+    pool.submit(make_job(2))
+    end = wait_until_reading(hanging, tmp_path)
+    the_worker().kill()
+    failed, succeeded = sorted(results.wait_for(2), key=lambda one: one.job.slot_id)
+    os.close(end)
+    assert (failed.job, failed.result.success, failed.result.stage) == (hanging, False, "waves")
+    assert failed.result.error == "the worker process died during the job (exit -9)"
+    assert succeeded.result.success
+
+
+@posix
+def test_a_worker_killed_between_jobs_is_replaced(
+    make_pool: MakePool, make_job: MakeJob, results: Results
+) -> None:
+    """The next job succeeds, and so do several deaths later those that follow."""
+    pool = make_pool()
+    for count in (1, 2, 3):
+        pool.submit(make_job(count))
+        assert results.wait_for(count)[-1].result.success
+        the_worker().kill()
+
+
+@posix
+def test_a_job_ends_at_its_time_limit(
+    tmp_path: Path, make_pool: MakePool, make_job: MakeJob, results: Results
+) -> None:
+    """The job is failed with the setting's name, its worker is gone, and the pool goes on."""
+    pool = make_pool(job_timeout_s=0.5)
+    hanging = hang(make_job(1), tmp_path)
+    pool.submit(hanging)
+    end = wait_until_reading(hanging, tmp_path)
+    first = the_worker()
+    pool.submit(make_job(2))
+    failed, succeeded = results.wait_for(2)
+    os.close(end)
+    assert failed.job == hanging
+    assert failed.result.stage == "waves"
+    assert failed.result.error is not None
+    assert "time limit of 0.5 s (RR_WAVES_JOB_TIMEOUT_S)" in failed.result.error
+    assert not first.is_running()
+    assert succeeded.result.success
+
+
+@posix
+def test_a_worker_that_died_after_its_work_counts_as_a_success(
+    tmp_path: Path, make_pool: MakePool, make_job: MakeJob, results: Results
+) -> None:
+    """The finished mix is looked for before a job is called failed."""
+    job = make_job()
+    before = run_job(job, tmp_path)
+    pool = make_pool()
+    pool.submit(hang(job, tmp_path))
+    end = wait_until_reading(job, tmp_path)
+    the_worker().kill()
+    (told,) = results.wait_for(1)
+    os.close(end)
+    assert told.result.success
+    assert told.result.wave_mix_path == before.wave_mix_path
+    assert told.result.audio_duration_ms == before.audio_duration_ms
+
+
+@posix
+def test_a_full_queue_fails_the_job_at_once(
+    tmp_path: Path, make_pool: MakePool, make_job: MakeJob, results: Results
+) -> None:
+    """One job in hand, one waiting: the third is told to be failed before submit returns."""
+    pool = make_pool(queue_max_size=1)
+    hanging = hang(make_job(1), tmp_path)
+    pool.submit(hanging)
+    pool.submit(make_job(2))
+    pool.submit(make_job(3))
+    (refused,) = results.now()
+    assert refused.job.slot_id == 3
+    assert (refused.result.success, refused.result.stage) == (False, "queue")
+    assert refused.result.error is not None
+    assert "RR_WAVES_QUEUE_MAX_SIZE" in refused.result.error
+    os.close(wait_until_reading(hanging, tmp_path))  # the pipe ends, and so does the job
+    assert {one.job.slot_id for one in results.wait_for(3)} == {1, 2, 3}
+
+
+def test_a_closed_pool_refuses(make_pool: MakePool, make_job: MakeJob, results: Results) -> None:
+    """Also one that never started; closing again does no harm."""
+    pool = make_pool()
+    pool.close(1.0)
+    pool.close(1.0)
+    pool.warm()
+    pool.submit(make_job())
+    (refused,) = results.now()
+    assert refused.result.stage == "queue"
+    assert refused.result.error == "the wave pool is closed"
+
+
+def test_closing_waits_for_what_is_in_hand(
+    make_pool: MakePool, make_job: MakeJob, results: Results
+) -> None:
+    """The job that a worker has is finished, and every job is told of exactly once."""
+    pool = make_pool()
+    pool.submit(make_job(1))
+    results.wait_for(1)  # the worker is warm
+    for slot in range(2, 7):
+        pool.submit(make_job(slot))
+    pool.close(5.0)
+    told = results.now()
+    assert sorted(one.job.slot_id for one in told) == list(range(1, 7))
+    assert {one.result.stage for one in told if not one.result.success} <= {"stopped"}
+    assert workers_of(psutil.Process()) == []
+
+
+@posix
+def test_closing_is_bounded_in_time(
+    tmp_path: Path, make_pool: MakePool, make_job: MakeJob, results: Results
+) -> None:
+    """A job that hangs, and a worker that does not even answer SIGTERM, do not hold it up."""
+    pool = make_pool(max_workers=2)
+    jobs = [hang(make_job(slot), tmp_path) for slot in (1, 2)]
+    for job in jobs:
+        pool.submit(job)
+    ends = [wait_until_reading(job, tmp_path) for job in jobs]
+    stopped, _ = workers_of(psutil.Process())
+    stopped.suspend()
+    started = time.monotonic()
+    pool.close(2.0)
+    assert time.monotonic() - started < 4.0
+    assert workers_of(psutil.Process()) == []
+    told = results.now()
+    assert {one.job.slot_id for one in told} == {1, 2}
+    assert {one.result.stage for one in told} == {"stopped"}
+    for end in ends:
+        os.close(end)
+
+
+def test_workers_are_warm_before_their_first_job(
+    make_pool: MakePool, make_job: MakeJob, results: Results
+) -> None:
+    """The first job of a new worker takes no longer than a later one, give or take."""
+    pool = make_pool()
+    pool.warm()
+    durations = []
+    for count in range(1, 7):
+        pool.submit(make_job(count))
+        durations.append(results.wait_for(count)[-1].result.duration_ms)
+    assert durations[0] < 5 * sorted(durations[1:])[2] + 20
+
+
+PARENT = """
+import sys
+from pathlib import Path
+import msgspec
+from shared_schema.jobs import DecomposeJob
+from waves.pool import WavePool
+
+if __name__ == "__main__":
+    pool = WavePool(
+        artifacts_dir=Path(sys.argv[1]), bus_url="tcp://127.0.0.1:9", epoch="e", max_workers=2,
+        queue_max_size=8, job_timeout_s=60, on_result=lambda result: print(result, flush=True),
+    )
+    pool.warm()
+    for text in sys.argv[2:]:
+        pool.submit(msgspec.json.decode(text, type=DecomposeJob))
+    {then}
+"""
+
+
+def start_parent(root: Path, jobs: list[DecomposeJob], then: str) -> subprocess.Popen[str]:
+    """Start a process that has a pool, in a process group of its own."""
+    script = root / "parent.py"
+    script.write_text(PARENT.replace("{then}", then))
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", script, root, *(msgspec.json.encode(job) for job in jobs)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+
+
+@posix
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+def test_no_worker_outlives_a_killed_parent(
+    tmp_path: Path, make_job: MakeJob, *, busy: bool
+) -> None:
+    """Not even one that waits in a file for ever."""
+    jobs = [hang(make_job(1), tmp_path)] if busy else []
+    parent = start_parent(tmp_path, jobs, "import time; time.sleep(60)")
+    process = psutil.Process(parent.pid)
+    eventually(lambda: len(workers_of(process)) == 2)
+    workers = workers_of(process)
+    ends = [wait_until_reading(job, tmp_path) for job in jobs]
+    parent.kill()
+    parent.communicate()
+    _, alive = psutil.wait_procs(workers, timeout=5)
+    assert alive == []
+    for end in ends:
+        os.close(end)
+
+
+STOP_ON_SIGTERM = """
+    import signal, threading
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    print("ready", flush=True)
+    stop.wait(60)
+    pool.close(3.0)
+"""
+
+
+@posix
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+def test_sigterm_to_the_whole_group_ends_everything(
+    tmp_path: Path, make_job: MakeJob, *, busy: bool
+) -> None:
+    """Workers that are told twice go quietly: no traceback, nothing left, exit code 0."""
+    jobs = [hang(make_job(1), tmp_path)] if busy else []
+    parent = start_parent(tmp_path, jobs, STOP_ON_SIGTERM.strip())
+    process = psutil.Process(parent.pid)
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == "ready\n"
+    eventually(lambda: len(workers_of(process)) == 2)
+    workers = workers_of(process)
+    ends = [wait_until_reading(job, tmp_path) for job in jobs]
+    os.killpg(parent.pid, signal.SIGTERM)
+    out, err = parent.communicate(timeout=10)
+    _, alive = psutil.wait_procs(workers, timeout=1)
+    for end in ends:
+        os.close(end)
+    assert (parent.returncode, err, alive) == (0, "", [])
+    assert out.count("WavesJobResult") == len(jobs)
+
+
+@posix
+def test_workers_leave_ctrl_c_to_the_parent(
+    make_pool: MakePool, make_job: MakeJob, results: Results
+) -> None:
+    """SIGINT does nothing to a worker."""
+    pool = make_pool()
+    pool.submit(make_job(1))
+    results.wait_for(1)
+    worker = the_worker()
+    worker.send_signal(signal.SIGINT)
+    pool.submit(make_job(2))
+    assert results.wait_for(2)[-1].result.success
+    assert the_worker() == worker
