@@ -136,7 +136,7 @@ def _connected(url: str, expect: Expectation, say: Callable[[str], None]) -> Cli
     said = False
     while True:
         try:
-            return connect(url, additional_headers=headers, compression=None, max_size=None)
+            socket = connect(url, additional_headers=headers, compression=None, max_size=None)
         except (OSError, InvalidHandshake) as error:
             if not said:
                 say(f"waiting for the gateway at {url} ({error})")
@@ -144,6 +144,9 @@ def _connected(url: str, expect: Expectation, say: Callable[[str], None]) -> Cli
             if time.monotonic() >= give_up_at:
                 raise Disappointed(f"no gateway at {url}: {error}") from None
             time.sleep(RECONNECT_S)
+        else:
+            say(f"connected to {url}")
+            return socket
 
 
 def _receive(socket: ClientConnection, timeout_s: float) -> ServerEvent:
@@ -155,8 +158,9 @@ def _receive(socket: ClientConnection, timeout_s: float) -> ServerEvent:
 
 def _take(event: ServerEvent, progress: Progress, say: Callable[[str], None]) -> None:
     match event:
-        case HelloAck():
-            say(f"connected to {event.server} {event.version}, protocol {event.protocol}")
+        case HelloAck(replay_count=replay):
+            if replay is not UNSET:
+                say(f"resumed: {replay} event(s) to catch up")
         case SessionReplaced():
             say(f"replaced: {event.message}")
         case ErrorEvent():

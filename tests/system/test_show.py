@@ -1,0 +1,448 @@
+"""The whole system from outside: real visitors, real voices, real waves, a real client."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import soundfile
+
+from shared_schema.chat import Done, SlotAudio, SlotDone, SlotError, TurnStart
+from shared_schema.events import DialogueWavesReady, SessionEvent, Turn1WavesReady
+from tests.system.client import Listener, listening, turn1_of
+from tests.system.processes import Process, System, system, until
+from tests.system.visitor import Stream, post, request, session_document
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+
+MESSAGE = {"message": "Why does the tide come back to a harbour that nobody uses?"}
+# Far beyond a session's length: what comes earlier did not wait for a deadline.
+NEVER_S = 300
+
+
+@pytest.fixture(scope="module")
+def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """One installation for this module; nothing in it times out."""
+    folder = tmp_path_factory.mktemp("show")
+    with system(
+        folder,
+        seed=7,
+        chat_max_sessions=2,
+        events_turn1_timeout_s=NEVER_S,
+        events_dialogue_timeout_s=NEVER_S,
+    ) as it:
+        it.gateway()
+        it.chat("-X", "dev", "-W", "ignore", "-m", "tests.system.staged_chat")
+        yield it
+
+
+@pytest.fixture(autouse=True)
+def fresh(show: System) -> None:
+    """Each test begins with nothing staged, nothing remembered, and a gateway that runs."""
+    stage(show)
+    request(show.chat_url, "POST", "/v1/reset")
+    gateway = show.processes[0]
+    if gateway.popen.poll() is not None:
+        show.processes[0] = show.gateway()
+        show.processes.pop()
+
+
+def stage(show: System, **directions: Any) -> None:
+    (show.folder / "stage.json").write_text(json.dumps(directions), "utf-8")
+
+
+def gateway_of(show: System) -> Process:
+    return show.processes[0]
+
+
+async def visit(show: System, body: object = MESSAGE) -> Stream:
+    return await asyncio.to_thread(post, show.chat_url, body)
+
+
+def sound(path: str) -> None:
+    """Read a wave-mix as a player would."""
+    samples, rate = soundfile.read(path)
+    assert rate == 8000
+    assert abs(samples).max() > 0.01
+    assert soundfile.info(path).subtype == "PCM_16"
+
+
+def utterances(events: list[SessionEvent]) -> list[tuple[int, int]]:
+    told = []
+    for event in events:
+        if isinstance(event, Turn1WavesReady):
+            told += [(1, wave.slot_id) for wave in event.payload.slots]
+        else:
+            told += [(2, wave.slot_id) for wave in event.payload.commenters]
+            told.append((3, event.payload.respondent.slot_id))
+    return told
+
+
+async def test_ac2_ac3_a_session_is_told_whole_and_in_order(show: System) -> None:
+    """Six answers, six comments, the replies: one Turn 1 event, one event per dialogue."""
+    async with listening(show.events_url) as touchdesigner:
+        stream = await visit(show)
+        events = await touchdesigner.told(stream.session_id)
+        await touchdesigner.nothing()
+    stream.assert_in_order()
+    assert [len(stream.of(SlotAudio, turn)) for turn in (1, 2)] == [6, 6]
+    targets = {done.slot_id: done.target_slot_id for done in stream.of(SlotDone, 2)}
+    repliers = sorted(set(targets.values()))
+    assert sorted(done.slot_id for done in stream.of(SlotDone, 3)) == repliers
+    turn1 = turn1_of(events)
+    assert turn1.payload.status == "complete"
+    assert [wave.slot_id for wave in turn1.payload.slots] == [1, 2, 3, 4, 5, 6]
+    assert [event.seq for event in events] == list(range(1, len(repliers) + 2))
+    for event, target in zip(events[1:], repliers, strict=True):
+        assert isinstance(event, DialogueWavesReady)
+        payload = event.payload
+        commenters = sorted(slot for slot, chosen in targets.items() if chosen == target)
+        assert payload.dialogue_id == f"turn23-slot{target}"
+        assert payload.status == "complete"
+        assert [wave.slot_id for wave in payload.commenters] == commenters
+        assert payload.respondent.slot_id == target
+        steps = [(step.role, step.slot_id) for step in payload.play_order]
+        assert steps == [*[("commenter", slot) for slot in commenters], ("respondent", target)]
+        assert payload.dialogue_count == len(repliers)
+    texts = {(d.turn_index, d.slot_id): d.text for d in stream.of(SlotDone)}
+    for event in events:
+        references = (
+            event.payload.slots
+            if isinstance(event, Turn1WavesReady)
+            else (*event.payload.commenters, event.payload.respondent)
+        )
+        for wave in references:
+            sound(wave.wave_mix_path_abs)
+            assert Path(wave.speech_path_abs).is_file()
+            assert wave.text in texts.values()
+
+
+async def test_comments_and_replies_quote_what_was_really_said(show: System) -> None:
+    """A comment's quote is a piece of its target's text; a reply quotes one of its comments."""
+    stream = await visit(show)
+    said = {(d.turn_index, d.slot_id): d for d in stream.of(SlotDone)}
+    for comment in stream.of(SlotDone, 2):
+        assert quotes(comment.text, [said[1, comment.target_slot_id].text])
+    for reply in stream.of(SlotDone, 3):
+        received = [c.text for c in stream.of(SlotDone, 2) if c.target_slot_id == reply.slot_id]
+        assert quotes(reply.text, received)
+
+
+def quotes(text: str, sources: list[str]) -> bool:
+    pieces = [piece.split("\u201d")[0] for piece in text.split("\u201c")[1:]]
+    return any(piece in source for piece in pieces for source in sources)
+
+
+async def test_the_session_file_tells_everything(show: System) -> None:
+    """After the last wave, session.json holds texts, paths and dialogues."""
+    stream = await visit(show)
+
+    def settled() -> dict[str, Any] | None:
+        document = session_document(show.artifacts, stream.session_id)
+        states = {each["state"] for each in document.get("utterances", ())}
+        return document if document.get("state") == "done" and states == {"ready"} else None
+
+    document = until(settled, "session.json complete")
+    assert document["message"] == MESSAGE["message"]
+    assert len(document["utterances"]) == len(stream.of(SlotAudio))
+    for each in document["utterances"]:
+        assert (show.artifacts / each["speechPath"]).is_file()
+        assert (show.artifacts / each["waveMixPath"]).is_file()
+    assert len(document["dialogues"]) == len(stream.of(SlotDone, 3))
+    assert not list(show.artifacts.rglob("*.tmp"))
+
+
+async def test_one_broken_job_makes_turn1_partial_at_once(show: System) -> None:
+    """The PRD's failure simulation: nobody waits for slot 4, and the workflow ends normally."""
+    stage(show, **{"break": ["1:4"]})
+    async with listening(show.events_url) as touchdesigner:
+        stream = await visit(show)
+        turn1 = turn1_of(await touchdesigner.told(stream.session_id))
+    stream.assert_in_order()
+    assert stream.of(SlotError) == []
+    assert turn1.payload.status == "partial"
+    assert turn1.payload.missing_slot_ids == (4,)
+    assert turn1.payload.slots_ready == 5
+    assert [wave.slot_id for wave in turn1.payload.slots] == [1, 2, 3, 5, 6]
+
+
+async def test_all_six_broken_is_one_empty_event(show: System) -> None:
+    """With every Turn 1 job broken there is one event without slots, and then the dialogues."""
+    stage(show, **{"break": ["1:*"]})
+    async with listening(show.events_url) as touchdesigner:
+        stream = await visit(show)
+        events = await touchdesigner.told(stream.session_id)
+    turn1 = turn1_of(events)
+    assert turn1.payload.slots == ()
+    assert turn1.payload.missing_slot_ids == (1, 2, 3, 4, 5, 6)
+    assert len(events) == 1 + len(stream.of(SlotDone, 3))
+
+
+async def test_a_broken_respondent_drops_its_dialogue_and_no_other(show: System) -> None:
+    """With the same seed and nothing remembered, the same slots reply; one of them is broken."""
+    async with listening(show.events_url) as touchdesigner:
+        before = await visit(show)
+        await touchdesigner.told(before.session_id)
+    request(show.chat_url, "POST", "/v1/reset")
+    repliers = sorted(done.slot_id for done in before.of(SlotDone, 3))
+    assert len(repliers) > 1
+    stage(show, **{"break": [f"3:{repliers[0]}"]})
+    async with listening(show.events_url) as touchdesigner:
+        stream = await visit(show)
+        events = [await touchdesigner.session_event() for _ in repliers]
+        await touchdesigner.nothing()
+    assert [d.text for d in stream.of(SlotDone)] == [d.text for d in before.of(SlotDone)]
+    told = [
+        event.payload.target_slot_id for event in events if isinstance(event, DialogueWavesReady)
+    ]
+    assert told == repliers[1:]
+    assert [event.seq for event in events] == list(range(1, len(repliers) + 1))
+
+
+async def test_a_broken_commenter_is_left_out(show: System) -> None:
+    """The dialogue comes, partial, without the commenter that has no wave-mix."""
+    stage(show, **{"break": ["2:1"]})
+    async with listening(show.events_url) as touchdesigner:
+        stream = await visit(show)
+        events = await touchdesigner.told(stream.session_id)
+    target = next(d.target_slot_id for d in stream.of(SlotDone, 2) if d.slot_id == 1)
+    for event in events[1:]:
+        assert isinstance(event, DialogueWavesReady)
+        hit = event.payload.target_slot_id == target
+        assert event.payload.status == ("partial" if hit else "complete")
+        assert event.payload.missing_commenter_slot_ids == ((1,) if hit else ())
+
+
+async def test_a_slot_without_a_voice_still_takes_part(show: System) -> None:
+    """Its speech fails: slot.error, missing in the event, and it comments all the same."""
+    stage(show, mute=["1:2"])
+    async with listening(show.events_url) as touchdesigner:
+        stream = await visit(show)
+        turn1 = turn1_of(await touchdesigner.told(stream.session_id))
+    (error,) = stream.of(SlotError)
+    assert (error.slot_id, error.error.type) == (2, "tts_error")
+    assert turn1.payload.missing_slot_ids == (2,)
+    assert 2 in {done.slot_id for done in stream.of(SlotDone, 2)}
+
+
+async def test_a_single_slot_has_no_later_turns(show: System) -> None:
+    """One Turn 1 event and nothing else."""
+    body = {**MESSAGE, "slots": [{"slotId": 5, "agentId": "gemini-3"}]}
+    async with listening(show.events_url) as touchdesigner:
+        stream = await visit(show, body)
+        event = await touchdesigner.session_event()
+        await touchdesigner.nothing()
+    assert isinstance(event, Turn1WavesReady)
+    assert event.payload.slots_expected == 1
+    assert event.payload.slots[0].agent_id == "gemini-3"
+    assert [start.turn_index for start in stream.of(TurnStart)] == [1]
+    assert stream.of(Done)[0].turns == 3
+
+
+@posix
+@pytest.mark.parametrize("state", ["stopped", "absent"])
+async def test_ac4_the_stream_needs_no_gateway(show: System, state: str) -> None:
+    """AC4: SSE is complete and in order with the gateway stopped or absent; then it catches up."""
+    gateway = gateway_of(show)
+    gateway.send(signal.SIGSTOP if state == "stopped" else signal.SIGKILL)
+    try:
+        stream = await visit(show)
+    finally:
+        if state == "stopped":
+            gateway.send(signal.SIGCONT)
+        else:
+            gateway.wait()
+            show.processes[0] = show.gateway()
+            show.processes.pop()
+    stream.assert_in_order()
+    assert len(stream.of(SlotAudio, 1)) == 6
+    if state == "absent":
+        async with listening(show.events_url) as touchdesigner:
+            events = await touchdesigner.told(stream.session_id)
+        assert turn1_of(events).payload.status == "complete"
+
+
+async def test_a_visitor_who_leaves_does_not_end_the_session(show: System) -> None:
+    """The session goes on without its listener, to its last dialogue."""
+    async with listening(show.events_url) as touchdesigner:
+        stream = await asyncio.to_thread(
+            post, show.chat_url, MESSAGE, on_event=lambda event: not isinstance(event, SlotDone)
+        )
+        events = await touchdesigner.told(stream.session_id)
+    assert turn1_of(events).payload.status == "complete"
+    assert len(events) > 1
+
+
+async def test_a_session_can_be_stopped(show: System) -> None:
+    """It ends in order: errors for who was speaking, done, a Turn 1 event, no dialogues."""
+    stage(show, wait_s=1.0)
+    answers: list[httpx.Response] = []
+
+    def stop_at_first_text(event: object) -> bool:
+        if isinstance(event, SlotDone) and not answers:
+            path = f"/v1/sessions/{event.session_id}/stop"
+            answers.append(request(show.chat_url, "POST", path))
+        return True
+
+    async with listening(show.events_url) as touchdesigner:
+        stream = await asyncio.to_thread(post, show.chat_url, MESSAGE, on_event=stop_at_first_text)
+        turn1 = await touchdesigner.session_event()
+        await touchdesigner.nothing()
+    assert answers[0].json()["stopped"] is True
+    assert {error.error.message for error in stream.of(SlotError)} == {"the session was stopped"}
+    assert isinstance(turn1, Turn1WavesReady)
+    assert turn1.payload.slots_ready == 0
+    again = request(show.chat_url, "POST", f"/v1/sessions/{stream.session_id}/stop")
+    assert again.status_code == 404
+
+
+async def test_beyond_the_limit_a_visitor_is_told_to_come_back(show: System) -> None:
+    """With two sessions running the third gets 503 with Retry-After; the two go on."""
+    stage(show, wait_s=1.0)
+    with ThreadPoolExecutor(2) as visitors:
+        running = [visitors.submit(post, show.chat_url, MESSAGE) for _ in range(2)]
+        until(
+            lambda: request(show.chat_url, "GET", "/v1/health").json()["sessionsRunning"] == 2,
+            "two sessions",
+        )
+        third = request(show.chat_url, "POST", "/v1/chat", json=MESSAGE)
+        stage(show)
+        for each in running:
+            (await asyncio.to_thread(each.result)).assert_in_order()
+    assert third.status_code == 503
+    assert int(third.headers["retry-after"]) > 0
+    assert "RR_CHAT_MAX_SESSIONS" in third.json()["error"]["message"]
+
+
+async def test_history_lasts_until_it_is_reset(show: System) -> None:
+    """The same message and seed is answered with memory, and anew after a reset."""
+    first = await visit(show)
+    second = await visit(show)
+    request(show.chat_url, "POST", "/v1/reset")
+    third = await visit(show)
+    assert texts(first) == texts(third)
+    assert texts(first) != texts(second)
+
+
+def texts(stream: Stream) -> list[str]:
+    return sorted(done.text for done in stream.of(SlotDone, 1))
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"{}", "message"),
+        (b'{"message":"x","slots":[{"slotId":0,"agentId":"gpt-4o"}]}', "slots[0].slotId"),
+        (
+            b'{"message":"x","slots":[{"slotId":1,"agentId":"gpt-4o"},'
+            b'{"slotId":1,"agentId":"gpt-4o"}]}',
+            "slots[1].slotId",
+        ),
+        (b'{"message":"x","slots":[{"slotId":1,"agentId":"hal"}]}', "slots[0].agentId"),
+        (
+            json.dumps(
+                {"message": "x", "slots": [{"slotId": 1, "agentId": "gpt-4o"}] * 7}
+            ).encode(),
+            "slots",
+        ),
+        (json.dumps({"message": "x" * 1_000_000}).encode(), "message"),
+        (b'{"message":"' + b"x" * 3_000_000 + b'"}', "message"),
+        (b"this is not JSON", ""),
+        (b"\xff\x00", ""),
+    ],
+)
+def test_a_wrong_request_is_told_what_is_wrong(show: System, body: bytes, field: str) -> None:
+    """4xx with a JSON body that names the field."""
+    answer = request(show.chat_url, "POST", "/v1/chat", content=body)
+    assert 400 <= answer.status_code < 500
+    error = answer.json()["error"]
+    assert error["field"] == field
+    assert error["message"]
+
+
+async def test_audio_is_served_from_the_artifacts_folder_only(show: System) -> None:
+    """Whole and in ranges; nothing outside, and nothing but sound."""
+    stream = await visit(show, {**MESSAGE, "slots": [{"slotId": 1, "agentId": "gpt-4o"}]})
+    (audio,) = stream.of(SlotAudio)
+    whole = request(show.chat_url, "GET", f"/v1/audio/{audio.audio_path}")
+    assert whole.headers["content-type"] == "audio/wav"
+    assert whole.content[:4] == b"RIFF"
+    part = request(
+        show.chat_url,
+        "GET",
+        f"/v1/audio/{audio.audio_path}",
+        headers={"Range": "bytes=100-199"},
+    )
+    assert part.status_code == 206
+    assert part.content == whole.content[100:200]
+    (show.folder / "secret.wav").write_bytes(b"RIFF")
+    for path in (
+        "../secret.wav",
+        "%2e%2e/secret.wav",
+        "..%2fsecret.wav",
+        "tts/../../secret.wav",
+        "/etc/passwd",
+        "%2fetc%2fpasswd",
+        "gateway/outbox.sqlite3",
+        f"tts/sessions/{stream.session_id}/session.json",
+        "nothing.wav",
+        "x%00.wav",
+    ):
+        answer = request(show.chat_url, "GET", f"/v1/audio/{path}")
+        assert answer.status_code == 404, path
+
+
+def test_agents_and_health_are_told(show: System) -> None:
+    """Six agents with a description each, six voices, and how busy it is."""
+    agents = request(show.chat_url, "GET", "/v1/agents").json()
+    assert len(agents["agents"]) == len(agents["voiceProfiles"]) == 6
+    assert all(agent["description"] for agent in agents["agents"])
+    health = request(show.chat_url, "GET", "/v1/health").json()
+    assert (health["status"], health["sessionsMax"]) == ("ok", 2)
+
+
+def test_a_foreign_page_can_not_talk_to_the_chat(show: System) -> None:
+    """Another page's Origin is refused; the frontend's is answered with its CORS headers."""
+    evil = request(show.chat_url, "POST", "/v1/reset", headers={"Origin": "http://evil.example"})
+    assert evil.status_code == 403
+    good = request(show.chat_url, "POST", "/v1/reset", headers={"Origin": "http://localhost:5173"})
+    assert good.headers["access-control-allow-origin"] == "http://localhost:5173"
+
+
+async def test_two_sessions_at_once_keep_apart(show: System) -> None:
+    """Each has its own events in its own order."""
+    async with listening(show.events_url) as touchdesigner:
+        streams = await asyncio.gather(visit(show), visit(show))
+        sessions = {stream.session_id: stream for stream in streams}
+        events = await collected(touchdesigner, sessions)
+    for session, stream in sessions.items():
+        stream.assert_in_order()
+        assert [event.seq for event in events[session]] == list(
+            range(1, len(stream.of(SlotDone, 3)) + 2)
+        )
+
+
+async def collected(
+    listener: Listener, sessions: dict[str, Stream]
+) -> dict[str, list[SessionEvent]]:
+    events: dict[str, list[SessionEvent]] = {session: [] for session in sessions}
+    due = sum(1 + len(stream.of(SlotDone, 3)) for stream in sessions.values())
+    for _ in range(due):
+        event = await listener.session_event()
+        events[event.session_id].append(event)
+    return events
+
+
+def test_the_event_loop_was_never_blocked(show: System) -> None:
+    """In asyncio's debug mode no callback took 50 ms in all the sessions of this module."""
+    log = show.processes[1].log
+    sessions = log[log.index("session begun") :]
+    slow = [line for line in sessions.splitlines() if " took " in line and "seconds" in line]
+    assert slow == []
+    assert "Traceback" not in log
