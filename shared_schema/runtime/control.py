@@ -104,25 +104,48 @@ def read_line(connection: socket.socket, *, within_s: float) -> bytes:
 class ControlServer:
     """Accepts requests in threads of its own, from construction to `close`.
 
-    Whatever a client sends, or does not send, concerns only its own connection.
+    Whatever a client sends, or does not send, concerns only its own connection. The run file lies
+    there for the same time. Construction raises OSError if it cannot be written.
     """
 
-    def __init__(self, restart: Callable[[], "Future[Restarted]"]) -> None:
+    def __init__(
+        self, package: str, run_dir: Path, restart: Callable[[], "Future[Restarted]"]
+    ) -> None:
+        self._package = package
+        self._run_dir = run_dir
         self._restart = restart
         self._listener = socket.create_server((LOOPBACK, 0))
         self._room = threading.BoundedSemaphore(CLIENTS_MAX)
         self._closing = False
-        self.port: int = self._listener.getsockname()[1]
-        self.token = secrets.token_hex(32)
+        self._port: int = self._listener.getsockname()[1]
+        self._token = secrets.token_hex(32)
+        try:
+            self.advertise(None)
+        except OSError:
+            self._listener.close()
+            raise
         self._thread = threading.Thread(target=self._accept, name="control", daemon=True)
         self._thread.start()
 
+    def advertise(self, server_pid: int | None) -> None:
+        """Write the run file anew."""
+        content = RunFile(
+            package=self._package,
+            port=self._port,
+            token=self._token,
+            supervisor_pid=os.getpid(),
+            server_pid=server_pid,
+        )
+        write_run_file(self._run_dir, content)
+
     def close(self) -> None:
         """Stop accepting; answers under way are given before it returns, silent clients cut off."""
+        with contextlib.suppress(OSError):
+            run_file(self._run_dir, self._package).unlink(missing_ok=True)
         self._closing = True
         # Closing a socket does not wake a thread that waits in accept(): a connection does.
         with contextlib.suppress(OSError):
-            socket.create_connection((LOOPBACK, self.port), timeout=1).close()
+            socket.create_connection((LOOPBACK, self._port), timeout=1).close()
         self._thread.join(timeout=1)
         self._listener.close()
         until = time.monotonic() + LAST_ANSWERS_WITHIN_S
@@ -159,7 +182,7 @@ class ControlServer:
             request = msgspec.json.decode(line, type=Request)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return Refused(reason="not a request")
-        if not hmac.compare_digest(request.token.encode(), self.token.encode()):
+        if not hmac.compare_digest(request.token.encode(), self._token.encode()):
             return Refused(reason="wrong token")
         try:
             return self._restart().result(ANSWER_WITHIN_S)

@@ -16,7 +16,6 @@ its own signal: after an end that looks asked for, it waits `SETTLE_S` before it
 """
 
 import contextlib
-import os
 import queue
 import sys
 import time
@@ -33,9 +32,6 @@ from shared_schema.runtime.control import (
     ControlServer,
     Restarted,
     RestartImpossible,
-    RunFile,
-    run_file,
-    write_run_file,
 )
 from shared_schema.runtime.exits import CONFIGURATION, FINAL, OK, StartRefused, exit_code_of
 from shared_schema.runtime.lock import InstanceLock
@@ -119,11 +115,10 @@ class _Supervisor:
         on_ending_signal(self._ask_to_end)
         watch_shell(self._ask_to_end)
         try:
-            self._control = ControlServer(self._ask_to_restart)
+            self._control = ControlServer(self._package, self._run_dir, self._ask_to_restart)
         except OSError as error:
-            raise StartRefused(f"no loopback port: {error}", CONFIGURATION) from error
+            raise StartRefused(f"no control port or run file: {error}", CONFIGURATION) from error
         try:
-            self._write_run_file(None)
             self._start()
             return self._loop()
         finally:
@@ -214,7 +209,7 @@ class _Supervisor:
 
     def _start_again_in(self, wait_s: float) -> None:
         self._start_at = time.monotonic() + wait_s
-        self._tell(f"starting again in {wait_s:g} s")
+        self._tell(f"starting again in {wait_s:g} s" if wait_s else "starting again at once")
 
     def _start(self) -> None:
         self._start_at = None
@@ -226,32 +221,16 @@ class _Supervisor:
             return
         old_pid, self._last_pid = self._last_pid, self._child.pid
         self._tell(f"server started pid={self._child.pid}")
-        with contextlib.suppress(StartRefused):
-            # Without it only the process id on record is old; the server matters more.
-            self._write_run_file(self._child.pid)
+        with contextlib.suppress(OSError):
+            # Only the process id on record would be old; the server matters more.
+            self._control.advertise(self._child.pid)
         for answer in self._answers:
             answer.set_result(Restarted(old_pid=old_pid, new_pid=self._child.pid))
         self._answers.clear()
 
-    def _write_run_file(self, server_pid: int | None) -> None:
-        content = RunFile(
-            package=self._package,
-            port=self._control.port,
-            token=self._control.token,
-            supervisor_pid=os.getpid(),
-            server_pid=server_pid,
-        )
-        try:
-            write_run_file(self._run_dir, content)
-        except OSError as error:
-            reason = f"cannot write {run_file(self._run_dir, self._package)}: {error.strerror}"
-            raise StartRefused(reason, CONFIGURATION) from error
-
     def _leave(self) -> None:
         for answer in self._answers:
             answer.set_exception(RestartImpossible("the server did not start again"))
-        with contextlib.suppress(OSError):
-            run_file(self._run_dir, self._package).unlink(missing_ok=True)
         self._control.close()
         if self._child is not None:
             self._child.kill()

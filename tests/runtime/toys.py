@@ -94,12 +94,15 @@ class Toys:
             return msgspec.json.decode(content, type=RunFile)
         return None
 
-    def answering_pid(self, *, other_than: int | None = None, within_s: float = 5) -> int:
+    def answering_pid(
+        self, *, other_than: int | None = None, within_s: float = 5, port: int | None = None
+    ) -> int:
         """Return the process id of the server that answers, once it is not `other_than`."""
+        url = f"http://127.0.0.1:{port or self.port}/"
 
         def look() -> int | None:
             with contextlib.suppress(httpx.TransportError):
-                pid = int(httpx.get(f"http://127.0.0.1:{self.port}/", timeout=2).text)
+                pid = int(httpx.get(url, timeout=2).text)
                 self._seen[pid] = psutil.Process(pid)
                 return pid if pid != other_than else None
             return None
