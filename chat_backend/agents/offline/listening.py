@@ -12,11 +12,14 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from chat_backend.agents.offline.english import (
+    AUXILIARIES,
     BAD_FIRST,
     CLAUSE_MARKS,
     CONJUNCTIONS,
     EMPTY,
     MODIFIERS,
+    OBJECTS,
+    QUESTION_WORDS,
     SUBJECTS,
 )
 from chat_backend.agents.offline.themes import Theme, theme_of
@@ -181,23 +184,30 @@ def _score(text: str, clause: Sequence[Word], first: int, last: int) -> float:
     chosen = clause[first : last + 1]
     carrying = sum(word.carries for word in chosen)
     score = 0.9 * min(3, carrying) - 0.9 * (carrying < 2) - 0.7 * (len(chosen) < 3)
-    return score + _beginning(text, clause, first) + _ending(text, clause, last)
+    score -= 0.6 * any(word.key in CONJUNCTIONS for word in chosen[1:])
+    ending = _ending(text, clause, last)
+    # A short clause that is quoted whole needs nothing else.
+    score += 0.8 * (len(chosen) == len(clause) and ending > 0.0)
+    return score + _beginning(text, clause, first) + ending
 
 
 def _beginning(text: str, clause: Sequence[Word], first: int) -> float:
     word = clause[first]
-    score = -1.5 if word.key in BAD_FIRST else 0.0
+    if word.key in CONJUNCTIONS and word.key in BAD_FIRST:
+        return -3.0
     if first == 0:
         # A clause that begins after a mark or with the text, not after somebody's quotation.
-        return score + 0.6 * (text[: word.start].rstrip(" ")[-1:] in CLAUSE_MARKS)
+        marked = text[: word.start].rstrip(" ")[-1:] in CLAUSE_MARKS
+        return 0.6 * marked - 1.0 * (word.key in BAD_FIRST)
     previous = clause[first - 1]
-    if previous.key in MODIFIERS:
-        return score - 2.0
-    if word.key in SUBJECTS:
-        # After a conjunction it begins a clause of its own; elsewhere it is half of one.
-        return score + (0.6 if previous.key in CONJUNCTIONS else -0.8)
-    if word.key == "it":
-        return score - 1.2
+    if previous.key in MODIFIERS or previous.key in QUESTION_WORDS:
+        return -2.0
+    score = -1.5 if word.key in BAD_FIRST else 0.0
+    if previous.key in CONJUNCTIONS:
+        return score + 0.6
+    if word.key in SUBJECTS or previous.key in SUBJECTS or word.key == "it":
+        # Half a clause: a subject without what leads to it, or a verb without its subject.
+        return score - 0.8
     return score - 0.8 * (previous.carries and word.carries)
 
 
@@ -211,5 +221,8 @@ def _ending(text: str, clause: Sequence[Word], last: int) -> float:
     if last == len(clause) - 1:
         return 0.0
     following = clause[last + 1]
+    if following.key in CONJUNCTIONS:
+        return 0.8
     # Cut before a word that carries: probably an adjective without its noun.
-    return -1.6 * following.carries - 0.8 * (following.key in {"of", "to"})
+    score = -1.6 if following.carries else 0.0
+    return score - 0.8 * (following.key in AUXILIARIES or following.key in OBJECTS)

@@ -15,12 +15,13 @@ _WORDS: Final[Mapping[Theme, str]] = MappingProxyType(
         ),
         "loss": (
             "lost lose losing loss died death dead dying grief miss missing gone goodbye funeral "
-            "alone lonely loneliness broken sad sadness cry crying tears empty left"
+            "alone lonely loneliness broke broken divorce divorced sad sadness cry crying tears "
+            "empty left"
         ),
         "love": (
             "love loved loves loving heart beloved marry married wife husband partner kiss friend "
             "friends mother father mom mum dad grandmother grandfather sister brother daughter son "
-            "child children baby family"
+            "child children baby family boyfriend girlfriend"
         ),
         "memory": (
             "remember remembered remembers remembering memory memories forget forgot forgotten "

@@ -156,7 +156,7 @@ PILOT: Final = Persona(
         "Keep {mark} on your left and your doubts on your right.",
         "I shall wait here with {table} until you agree.",
         "Consider yourself safely in.",
-        "And if I am wrong, it will be at least a beautiful angle.",
+        "And if I am wrong, at least it will be from a beautiful angle.",
         "Shall I take you the long way, past {mark}?",
         "That, at {water}, is as certain as I ever get.",
     ),

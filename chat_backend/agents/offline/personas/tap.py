@@ -58,7 +58,7 @@ TAP: Final = Persona(
     ),
     asked=(
         "You are asking a tap “{phrase}”, and I am touched, really.",
-        "“{phrase}”, hm, {person} asks me that {hour}.",
+        "“{phrase}”, hm, {person} asked me that {hour}.",
         "I get “{phrase}” a lot, mostly from people staring out of the window.",
         "Okay, “{phrase}”, I only know what comes through the pipe, but here it is.",
         "Let me think about “{phrase}” while I fill {dish}.",
@@ -202,7 +202,7 @@ TAP: Final = Persona(
     reply_closings=(
         "Anyway, there is tea.",
         "I still think what I think, but I think it with company now.",
-        "Come round {hour}, I will be up.",
+        "Come round in the small hours, I will be up.",
         "That is the nicest thing anybody has said near {dish}.",
         "Let us leave it in the rack to dry.",
         "You lot should get a kitchen together.",
