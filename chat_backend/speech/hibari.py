@@ -52,12 +52,22 @@ class HibariModel:
         return [sentence for sentence in sentences if any(sign.isalpha() for sign in sentence)]
 
     def frames(self, phonemes: str, *, speed: float) -> Frames:
-        """Return what the model says about one sentence at a pace."""
+        """Return what the model says about one sentence at a pace.
+
+        Raises
+        ------
+        SpeechFailed
+            If the model breaks, e.g. for want of memory.
+        """
         inputs = {
             "ids": np.asarray([self._voice.ids(phonemes)], np.int64),
             "speed": np.asarray([speed], np.float32),
         }
-        return Frames(*(output[0] for output in self._voice.sess.run(None, inputs)))
+        try:
+            outputs = self._voice.sess.run(None, inputs)
+        except Exception as error:  # the runtime's errors have no base of their own
+            raise SpeechFailed(f"the embedded voice broke: {type(error).__name__}") from error
+        return Frames(*(output[0] for output in outputs))
 
     def signal(self, frames: Frames, rng: np.random.Generator) -> Array:
         """Return the waveform of the frames."""
@@ -68,7 +78,7 @@ class HibariModel:
 class HibariSpeech:
     """Speaks with the embedded voice, `workers` utterances at a time."""
 
-    def __init__(self, *, workers: int) -> None:
+    def __init__(self, workers: int) -> None:
         self._workers = workers
         self._threads: ThreadPoolExecutor | None = None
         self._model: HibariModel | None = None

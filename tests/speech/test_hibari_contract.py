@@ -8,8 +8,12 @@ import hibari
 import numpy as np
 import pytest
 from hibari import dsp
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from chat_backend.errors import SpeechFailed
 from chat_backend.speech.hibari import SAMPLE_RATE_HZ, HibariModel
+from chat_backend.speech.speakable import speakable
 
 SENTENCE = "You said water remembers."
 
@@ -72,6 +76,34 @@ def test_an_unvoiced_frame_has_a_pitch_below_forty(model: HibariModel) -> None:
 def test_the_guesser_for_unknown_words_is_there(model: HibariModel) -> None:
     """A word that is in no dictionary has phonemes nevertheless."""
     assert model.phonemes("zubblets")
+
+
+@settings(deadline=None)
+@given(text=st.text(alphabet=st.characters(max_codepoint=0x2030), max_size=60))
+def test_any_speakable_text_has_phonemes_and_breaks_nothing(model: HibariModel, text: str) -> None:
+    """The package's reader of numbers, times and signs bears whatever a visitor types."""
+    try:
+        spoken = speakable(text)
+    except SpeechFailed:
+        return
+    assert all(sentence.strip() for sentence in model.phonemes(spoken))
+
+
+class BrokenSession:
+    """A runtime that has no memory left."""
+
+    def run(self, outputs: None, inputs: object) -> None:
+        """Break."""
+        raise MemoryError
+
+
+def test_a_broken_model_is_the_slots_error(
+    model: HibariModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the kind of the error in its message."""
+    monkeypatch.setattr(model._voice, "sess", BrokenSession())
+    with pytest.raises(SpeechFailed, match="broke: MemoryError"):
+        model.frames("hˈA", speed=1.0)
 
 
 def test_importing_the_module_loads_nothing_heavy() -> None:
