@@ -11,7 +11,6 @@ import pytest
 from event_gateway.errors import OutboxUnavailable
 from event_gateway.outbox import OUTBOX_FILE, Entry, Outbox
 
-
 OPEN_IT = """
 import os, sys
 from pathlib import Path

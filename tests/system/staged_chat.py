@@ -1,12 +1,15 @@
-"""A chat backend whose speech can be staged: which files break, and how slowly it speaks.
+"""A chat backend whose speech can be staged: which files break or hang, and how slowly it speaks.
 
 It is the real backend with the real voice; only the finished WAV is spoiled, as a disk or a
 careless hand might do it. What to spoil is read from ``stage.json`` beside the artifacts folder
-before each utterance, e.g. ``{"break": ["1:3", "2:*"], "mute": ["1:2"], "wait_s": 0.5}`` (turn:slot).
+before each utterance: ``break``, ``mute`` and ``hang`` list places as ``"<turn>:<slot or *>"``, and
+``wait_s`` is how long each utterance waits. A file that hangs is a pipe that nobody writes to: its
+wave job begins and does not end (POSIX).
 """
 
 import asyncio
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -49,6 +52,9 @@ class StagedSpeech:
         await self._voice.speak(text, profile, path)
         if here & set(directions.get("break", ())):
             path.write_bytes(b"this is no sound")
+        if here & set(directions.get("hang", ())):
+            path.unlink()
+            os.mkfifo(path)
 
     async def close(self) -> None:
         await self._voice.close()

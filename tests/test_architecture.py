@@ -1,0 +1,82 @@
+"""Who may import whom, and what must stay true of the house."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from shared_schema.settings import VARIABLES, Settings
+
+ROOT = Path(__file__).parents[1]
+MAY_IMPORT = {
+    "shared_schema": {"shared_schema"},
+    "waves": {"waves", "shared_schema"},
+    "event_gateway": {"event_gateway", "shared_schema"},
+    "chat_backend": {"chat_backend", "waves", "shared_schema"},
+}
+PURE = [
+    "event_gateway/readiness.py",
+    "event_gateway/continuity.py",
+    "event_gateway/decisions.py",
+    "chat_backend/ledger.py",
+    "chat_backend/dialogues.py",
+]
+IMPURE = {"asyncio", "zmq", "time", "random", "starlette", "socket", "os", "threading"}
+
+
+def imports(path: Path) -> set[str]:
+    """Return the modules that a file imports, at its top or inside."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            names.add(node.module or "")
+    return names
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_packages_import_only_what_they_may(package: str) -> None:
+    """The rooms and their doors."""
+    ours = set(MAY_IMPORT)
+    for path in (ROOT / package).rglob("*.py"):
+        used = {name.split(".")[0] for name in imports(path)} & ours
+        assert used <= MAY_IMPORT[package], path
+
+
+@pytest.mark.parametrize("path", PURE)
+def test_what_decides_is_pure(path: str) -> None:
+    """No clock, socket, loop or chance in the modules that decide."""
+    assert {name.split(".")[0] for name in imports(ROOT / path)}.isdisjoint(IMPURE)
+
+
+def test_the_language_does_not_need_the_runtime() -> None:
+    """Wave workers load the language only."""
+    for path in (ROOT / "shared_schema").glob("*.py"):
+        assert not any(name.startswith("shared_schema.runtime") for name in imports(path)), path
+
+
+@pytest.mark.parametrize("package", [*MAY_IMPORT, "tests"])
+def test_no_module_is_long(package: str) -> None:
+    """A module past 500 lines is two modules."""
+    for path in (ROOT / package).rglob("*.py"):
+        assert len(path.read_text("utf-8").splitlines()) <= 500, path
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    """docs/settings.md lists each variable once, with the default that is in the code."""
+    text = (ROOT / "docs" / "settings.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `(RR_\w+)` \| `?(.*?)`? \|", text, re.MULTILINE))
+    assert set(rows) == set(VARIABLES)
+    defaults = Settings()
+    for name, item in VARIABLES.items():
+        value = getattr(defaults, item.name)
+        if isinstance(value, tuple):
+            value = ",".join(value)
+        elif isinstance(value, bool):
+            value = str(value).lower()
+        elif isinstance(value, float):
+            value = f"{value:g}"
+        assert rows[name] == ("" if value is None else str(value)), name
