@@ -169,7 +169,7 @@ class WavePool:
 
     def _dispatch(self) -> None:
         """Keep sound processes, and keep them in work, until the pool is closed."""
-        while True:
+        while not self._closed:
             processes = self._sound_processes()
             with self._changed:
                 if self._closed:

@@ -47,7 +47,9 @@ class Announcer:
 
     def await_gateway(self) -> None:
         """Give a gateway that is there a moment to subscribe."""
-        self._socket.poll(_GREETING_MS)
+        with self._lock:
+            if not self._socket.closed:
+                self._socket.poll(_GREETING_MS)
 
     def publish(self, result: WavesJobResult) -> None:
         """Send a completion if somebody listens; never wait for them."""

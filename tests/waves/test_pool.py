@@ -360,7 +360,8 @@ STOP_ON_SIGTERM = """
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     print("ready", flush=True)
-    stop.wait(60)
+    while not stop.wait(0.05):  # a handler that comes just before an endless wait is not run
+        pass
     pool.close(3.0)
 """
 
@@ -384,7 +385,9 @@ def test_sigterm_to_the_whole_group_ends_everything(
     _, alive = psutil.wait_procs(workers, timeout=1)
     for end in ends:
         os.close(end)
-    assert (parent.returncode, err, alive) == (0, "", [])
+    assert (parent.returncode, alive) == (0, [])
+    # The workers may be gone before the parent has read its own signal.
+    assert set(err.splitlines()) <= {"a worker died between two jobs; the workers are replaced"}
     assert out.count("WavesJobResult") == len(jobs)
 
 
