@@ -44,6 +44,9 @@ _LAG_STEP: Final = 0.5  # samples
 _LAGS: Final = _LAG_STEP * np.arange(2 * int(_SHORTEST) - 1, 2 * int(np.ceil(_LONGEST)) + 2)
 
 
+_LAG_COST: Final = (_OCTAVE_COST * np.log2(_LAGS[1:-1] / _SHORTEST)).astype(np.float32)
+
+
 class PitchTrack(NamedTuple):
     """The pitch at every node.
 
@@ -117,7 +120,7 @@ def _candidates(frames: Float32) -> _Candidates:
 
     middle = correlation[:, 1:-1]
     peak = (middle > correlation[:, :-2]) & (middle >= correlation[:, 2:]) & (middle > 0)
-    height = np.where(peak, middle - _OCTAVE_COST * np.log2(_LAGS[1:-1] / _SHORTEST), -np.inf)
+    height = np.where(peak, middle - _LAG_COST, np.float32(-np.inf))
     place = np.argpartition(height, -_CANDIDATES, axis=1)[:, -_CANDIDATES:]
     found = np.take_along_axis(peak, place, axis=1)
 
@@ -125,7 +128,7 @@ def _candidates(frames: Float32) -> _Candidates:
     left = np.take_along_axis(correlation, place, axis=1)
     top = np.take_along_axis(correlation, place + 1, axis=1)
     right = np.take_along_axis(correlation, place + 2, axis=1)
-    bend = np.where(found, left - 2 * top + right, -1)
+    bend = np.where(found, left - 2 * top + right, np.float32(-1))
     shift = 0.5 * (left - right) / np.minimum(bend, np.float32(-1e-9))
     lag = _LAGS[1 + place] + np.where(found, shift, 0) * _LAG_STEP
     f0_hz = np.clip(_RATE_HZ / lag, FLOOR_HZ, CEILING_HZ).astype(np.float32)

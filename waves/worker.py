@@ -141,8 +141,8 @@ def leave_when_told(announcer: Announcer | None) -> None:
     """End this process on SIGTERM, even in the middle of a long calculation.
 
     A Python signal handler runs in the main thread, and only between two of its steps. So SIGTERM
-    is blocked in all threads, and one waits for it. A second one, from the process group after one from the
-    parent, stays blocked and cannot cut the farewell short.
+    is blocked in all threads, and one waits for it. A second one, from the
+    process group after one from the parent, stays blocked and cannot cut the farewell short.
     """
     if sys.platform == "win32":
         return  # processes are ended from outside there, without a word
