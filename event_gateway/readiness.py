@@ -158,6 +158,12 @@ class Session:
         place = (utterance.turn_index, utterance.slot_id)
         self.utterances[place] = joined(self.utterances.get(place), utterance)
 
+    def learn_turn(self, turn: Turn1Complete | Turn3Complete) -> None:
+        """Learn what a completed turn tells."""
+        self.slots = turn.slots
+        for utterance in turn.utterances:
+            self.join(utterance)
+
 
 class Readiness:
     """All live sessions. Every method that can decide returns what it decided, in order."""
@@ -240,12 +246,12 @@ class Readiness:
             case SessionBegun(slots=slots):
                 session.slots = slots
             case Turn1Complete():
-                self._learn_turn(session, fact, now)
+                session.learn_turn(fact)
                 self._turn1_ended(session, now - fact.age_s, now)
             case Turn3Complete():
-                self._learn_turn(session, fact, now)
+                session.learn_turn(fact)
                 self._turn3_ended(session, fact, now)
-            case SnapshotSession():
+            case _:
                 session.slots = fact.begun.slots
                 for utterance in fact.utterances:
                     session.join(utterance)
@@ -253,13 +259,6 @@ class Readiness:
                     self._learn(session, fact.turn1, now)
                 if fact.turn3 is not None:
                     self._learn(session, fact.turn3, now)
-
-    def _learn_turn(
-        self, session: Session, turn: Turn1Complete | Turn3Complete, now: float
-    ) -> None:
-        session.slots = turn.slots
-        for utterance in turn.utterances:
-            session.join(utterance)
 
     def _turn1_ended(self, session: Session, ended_at: float, now: float) -> None:
         if session.turn1_at is None or ended_at < session.turn1_at:

@@ -262,3 +262,9 @@ def test_interleaved_lives_settle_on_the_one_that_answers(reads: list[tuple[str,
         assert rig.it.epoch == "b"
         assert rig.fact(50, "a") == [Ignored("retired_epoch")]
     assert rig.it.epoch in ("a", "b")
+
+
+def test_a_snapshot_message_on_another_topic_is_ignored() -> None:
+    """What answers no question is not joined as if it did."""
+    rig = Rig()
+    assert rig.it.receive(whole().snapshot(), 0.0) == [Ignored("unexpected_topic")]

@@ -13,6 +13,7 @@ from event_gateway.decisions import (
     Turn1Due,
 )
 from event_gateway.readiness import Limits, Readiness
+from shared_schema.bus import SnapshotSession
 from shared_schema.facts import SessionBegun, UtteranceReported, WaveReady
 from tests.sessions import Truth, slot_agent, utterance, whole
 
@@ -360,3 +361,36 @@ def test_a_session_begun_twice_with_the_same_slots_is_one() -> None:
     begun = SessionBegun(session_id=truth.session_id, slots=(slot_agent(1),))
     one = UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(1, 1))
     assert names(tell(readiness, begun, begun, one, begun, one)) == ["Turn1Due turn1"]
+
+
+def test_a_snapshot_of_a_running_session_is_joined() -> None:
+    """Turn 1 is over, Turn 3 is not: the event is told and the session stays open."""
+    truth = whole()
+    readiness = machine()
+    running = SnapshotSession(
+        begun=truth.begun(),
+        utterances=tuple(truth.utterance(1, slot) for slot in truth.slots),
+        turn1=truth.turn1(age_s=3.0),
+    )
+    assert names(tell(readiness, running)) == ["Turn1Due turn1"]
+    begun = SnapshotSession(begun=whole(2).begun())
+    assert tell(readiness, begun) == []
+    assert len(readiness) == 2
+
+
+def test_a_fact_of_unknown_origin_is_used() -> None:
+    """Where it came from matters for giving up only."""
+    readiness = machine()
+    assert readiness.apply(whole().begun(), 0.0) == []
+    assert whole().session_id in readiness
+    assert readiness.apply(EpochRetired("life"), 1.0) == []
+
+
+def test_dialogues_already_decided_hold_nothing_back() -> None:
+    """A restored session goes on with the dialogue that is not decided yet."""
+    truth = whole()
+    readiness = machine()
+    readiness.restore(truth.session_id, {"turn1", "turn23-slot1"}, 0.0)
+    late = UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(3, 2))
+    assert tell(readiness, *[fact for fact in truth.facts() if fact != late]) == []
+    assert names(tell(readiness, late)) == TOLD[2:]
