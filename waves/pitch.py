@@ -118,26 +118,36 @@ def _candidates(frames: Float32) -> _Candidates:
     heard = np.maximum(energy, np.float32(1e-20))
     correlation = (power @ _TO_LAGS) / heard[:, None]
 
-    middle = correlation[:, 1:-1]
-    peak = (middle > correlation[:, :-2]) & (middle >= correlation[:, 2:]) & (middle > 0)
-    height = np.where(peak, middle - _LAG_COST, np.float32(-np.inf))
-    place = np.argpartition(height, -_CANDIDATES, axis=1)[:, -_CANDIDATES:]
-    found = np.take_along_axis(peak, place, axis=1)
-
-    # The parabola through a peak and its neighbours tells its true place and height.
-    left = np.take_along_axis(correlation, place, axis=1)
-    top = np.take_along_axis(correlation, place + 1, axis=1)
-    right = np.take_along_axis(correlation, place + 2, axis=1)
-    bend = np.where(found, left - 2 * top + right, np.float32(-1))
-    shift = 0.5 * (left - right) / np.minimum(bend, np.float32(-1e-9))
-    lag = _LAGS[1 + place] + np.where(found, shift, 0) * _LAG_STEP
-    f0_hz = np.clip(_RATE_HZ / lag, FLOOR_HZ, CEILING_HZ).astype(np.float32)
-    strength = np.where(found, top - 0.25 * (left - right) * shift, -np.inf)
-
+    f0_hz, strength = _peaks(correlation)
     bins = np.rint(f0_hz[:, :, None] * np.arange(1, HARMONICS + 1) * (_FFT / _RATE_HZ))
     rows = np.arange(len(frames))[:, None, None]
     harmonics = np.sqrt(power[rows, bins.astype(np.intp)])
-    return _Candidates(f0_hz, strength.astype(np.float32), harmonics, np.sqrt(energy))
+    return _Candidates(f0_hz, strength, harmonics, np.sqrt(energy))
+
+
+def _peaks(correlation: Float32) -> tuple[Float32, Float32]:
+    """Return frequency and height of the best peaks of each row, in no order."""
+    middle = correlation[:, 1:-1]
+    peak = (middle > correlation[:, :-2]) & (middle >= correlation[:, 2:]) & (middle > 0)
+    row, column = np.nonzero(peak)
+    # The parabola through a peak and its neighbours tells its true place and height.
+    left, top, right = (correlation[row, column + side] for side in (0, 1, 2))
+    slope = left - right
+    shift = 0.5 * slope / np.minimum(left - 2 * top + right, np.float32(-1e-9))
+    lag = _LAGS[1 + column] + _LAG_STEP * shift
+    height = top - 0.25 * slope * shift
+
+    # One line of peaks for each row, as long as the longest needs, to find the best of each.
+    count = peak.sum(axis=1)
+    first = np.cumsum(count) - count
+    worth = np.full((len(peak), max(_CANDIDATES, int(count.max()))), -np.inf, dtype=np.float32)
+    worth[row, np.arange(len(row)) - first[row]] = height - _LAG_COST[column]
+    place = np.argpartition(worth, -_CANDIDATES, axis=1)[:, -_CANDIDATES:]
+    # Rows with too few peaks point at an absent one, put at the end.
+    index = np.where(place < count[:, None], first[:, None] + place, len(row))
+    f0_hz = np.append(np.clip(_RATE_HZ / lag, FLOOR_HZ, CEILING_HZ), CEILING_HZ)[index]
+    strength = np.append(height, -np.inf)[index]
+    return f0_hz.astype(np.float32), strength.astype(np.float32)
 
 
 def _choose(candidates: _Candidates) -> PitchTrack:
