@@ -38,7 +38,7 @@ class BusPublisher:
     """An XPUB socket that speaks for one ledger."""
 
     def __init__(self, socket: zmq.Socket[bytes], ledger: Ledger, artifacts_dir: str) -> None:
-        self._socket = socket
+        self.socket = socket
         self._ledger = ledger
         self._artifacts_dir = artifacts_dir
         self._answers: set[asyncio.Task[None]] = set()
@@ -46,7 +46,7 @@ class BusPublisher:
 
     def publish(self, message: Message, topic: bytes = TOPIC_FACTS) -> None:
         """Send a message if anybody listens; never blocks."""
-        self._socket.send_multipart([topic, encode_message(message)], zmq.NOBLOCK)
+        self.socket.send_multipart([topic, encode_message(message)], zmq.NOBLOCK)
         self._reader.poke()
 
     async def beat(self) -> None:

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import zmq
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from chat_backend.events import SessionEvents
 from chat_backend.ledger import Ledger
 from chat_backend.publisher import bus_publisher
+from shared_schema.bus import TOPIC_FACTS
 from shared_schema.events import (
     DialogueWavesReady,
     HelloAck,
@@ -95,8 +97,11 @@ async def listening(url: str, **options: Any) -> AsyncIterator[Listener]:
 class Backend:
     """Speaks on the bus as the chat backend does, about sessions that are made up."""
 
-    def __init__(self, ledger: Ledger, events: SessionEvents, artifacts: Path) -> None:
+    def __init__(
+        self, ledger: Ledger, events: SessionEvents, artifacts: Path, socket: zmq.Socket[bytes]
+    ) -> None:
         self.ledger = ledger
+        self._socket = socket
         self.events = events
         self.artifacts = artifacts
 
@@ -106,6 +111,10 @@ class Backend:
             mix = truth.utterance(*part).mix_path
             if mix is not None:
                 write_wav(self.artifacts / mix)
+
+    def send_raw(self, payload: bytes, topic: bytes = TOPIC_FACTS) -> None:
+        """Send anything at all."""
+        self._socket.send_multipart([topic, payload], zmq.NOBLOCK)
 
     def tell(self, truth: Truth, *, ended: bool = True) -> None:
         """Tell a whole session as it happened."""
@@ -131,7 +140,7 @@ async def backend(
     """Open a synthetic backend's bus."""
     ledger = Ledger(epoch=epoch, keep_s=345.0)
     async with bus_publisher(bus_url, ledger, artifacts.resolve().as_posix()) as publisher:
-        yield Backend(ledger, SessionEvents(ledger, publisher.publish), artifacts)
+        yield Backend(ledger, SessionEvents(ledger, publisher.publish), artifacts, publisher.socket)
 
 
 def write_wav(path: Path, *, samples: int = 16) -> None:

@@ -1,0 +1,147 @@
+"""A chat backend that only speaks on the bus: sessions overlap, workers publish and are killed.
+
+It uses the real ledger and the real publisher, and writes real (tiny) wave files before it or a
+worker calls them ready, as the real one does.
+"""
+
+import argparse
+import asyncio
+import random
+import sys
+from pathlib import Path
+
+from shared_schema.bus import WavesFinished, encode_message
+from shared_schema.ids import TurnIndex
+from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
+from tests.chaos.plan import truth_of
+from tests.sessions import Truth
+from tests.system.client import Backend, backend
+
+TURNS: tuple[TurnIndex, ...] = (1, 2, 3)
+
+
+class Workers:
+    """Two processes that publish completions; each is killed now and then and replaced."""
+
+    def __init__(self, bus: str, chance: random.Random) -> None:
+        self._bus = bus
+        self._chance = chance
+        self._processes: list[asyncio.subprocess.Process] = []
+        self.killed = 0
+
+    async def start(self) -> None:
+        for _ in range(2):
+            self._processes.append(await self._spawn())
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.chaos.worker", self._bus, stdin=asyncio.subprocess.PIPE
+        )
+
+    async def publish(self, line: bytes) -> None:
+        place = self._chance.randrange(2)
+        process = self._processes[place]
+        if process.stdin is None:
+            return
+        try:
+            process.stdin.write(line + b"\n")
+            await process.stdin.drain()
+        except (BrokenPipeError, ConnectionResetError):
+            return
+        if self._chance.random() < 0.01:
+            process.kill()
+            await process.wait()
+            self.killed += 1
+            self._processes[place] = await self._spawn()
+
+    async def close(self) -> None:
+        for process in self._processes:
+            if process.stdin is not None:
+                process.stdin.close()
+            await process.wait()
+
+
+def completion(truth: Truth, turn: TurnIndex, slot: int, epoch: str) -> bytes:
+    """Return what a worker says of a job."""
+    utterance = truth.utterance(turn, slot)
+    assert utterance.voice_profile is not None
+    assert utterance.speech_path is not None
+    job = DecomposeJob(
+        session_id=truth.session_id,
+        turn_index=turn,
+        slot_id=slot,
+        agent_id=utterance.agent_id,
+        voice_profile=utterance.voice_profile,
+        text=utterance.text,
+        input_path=utterance.speech_path,
+        target_slot_id=utterance.target_slot_id,
+    )
+    ready = utterance.mix_path is not None
+    result = DecomposeResult(
+        success=ready,
+        duration_ms=1.0,
+        wave_mix_path=utterance.mix_path,
+        error=None if ready else "broken",
+        audio_duration_ms=2000 + slot,
+        sample_rate_hz=8000,
+    )
+    return encode_message(WavesFinished(epoch=epoch, result=WavesJobResult(job=job, result=result)))
+
+
+async def happen(it: Backend, truth: Truth, workers: Workers, chance: random.Random) -> None:
+    """Let one session happen, in one to three seconds."""
+    session = truth.session_id
+    it.write(truth)
+    it.events.begin_session(session, slots=truth.begun().slots)
+    jobs: list[asyncio.Task[None]] = []
+
+    async def job(turn: TurnIndex, slot: int) -> None:
+        await asyncio.sleep(chance.uniform(0.0, 0.5))
+        if chance.random() < 0.8:
+            await workers.publish(completion(truth, turn, slot, it.ledger.epoch))
+        await asyncio.sleep(chance.uniform(0.0, 0.2))
+        it.events.utterance(session, truth.utterance(turn, slot))
+
+    for turn in TURNS:
+        for part in truth.parts():
+            if part[0] == turn:
+                await asyncio.sleep(chance.uniform(0.0, 0.1))
+                it.events.utterance(session, truth.utterance(*part, ended=False))
+                jobs.append(asyncio.create_task(job(*part)))
+        if turn == 1:
+            it.events.turn1_complete(session)
+    it.events.turn3_complete(session, truth.dialogues)
+    await asyncio.gather(*jobs)
+
+
+async def main() -> None:
+    """Run the sessions, say when they are over, and stay until stdin ends."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bus", required=True)
+    parser.add_argument("--artifacts", type=Path, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--sessions", type=int, required=True)
+    parser.add_argument("--spread-s", type=float, required=True)
+    parser.add_argument("--epoch", required=True)
+    arguments = parser.parse_args()
+    chance = random.Random(arguments.seed)
+    workers = Workers(arguments.bus, chance)
+    async with backend(arguments.bus, arguments.artifacts, epoch=arguments.epoch) as it:
+        await workers.start()
+
+        async def later(number: int) -> None:
+            await asyncio.sleep(arguments.spread_s * number / arguments.sessions)
+            truth = truth_of(arguments.seed, arguments.first + number)
+            await happen(it, truth, workers, random.Random(f"{arguments.seed}:{number}"))
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(arguments.sessions):
+                group.create_task(later(number))
+        print(f"told workers_killed={workers.killed}", flush=True)  # noqa: T201  # the runner reads it
+        await asyncio.to_thread(sys.stdin.read)
+        await workers.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,263 @@
+"""One run: inject, wait until all is told, and count."""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import httpx
+import msgspec
+from msgspec import Struct
+
+from shared_schema.events import SessionEvent, Turn1WavesReady
+from tests.chaos.plan import truth_of
+from tests.chaos.viewer import Viewer
+from tests.sessions import Truth
+from tests.system.processes import Process, System
+
+QUIET_S = 20.0  # so long without an event and still something lacking: it will not come
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """How hard a run is. With `lives` above 1 the backend is killed between its lives."""
+
+    seed: int
+    sessions: int
+    kills: int
+    spread_s: float
+    lives: int = 1
+
+
+class Report(Struct, kw_only=True):
+    """What was injected, what was counted, and what was wrong."""
+
+    injected: Counter[str]
+    counted: Counter[str]
+    faults: list[str]
+
+    def text(self) -> str:
+        """Return it for a person."""
+        lines = [f"  {count:6d}  {name}" for name, count in sorted(self.injected.items())]
+        lines += ["counted:"]
+        lines += [f"  {count:6d}  {name}" for name, count in sorted(self.counted.items())]
+        faults = self.faults[:20] or ["none"]
+        return "\n".join(["injected:", *lines, "faults:", *[f"  {each}" for each in faults]])
+
+
+class Run:
+    """Owns the processes of a run; every one is ended by its id."""
+
+    def __init__(self, folder: Path, plan: Plan) -> None:
+        self.plan = plan
+        self.chance = random.Random(plan.seed)
+        self.installation = System(
+            folder, events_turn1_timeout_s=120, events_dialogue_timeout_s=120
+        )
+        self.viewer = Viewer(self.installation.events_url)
+        self.injected: Counter[str] = Counter()
+        self.faults: list[str] = []
+        self._backend: asyncio.subprocess.Process | None = None
+        self._gateway: Process | None = None
+
+    async def run(self) -> Report:
+        """Do everything, and report."""
+        self._gateway = self.installation.start("gateway", "-m", "event_gateway")
+        viewing = asyncio.create_task(self.viewer.run())
+        try:
+            share = self.plan.sessions // self.plan.lives
+            for life in range(self.plan.lives):
+                backend = self._backend = await self._start_backend(life, share)
+                await self._fire(backend, life)
+            await self._settle()
+            await self._compare_with_history()
+        finally:
+            viewing.cancel()
+            await asyncio.gather(viewing, return_exceptions=True)
+            if self._backend is not None and self._backend.returncode is None:
+                assert self._backend.stdin is not None
+                self._backend.stdin.close()
+                await self._backend.wait()
+            self.installation.close()
+        return self._report()
+
+    async def _start_backend(self, life: int, share: int) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.chaos.backend"),
+            *("--bus", self.installation.bus_url),
+            *("--artifacts", str(self.installation.artifacts)),
+            *("--seed", str(self.plan.seed)),
+            *("--first", str(life * share), "--sessions", str(share)),
+            *("--spread-s", str(self.plan.spread_s / self.plan.lives)),
+            *("--epoch", f"life-{life}"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+
+    # Injection
+
+    async def _fire(self, backend: asyncio.subprocess.Process, life: int) -> None:
+        """Kill, stop and cut until the backend has told its sessions; kill it unless it is last."""
+        assert backend.stdout is not None
+        told = asyncio.create_task(backend.stdout.readline())
+        last = life == self.plan.lives - 1
+        kill_at = time.monotonic() + 0.6 * self.plan.spread_s / self.plan.lives
+        due = self.plan.kills * (life + 1) // self.plan.lives
+        while self.injected["gateway killed"] < due or (last and not told.done()):
+            await asyncio.sleep(self.chance.uniform(0.05, 0.6))
+            await self._harm(backend)
+            if not last and time.monotonic() > kill_at:
+                break
+        if last:
+            line = (await told).decode()
+            self.injected["workers killed"] += int(line.split("=")[1])
+            return
+        told.cancel()
+        backend.kill()
+        await backend.wait()
+        self.injected["backend killed"] += 1
+
+    async def _harm(self, backend: asyncio.subprocess.Process) -> None:
+        match self.chance.choices(["kill", "stop", "cut", "stop backend"], weights=[5, 2, 4, 1]):
+            case ["kill"]:
+                await self._kill_gateway()
+            case ["stop"]:
+                assert self._gateway is not None
+                await self._pause(self._gateway.pid, "gateway stopped")
+            case ["cut"]:
+                await self._until_connected()
+                self.injected["client cut off"] += await self.viewer.drop()
+            case _:
+                if backend.returncode is None:
+                    await self._pause(backend.pid, "backend stopped")
+
+    async def _kill_gateway(self) -> None:
+        assert self._gateway is not None
+        self._gateway.send(signal.SIGKILL)
+        await asyncio.to_thread(self._gateway.wait)
+        self.installation.processes.remove(self._gateway)
+        self._gateway = self.installation.start("gateway", "-m", "event_gateway")
+        self.injected["gateway killed"] += 1
+        # Mostly it shall have begun to tell before the next blow; sometimes it dies as it starts.
+        if self.chance.random() < 0.7:
+            await self._until_connected()
+
+    async def _until_connected(self) -> None:
+        give_up_at = time.monotonic() + QUIET_S
+        while not self.viewer.connected and time.monotonic() < give_up_at:
+            await asyncio.sleep(0.01)
+
+    async def _pause(self, pid: int, name: str) -> None:
+        os.kill(pid, signal.SIGSTOP)
+        await asyncio.sleep(self.chance.uniform(0.1, 1.5))
+        os.kill(pid, signal.SIGCONT)
+        self.injected[name] += 1
+
+    # Counting
+
+    @property
+    def _truths(self) -> dict[str, Truth]:
+        truths = [truth_of(self.plan.seed, number) for number in range(self.plan.sessions)]
+        return {truth.session_id: truth for truth in truths}
+
+    async def _settle(self) -> None:
+        """Wait until the client has all that is due, or nothing more comes."""
+        due = sum(len(expected(truth)) for truth in self._truths.values())
+        heard, quiet_since = -1, time.monotonic()
+        while len(self.viewer.events) < due and time.monotonic() - quiet_since < QUIET_S:
+            if len(self.viewer.events) != heard:
+                heard, quiet_since = len(self.viewer.events), time.monotonic()
+            await asyncio.sleep(0.05)
+        # What came twice would come after all that is due.
+        await asyncio.sleep(1.0)
+
+    async def _compare_with_history(self) -> None:
+        """See that the client got the very frames that are on record."""
+        seen: dict[str, list[object]] = defaultdict(list)
+        for frame in self.viewer.frames:
+            event = msgspec.json.decode(frame)
+            seen[event["sessionId"]].append(event)
+        async with httpx.AsyncClient(
+            base_url=self.installation.gateway_url, trust_env=False, timeout=20
+        ) as http:
+            for session, events in seen.items():
+                answer = await http.get("/v1/events/history", params={"sessionId": session})
+                if answer.json()["events"] != events:
+                    self.faults.append(f"{session}: not what is on record")
+            live = (await http.get("/v1/sessions")).json()["sessions"]
+        self.faults += [f"{each['sessionId']}: still open" for each in live]
+
+    def _report(self) -> Report:
+        by_session: dict[str, list[SessionEvent]] = defaultdict(list)
+        for event in self.viewer.events:
+            by_session[event.session_id].append(event)
+        faults = [
+            *self.faults,
+            *[f"{session}: seq {seq} came again" for session, seq in self.viewer.repeats],
+            *[f"{session}: hole from {a} to {b}" for session, a, b in self.viewer.holes],
+        ]
+        for session, truth in self._truths.items():
+            told = [key_of(event) for event in by_session[session]]
+            if self.plan.lives == 1 and told != expected(truth):
+                faults.append(f"{session}: told {told}, due {expected(truth)}")
+            elif told != expected(truth)[: len(told)]:
+                faults.append(f"{session}: told {told}, which is no part of {expected(truth)}")
+            if self.plan.lives == 1:
+                faults += [
+                    f"{session}: {fault}"
+                    for event in by_session[session]
+                    for fault in wrong_in(event, truth)
+                ]
+        return Report(
+            injected=self.injected,
+            counted=Counter(
+                {
+                    "sessions": self.plan.sessions,
+                    "events seen": len(self.viewer.events),
+                    "events due": sum(len(expected(truth)) for truth in self._truths.values()),
+                    "connections of the client": self.viewer.connections,
+                }
+            ),
+            faults=faults,
+        )
+
+
+def key_of(event: SessionEvent) -> str:
+    """Return what an event is about."""
+    return "turn1" if isinstance(event, Turn1WavesReady) else event.payload.dialogue_id
+
+
+def expected(truth: Truth) -> list[str]:
+    """Return what a session has to tell, in order."""
+    return [
+        "turn1",
+        *[
+            dialogue.dialogue_id
+            for dialogue in truth.dialogues
+            if (3, dialogue.target_slot_id) in truth.ready
+        ],
+    ]
+
+
+def wrong_in(event: SessionEvent, truth: Truth) -> list[str]:
+    """Return what an event says that is not true."""
+    if isinstance(event, Turn1WavesReady):
+        waves = event.payload.slots
+        due = [slot for slot in truth.slots if (1, slot) in truth.ready]
+    else:
+        waves = event.payload.commenters
+        target = event.payload.target_slot_id
+        due = [
+            slot
+            for slot, chosen in sorted(truth.targets.items())
+            if chosen == target and (2, slot) in truth.ready
+        ]
+    faults = [
+        f"no file {w.wave_mix_path_abs}" for w in waves if not Path(w.wave_mix_path_abs).is_file()
+    ]
+    if [wave.slot_id for wave in waves] != due:
+        faults.append(f"seq {event.seq} has {[wave.slot_id for wave in waves]}, due {due}")
+    return faults

@@ -1,0 +1,28 @@
+"""A wave worker that decomposes nothing: it publishes the results it reads from its stdin."""
+
+import argparse
+import sys
+
+import zmq
+
+from shared_schema.bus import TOPIC_WAVES
+from shared_schema.sockets import open_publisher
+
+
+def main() -> None:
+    """Publish each line of stdin, until it ends."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("bus")
+    arguments = parser.parse_args()
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    socket = open_publisher(context, arguments.bus)
+    for line in sys.stdin.buffer:
+        while socket.poll(0):
+            socket.recv()
+        socket.send_multipart([TOPIC_WAVES, line.rstrip()], zmq.NOBLOCK)
+    socket.close()
+    context.term()
+
+
+if __name__ == "__main__":
+    main()
