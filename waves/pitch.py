@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import soxr
 
-from waves.grid import CELL, CELL_S, SAMPLE_RATE_HZ, Bool, Float32, cell_count
+from waves.grid import CELL, SAMPLE_RATE_HZ, Bool, Float32, cell_count
 from waves.pitch_path import best_path
 
 FLOOR_HZ: Final = 60.0
@@ -28,14 +28,14 @@ _HOP: Final = CELL // 2  # samples
 _WINDOW: Final = 200  # samples: 50 ms, three periods of the lowest voice
 _FFT: Final = 288  # samples: the window, the longest lag and a little more; 2^5 * 3^2
 _CANDIDATES: Final = 5
-_CHUNK: Final = 96  # frames whose spectra fit a core's cache together
+_CHUNK: Final = 256  # frames whose spectra fit a core's cache together
 
 _VOICING_THRESHOLD: Final = 0.30  # normalised autocorrelation at which voiced beats unvoiced
 _SILENCE_LEVEL: Final = 0.05  # of the loudest frame's amplitude; below, frames lean to unvoiced
 _OCTAVE_COST: Final = 0.03  # a preference for the shorter of two equal periods, per octave
 _OCTAVE_JUMP_COST: Final = 0.50  # for an octave within 10 ms
 _VOICING_COST: Final = 0.30  # for beginning or ending to be voiced
-
+_STEP: Final = CELL_S / 0.01
 _SHORTEST: Final = _RATE_HZ / CEILING_HZ  # samples
 _LONGEST: Final = _RATE_HZ / FLOOR_HZ
 # Half samples: a parabola through whole ones would cut the sharp peaks of high voices and so favour
@@ -156,13 +156,12 @@ def _choose(candidates: _Candidates) -> PitchTrack:
     frames = len(f0_hz)
     loudness = amplitude / max(float(amplitude.max()), 1e-9)
     quiet = np.maximum(0, 2 - loudness / (_SILENCE_LEVEL / (1 + _VOICING_THRESHOLD)))
-    score = np.empty((frames, _CANDIDATES + 1), dtype=np.float32)
-    score[:, 0] = _VOICING_THRESHOLD + quiet
-    score[:, 1:] = strength - _OCTAVE_COST * np.log2(CEILING_HZ / f0_hz)
-    # Unvoiced is marked by minus infinity: its distance to anything voiced is infinite.
-    octave = np.empty_like(score)
-    octave[:, 0] = -np.inf
-    octave[:, 1:] = np.log2(f0_hz)
+    # The first state is unvoiced, the others are the candidates.
+    score = np.empty((_CANDIDATES + 1, frames), dtype=np.float32)
+    score[0] = _VOICING_THRESHOLD + quiet
+    score[1:] = (strength - _OCTAVE_COST * np.log2(CEILING_HZ / f0_hz)).T
+    octave = np.zeros_like(score)
+    octave[1:] = np.log2(f0_hz).T
     state = best_path(score, octave, _passage)
 
     rows, column = np.arange(frames), np.maximum(state - 1, 0)
@@ -175,10 +174,10 @@ def _choose(candidates: _Candidates) -> PitchTrack:
 
 
 def _passage(before: Float32, now: Float32) -> Float32:
-    """Return the scores of passing between candidates of two frames, 10 ms apart."""
-    step = 0.01 / CELL_S
-    with np.errstate(invalid="ignore"):  # minus infinity from minus infinity: both unvoiced
-        jump = np.abs(before[:, :, None] - now[:, None, :])
-    cost = np.where(np.isinf(jump), _VOICING_COST, _OCTAVE_JUMP_COST * jump) * step
-    cost[:, 0, 0] = 0
-    return -cost.astype(np.float32)
+    """Return the scores of passing between states of two successive nodes."""
+    score: Float32 = np.abs(before[:, None] - now)
+    score *= np.float32(-_OCTAVE_JUMP_COST)
+    score[0] = np.float32(-_VOICING_COST)
+    score[:, 0] = np.float32(-_VOICING_COST)
+    score[0, 0] = 0
+    return score

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from waves.grid import Float32
 
 Index = npt.NDArray[np.intp]
-# Score of going from each state (second last axis) to each next one (last axis).
+# From the features of all states now and next, (states, n) each, to the scores of all passages,
+# (states from, states to, n).
 Transition = Callable[[Float32, Float32], Float32]
 
 _BLOCK: Final = 64  # frames; near the square root of a long utterance's frame count
@@ -27,13 +28,13 @@ def best_path(score: Float32, feature: Float32, transition: Transition) -> Index
 
     Parameters
     ----------
-    score : ndarray, shape (frames, states)
+    score : ndarray, shape (states, frames)
         How good each state is by itself.
-    feature : ndarray, shape (frames, states)
+    feature : ndarray, shape (states, frames)
         What `transition` needs to know of each state.
     transition : callable
-        Maps features of shape (n, states) in one frame and in the next to the scores of all
-        passages, shape (n, states, states), first axis of states: from.
+        Maps the features in n frames and in the frames that follow them, shape (states, n) each,
+        to the scores of all passages, shape (states from, states to, n).
 
     Returns
     -------
@@ -43,66 +44,69 @@ def best_path(score: Float32, feature: Float32, transition: Transition) -> Index
     -----
     A. Viterbi, "Error bounds for convolutional codes", IEEE Trans. Inf. Theory 13 (1967).
     """
-    frames, states = score.shape
+    states, frames = score.shape
     block = max(1, min(_BLOCK, frames))
     count = -(-frames // block)
     # Frames beyond the end repeat the last one and cost nothing, so they change no decision.
-    rows = np.minimum(np.arange(count * block), frames - 1).reshape(count, block)
-    inside = np.arange(count * block).reshape(count, block) < frames
+    frame = np.arange(count * block).reshape(count, block).T
+    beyond = frame >= frames
+    # Blocks side by side in the last axis, so that each operation runs along all of them.
+    scores = np.ascontiguousarray(score[:, np.minimum(frame, frames - 1)].swapaxes(0, 1))
+    features = np.ascontiguousarray(feature[:, np.minimum(frame, frames - 1)].swapaxes(0, 1))
 
-    # best[b, s, t]: of paths in block b that begin in state s and are now in t, the best one's sum.
-    best = np.full((count, states, states), -np.inf, dtype=np.float32)
-    diagonal = np.arange(states)
-    best[:, diagonal, diagonal] = score[rows[:, 0]]
-    back = np.empty((block, count, states, states), dtype=np.int8)
+    # best[s, t, b]: of paths in block b that begin in state s and are now in t, the best one's sum.
+    best = np.full((states, states, count), -np.inf, dtype=np.float32)
+    best[np.arange(states), np.arange(states)] = scores[0]
+    back = np.zeros((block, states, states, count), dtype=np.int8)
     for step in range(1, block):
-        before, now = rows[:, step - 1], rows[:, step]
-        passage = transition(feature[before], feature[now]) + score[now][:, None, :]
-        stay = ~inside[:, step]
-        if stay.any():
-            passage[stay] = np.where(np.eye(states, dtype=bool), 0.0, -np.inf)
+        passage = transition(features[step - 1], features[step]) + scores[step]
+        if beyond[step, -1]:
+            passage[:, :, -1] = np.where(np.eye(states, dtype=bool), 0.0, -np.inf)
         best = _furthered(best, passage, back[step])
 
-    first, last = _choose_block_states(best, feature, rows, transition)
-    path = np.empty((count, block), dtype=np.intp)
-    blocks = np.arange(count)
+    first, last = _choose_block_states(best, transition(features[-1, :, :-1], features[0, :, 1:]))
+    path = np.empty((block, count), dtype=np.intp)
     state = last
     for step in range(block - 1, 0, -1):
-        path[:, step] = state
-        state = back[step, blocks, first, state].astype(np.intp)
-    path[:, 0] = first
-    return path.reshape(-1)[:frames]
+        path[step] = state
+        state = back[step, first, state, np.arange(count)].astype(np.intp)
+    path[0] = first
+    return path.T.reshape(-1)[:frames]
 
 
 def _furthered(best: Float32, passage: Float32, origin: npt.NDArray[np.int8]) -> Float32:
     """Return the best sums one frame later, and write where each came from to `origin`.
 
-    A loop over the few states that a path may come from; over such a short axis it is twice as
-    fast as numpy's argmax.
+    A loop over the few states that a path may come from is several times as fast as an argmax along
+    so short an axis.
     """
-    furthest: Float32 = best[:, :, 0, None] + passage[:, None, 0, :]
-    origin[:] = 0
-    for state in range(1, best.shape[2]):
-        reached = best[:, :, state, None] + passage[:, None, state, :]
+    furthest: Float32 = best[:, 0, None] + passage[0]
+    for state in range(1, len(passage)):
+        reached = best[:, state, None] + passage[state]
         np.copyto(origin, state, where=reached > furthest)
         np.maximum(furthest, reached, out=furthest)
     return furthest
 
 
-def _choose_block_states(
-    best: Float32, feature: Float32, rows: Index, transition: Transition
-) -> tuple[Index, Index]:
-    """Return the first and the last state of the best path in each block."""
-    count, states, _ = best.shape
-    joints = transition(feature[rows[:-1, -1]], feature[rows[1:, 0]])
-    total = best[0].max(axis=0)
+def _choose_block_states(best: Float32, joints: Float32) -> tuple[Index, Index]:
+    """Return the first and the last state of the best path in each block.
+
+    Parameters
+    ----------
+    best : ndarray, shape (states, states, blocks)
+        The best sums within each block, by its first and its last state.
+    joints : ndarray, shape (states, states, blocks - 1)
+        Scores of the passages from each block's last frame to the next one's first.
+    """
+    states, _, count = best.shape
+    total = best[:, :, 0].max(axis=0)
     starts = np.zeros((count, states), dtype=np.intp)  # by the block's last state
-    starts[0] = best[0].argmax(axis=0)
+    starts[0] = best[:, :, 0].argmax(axis=0)
     origins = np.zeros((count, states), dtype=np.intp)  # last state of the block before
     for place in range(1, count):
-        entry = total[:, None] + joints[place - 1]
+        entry = total[:, None] + joints[:, :, place - 1]
         origin = entry.argmax(axis=0)
-        through = entry[origin, np.arange(states)][:, None] + best[place]
+        through = entry[origin, np.arange(states)][:, None] + best[:, :, place]
         starts[place] = through.argmax(axis=0)
         origins[place] = origin[starts[place]]
         total = through.max(axis=0)

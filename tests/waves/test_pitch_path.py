@@ -12,7 +12,7 @@ STATES = 4
 
 def transition(before: Float32, now: Float32) -> Float32:
     """Return the score of passing between two features: minus their distance."""
-    distance: Float32 = np.abs(before[:, :, None] - now[:, None, :])
+    distance: Float32 = np.abs(before[:, None] - now)
     return -distance
 
 
@@ -20,17 +20,17 @@ def total(
     path: np.ndarray[tuple[int], np.dtype[np.intp]], score: Float32, feature: Float32
 ) -> float:
     """Return what a path is worth."""
-    rows = np.arange(len(path))
-    along = feature[rows, path]
-    return float(score[rows, path].sum() - np.abs(np.diff(along)).sum())
+    columns = np.arange(len(path))
+    along = feature[path, columns]
+    return float(score[path, columns].sum() - np.abs(np.diff(along)).sum())
 
 
 def best_total(score: Float32, feature: Float32) -> float:
     """Return the worth of the best path, found one frame at a time."""
-    best = score[0].astype(np.float64)
-    for frame in range(1, len(score)):
-        step = transition(feature[frame - 1 : frame], feature[frame : frame + 1])[0]
-        best = (best[:, None] + step).max(axis=0) + score[frame]
+    best = score[:, 0].astype(np.float64)
+    for frame in range(1, score.shape[1]):
+        step = transition(feature[:, frame - 1 : frame], feature[:, frame : frame + 1])[:, :, 0]
+        best = (best[:, None] + step).max(axis=0) + score[:, frame]
     return float(best.max())
 
 
@@ -39,8 +39,8 @@ def best_total(score: Float32, feature: Float32) -> float:
 def test_finds_a_best_path(frames: int, seed: int, rough: float) -> None:
     """No path is worth more, however the frames fall into blocks."""
     random = np.random.default_rng(seed)
-    score = random.standard_normal((frames, STATES)).astype(np.float32)
-    feature = (rough * random.standard_normal((frames, STATES))).astype(np.float32)
+    score = random.standard_normal((STATES, frames)).astype(np.float32)
+    feature = (rough * random.standard_normal((STATES, frames))).astype(np.float32)
     path = best_path(score, feature, transition)
     assert path.shape == (frames,)
     np.testing.assert_allclose(
@@ -50,7 +50,7 @@ def test_finds_a_best_path(frames: int, seed: int, rough: float) -> None:
 
 def test_avoids_what_is_impossible() -> None:
     """A state of score minus infinity is never chosen where another one exists."""
-    score = np.zeros((200, STATES), dtype=np.float32)
-    score[::2, :3] = -np.inf
+    score = np.zeros((STATES, 200), dtype=np.float32)
+    score[:3, ::2] = -np.inf
     path = best_path(score, np.zeros_like(score), transition)
     assert (path[::2] == 3).all()
