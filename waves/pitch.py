@@ -35,15 +35,13 @@ _SILENCE_LEVEL: Final = 0.05  # of the loudest frame's amplitude; below, frames 
 _OCTAVE_COST: Final = 0.03  # a preference for the shorter of two equal periods, per octave
 _OCTAVE_JUMP_COST: Final = 0.50  # for an octave within 10 ms
 _VOICING_COST: Final = 0.30  # for beginning or ending to be voiced
-_STEP: Final = CELL_S / 0.01
+
 _SHORTEST: Final = _RATE_HZ / CEILING_HZ  # samples
 _LONGEST: Final = _RATE_HZ / FLOOR_HZ
 # Half samples: a parabola through whole ones would cut the sharp peaks of high voices and so favour
 # their double and triple periods. One more on each side, since a peak needs its neighbours.
 _LAG_STEP: Final = 0.5  # samples
 _LAGS: Final = _LAG_STEP * np.arange(2 * int(_SHORTEST) - 1, 2 * int(np.ceil(_LONGEST)) + 2)
-
-
 _LAG_COST: Final = (_OCTAVE_COST * np.log2(_LAGS[1:-1] / _SHORTEST)).astype(np.float32)
 
 
