@@ -1,0 +1,1 @@
+"""Measurements. Every figure is a ratio against something in the same run."""

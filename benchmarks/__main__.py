@@ -1,0 +1,27 @@
+"""``python -m benchmarks``: one command a subject; without a command, all of them."""
+
+import sys
+
+import typer
+
+app = typer.Typer(add_completion=False, help=__doc__)
+
+
+@app.callback()
+def main() -> None:
+    """Measurements; every figure is a ratio within one run."""
+
+
+@app.command()
+def gateway(
+    rounds: int = typer.Option(5, help="Interleaved rounds of the latency measurement."),
+    sessions: int = typer.Option(20_000, help="Sessions through one gateway process."),
+) -> None:
+    """Latency, intake, growth and soak of the gateway. Example: python -m benchmarks gateway"""
+    from benchmarks.gateway.run import run  # noqa: PLC0415  # only what is asked for is loaded
+
+    raise typer.Exit(run(rounds=rounds, sessions=sessions))
+
+
+if __name__ == "__main__":
+    sys.exit(app())

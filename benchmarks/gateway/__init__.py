@@ -1,0 +1,1 @@
+"""The gateway measured: latency, intake, growth, and many sessions through one process."""

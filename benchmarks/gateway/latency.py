@@ -1,0 +1,70 @@
+"""Worker completion to client frame, by several ways, interleaved."""
+
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.gateway.paths import Path3, Relay, Server, Sidecar
+from benchmarks.report import median, percentile, table, verdict
+
+SAMPLES = 200
+PAUSE_S = 0.002  # between samples: single completions, no queue
+POLLING_SAMPLES = 3
+
+
+def measure(rounds: int) -> dict[str, list[float]]:
+    """Return the latencies of each way, in seconds."""
+    with tempfile.TemporaryDirectory(prefix="latency-") as folder:
+        ways: list[Path3] = [
+            Relay(),
+            Server("in-process hand-off", "handoff"),
+            Sidecar(Path(folder)),
+            Server("inotify (watchdog)", "inotify"),
+            Server("polling, 0.5 s", "polling"),
+        ]
+        figures: dict[str, list[float]] = {way.name: [] for way in ways}
+        try:
+            for way in ways:
+                way.sample()  # the first one pays for caches and lazy imports
+            for _ in range(rounds):
+                for way in ways:
+                    count = POLLING_SAMPLES if way.name.startswith("polling") else SAMPLES
+                    for _ in range(count):
+                        figures[way.name].append(way.sample())
+                        time.sleep(PAUSE_S)
+        finally:
+            for way in ways:
+                way.close()
+    return figures
+
+
+def report(rounds: int) -> str:
+    """Measure and return the table with the verdicts."""
+    figures = measure(rounds)
+    middle = {name: median(values) for name, values in figures.items()}
+    relay = middle["raw TCP relay"]
+    ours = middle["this gateway"]
+    rows = [
+        (
+            name,
+            len(values),
+            f"{middle[name] / relay:.2f}",
+            f"{percentile(values, 0.95) / relay:.2f}",
+            f"{middle[name] * 1e6:.0f}",
+        )
+        for name, values in figures.items()
+    ]
+    lines = [
+        "Worker completion to client frame (outbox write included for this gateway):",
+        "",
+        table(("way", "samples", "p50 x relay", "p95 x relay", "p50 in us, this machine"), rows),
+        "",
+        f"p50 against the relay: {ours / relay:.2f}, {verdict(ours / relay, 5.5)}",
+        f"p50 against the hand-off: {ours / middle['in-process hand-off']:.2f}, "
+        f"{verdict(ours / middle['in-process hand-off'], 1.4)}",
+        f"inotify against ours: {middle['inotify (watchdog)'] / ours:.1f}, "
+        f"{verdict(middle['inotify (watchdog)'] / ours, 2, at_least=True)}",
+        f"polling against ours: {middle['polling, 0.5 s'] / ours:.0f}, "
+        f"{verdict(middle['polling, 0.5 s'] / ours, 200, at_least=True)}",
+    ]
+    return "\n".join(lines)
