@@ -23,7 +23,7 @@ from shared_schema.bus import (
     SnapshotEnd,
     encode_message,
 )
-from shared_schema.sockets import Frames, LoopReader, open_publisher
+from shared_schema.sockets import BusAddress, Frames, LoopReader, open_publisher
 
 log = structlog.get_logger("chat")
 
@@ -94,11 +94,11 @@ class BusPublisher:
 
 @asynccontextmanager
 async def bus_publisher(
-    url: str, ledger: Ledger, artifacts_dir: str
+    address: BusAddress, ledger: Ledger, artifacts_dir: str
 ) -> AsyncIterator[BusPublisher]:
     """Open the backend's publisher; on leaving, what was published has left."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    socket = open_publisher(context, url)
+    socket = open_publisher(context, address)
     publisher = BusPublisher(socket, ledger, artifacts_dir)
     try:
         async with asyncio.TaskGroup() as group:

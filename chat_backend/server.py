@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 from starlette.types import ASGIApp
-from waves.pool import WavePool
 
 from chat_backend.agents.base import Agents
 from chat_backend.agents.offline import OfflineAgents
@@ -22,8 +21,10 @@ from chat_backend.speech.hibari import HibariSpeech
 from chat_backend.workflow import Services
 from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
 from shared_schema.layout import Artifacts
+from shared_schema.runtime.doors import bus_address
 from shared_schema.runtime.serving import run_server
 from shared_schema.settings import Settings
+from waves.pool import WavePool
 
 log = structlog.get_logger("chat")
 
@@ -63,7 +64,7 @@ async def open_chat(
         publish = None
         if settings.events_ws_enabled:
             publisher = await stack.enter_async_context(
-                bus_publisher(settings.bus_url, ledger, artifacts.root.as_posix())
+                bus_publisher(bus_address(settings), ledger, artifacts.root.as_posix())
             )
             publish = publisher.publish
         events = SessionEvents(ledger, publish)
@@ -119,7 +120,7 @@ def _submitter(
         )
     pool = WavePool(
         artifacts_dir=artifacts.root,
-        bus_url=settings.bus_url if settings.events_ws_enabled else None,
+        bus=bus_address(settings) if settings.events_ws_enabled else None,
         epoch=epoch,
         max_workers=settings.waves_max_workers,
         queue_max_size=settings.waves_queue_max_size,

@@ -45,5 +45,19 @@ def listen(
     raise typer.Exit(exit_code_of(run, name="listen"))
 
 
+@app.command()
+def keys() -> None:
+    """Make the four keys of a bus that leaves this machine, as lines for .env.
+
+    Example: python -m event_gateway keys >> .env
+    """
+    import zmq  # noqa: PLC0415  # only here
+
+    for owner in ("SERVER", "CLIENT"):
+        public, secret = zmq.curve_keypair()
+        typer.echo(f"RR_BUS_CURVE_{owner}_PUBLIC='{public.decode()}'")
+        typer.echo(f"RR_BUS_CURVE_{owner}_SECRET='{secret.decode()}'")
+
+
 if __name__ == "__main__":
     sys.exit(app())

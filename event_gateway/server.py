@@ -1,6 +1,7 @@
 """The gateway as a running process: its bus socket, its timer, its outbox and its web server."""
 
 import asyncio
+import hmac
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from typing import Final
 import structlog
 import zmq
 from starlette.types import ASGIApp
+from zmq.auth.thread import ThreadAuthenticator
 
 from event_gateway.app import Gateway, disabled_app
 from event_gateway.continuity import Continuity
@@ -22,11 +24,11 @@ from event_gateway.protocol import AbortableProtocol
 from event_gateway.readiness import Limits, Readiness
 from shared_schema.bus import MAX_MESSAGE_BYTES
 from shared_schema.layout import GATEWAY_DIR, Artifacts
-from shared_schema.runtime.doors import is_loopback
+from shared_schema.runtime.doors import bus_address, is_loopback
 from shared_schema.runtime.exits import ANOTHER_INSTANCE, CONFIGURATION, StartRefused
 from shared_schema.runtime.serving import run_server
 from shared_schema.settings import Settings
-from shared_schema.sockets import LoopReader, drain, open_subscriber
+from shared_schema.sockets import BusAddress, LoopReader, drain, open_subscriber
 
 log = structlog.get_logger("gateway")
 
@@ -59,6 +61,9 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
         If another gateway runs, or the settings would open a door without a lock.
     """
     _check_doors(settings)
+    address = bus_address(settings)
+    if address.curve is not None and not address.curve.server_secret:
+        raise StartRefused("RR_BUS_CURVE_SERVER_SECRET must be set too: the gateway needs it")
     if not settings.events_ws_enabled:
         log.warning("events are off: RR_EVENTS_WS_ENABLED=false")
         yield disabled_app(settings)
@@ -69,7 +74,9 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
         stack.callback(outbox.close)
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         stack.callback(context.term)
-        bus = _bind_bus(context, settings.bus_url)
+        if address.curve is not None:
+            stack.callback(_let_in_only(address.curve.client_public, context).stop)
+        bus = _bind_bus(context, address)
         stack.callback(bus.close, linger=0)
         metrics = Metrics()
         delivery = Delivery(
@@ -133,13 +140,6 @@ def _check_doors(settings: Settings) -> None:
             " RR_EVENTS_TOKEN, or use localhost",
             CONFIGURATION,
         )
-    bus_host = settings.bus_url.removeprefix("tcp://").rsplit(":", 1)[0]
-    if not is_loopback(bus_host):
-        raise StartRefused(
-            f"RR_BUS_URL={settings.bus_url} can be reached from other machines, and the bus has"
-            " no lock; use tcp://127.0.0.1:<port>",
-            CONFIGURATION,
-        )
 
 
 def _open_outbox(artifacts: Artifacts) -> Outbox:
@@ -154,11 +154,32 @@ def _open_outbox(artifacts: Artifacts) -> Outbox:
     return outbox
 
 
-def _bind_bus(context: zmq.Context[zmq.Socket[bytes]], url: str) -> zmq.Socket[bytes]:
+def _let_in_only(
+    client_public: str, context: zmq.Context[zmq.Socket[bytes]]
+) -> ThreadAuthenticator:
+    """Let only holders of the client's secret key connect to sockets of `context`."""
+    authenticator = ThreadAuthenticator(context)
+    authenticator.start()
+    authenticator.configure_curve_callback("*", _OneKey(client_public))
+    return authenticator
+
+
+class _OneKey:
+    """The answer to "may this key come in?" (ZAP)."""
+
+    def __init__(self, public: str) -> None:
+        self._public = public.encode()
+
+    def callback(self, domain: str, key: bytes) -> bool:
+        """Return whether it is the one key."""
+        return hmac.compare_digest(key, self._public)
+
+
+def _bind_bus(context: zmq.Context[zmq.Socket[bytes]], address: BusAddress) -> zmq.Socket[bytes]:
     try:
-        return open_subscriber(context, url, max_message_bytes=MAX_MESSAGE_BYTES)
+        return open_subscriber(context, address, max_message_bytes=MAX_MESSAGE_BYTES)
     except zmq.ZMQError as error:
         if error.errno == zmq.EADDRINUSE:
-            message = f"the bus address {url} is in use by another gateway"
+            message = f"the bus address {address.url} is in use by another gateway"
             raise StartRefused(message, ANOTHER_INSTANCE) from None
-        raise StartRefused(f"RR_BUS_URL={url} can't be bound: {error}", CONFIGURATION) from None
+        raise StartRefused(f"RR_BUS_URL={address.url} can't be bound: {error}") from None

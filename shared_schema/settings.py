@@ -25,6 +25,7 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 NonNegative = Annotated[float, Meta(ge=0, le=1e9)]
 Whole = Annotated[int, Meta(ge=1)]
+CurveKey = Annotated[str, Meta(pattern=r"\A(\S{40})?\Z")]
 
 GATEWAY_PAGES: Final = ("http://localhost:8000", "http://127.0.0.1:8000")
 CHAT_PAGES: Final = ("http://localhost:8001", "http://127.0.0.1:8001")
@@ -37,6 +38,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     # Where things are
     artifacts_dir: Path = Path("artifacts")
     bus_url: Annotated[str, Meta(pattern=r"\Atcp://[^:]+:\d+\Z")] = "tcp://127.0.0.1:5570"
+    bus_curve_server_public: CurveKey = ""
+    bus_curve_server_secret: CurveKey = ""
+    bus_curve_client_public: CurveKey = ""
+    bus_curve_client_secret: CurveKey = ""
     gateway_host: str = "localhost"
     gateway_port: Port = 8000
     chat_host: str = "localhost"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 import zmq
+from msgspec import Struct
 
 HIGH_WATER_MARK: Final = 20_000  # messages
 RECONNECT_MS: Final = 50
@@ -32,7 +33,28 @@ def _configure(socket: zmq.Socket[bytes]) -> None:
     socket.setsockopt(zmq.LINGER, LINGER_MS)
 
 
-def open_publisher(context: zmq.Context[zmq.Socket[bytes]], url: str) -> zmq.Socket[bytes]:
+class CurveKeys(Struct, frozen=True, kw_only=True):
+    """The keys of a bus that leaves this machine, each 40 characters of Z85 (CurveZMQ).
+
+    `server_secret` is the gateway's alone; every publisher uses the one client pair.
+    """
+
+    server_public: str
+    client_public: str
+    client_secret: str
+    server_secret: str = ""
+
+
+class BusAddress(Struct, frozen=True):
+    """Where the gateway listens, and the keys if it is locked."""
+
+    url: str
+    curve: CurveKeys | None = None
+
+
+def open_publisher(
+    context: zmq.Context[zmq.Socket[bytes]], address: BusAddress
+) -> zmq.Socket[bytes]:
     """Return an XPUB connected to the gateway's address, whether or not a gateway is there."""
     socket = context.socket(zmq.XPUB)
     _configure(socket)
@@ -40,14 +62,20 @@ def open_publisher(context: zmq.Context[zmq.Socket[bytes]], url: str) -> zmq.Soc
     socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
     # A resubscription must reach the application too: it is how a snapshot is asked for.
     socket.setsockopt(zmq.XPUB_VERBOSE, 1)
-    socket.connect(url)
+    if address.curve is not None:
+        socket.curve_serverkey = address.curve.server_public.encode()
+        socket.curve_publickey = address.curve.client_public.encode()
+        socket.curve_secretkey = address.curve.client_secret.encode()
+    socket.connect(address.url)
     return socket
 
 
 def open_subscriber(
-    context: zmq.Context[zmq.Socket[bytes]], url: str, *, max_message_bytes: int
+    context: zmq.Context[zmq.Socket[bytes]], address: BusAddress, *, max_message_bytes: int
 ) -> zmq.Socket[bytes]:
     """Return the gateway's bound SUB, subscribed to nothing yet.
+
+    With keys, whoever connects must have been let in by an authenticator of `context` too.
 
     Raises
     ------
@@ -57,8 +85,12 @@ def open_subscriber(
     socket = context.socket(zmq.SUB)
     _configure(socket)
     socket.setsockopt(zmq.MAXMSGSIZE, max_message_bytes)
+    if address.curve is not None:
+        socket.curve_server = True
+        socket.curve_publickey = address.curve.server_public.encode()
+        socket.curve_secretkey = address.curve.server_secret.encode()
     try:
-        socket.bind(url)
+        socket.bind(address.url)
     except zmq.ZMQError:
         socket.close(linger=0)
         raise

@@ -29,6 +29,7 @@ from pebble import ProcessExpired
 from shared_schema.facts import Stage
 from shared_schema.jobs import DecomposeJob, WavesJobResult
 from shared_schema.settings import variable
+from shared_schema.sockets import BusAddress
 from waves import worker
 from waves.job import failure, finished_before
 from waves.processes import Processes
@@ -63,7 +64,7 @@ class WavePool:
     ----------
     artifacts_dir : Path
         What the jobs' paths are relative to.
-    bus_url : str or None
+    bus : BusAddress or None
         Where workers publish completions; None for nowhere.
     epoch : str
         The life of the backend in whose name they publish.
@@ -82,7 +83,7 @@ class WavePool:
         self,
         *,
         artifacts_dir: Path,
-        bus_url: str | None,
+        bus: BusAddress | None,
         epoch: str,
         max_workers: int,
         queue_max_size: int,
@@ -90,7 +91,7 @@ class WavePool:
         on_result: OnResult,
     ) -> None:
         self._artifacts = artifacts_dir.resolve()
-        self._initialiser_arguments = (self._artifacts, bus_url, epoch)
+        self._initialiser_arguments = (self._artifacts, bus, epoch)
         self._max_workers = max_workers
         self._queue_max_size = queue_max_size
         self._job_timeout_s = job_timeout_s

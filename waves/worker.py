@@ -20,7 +20,7 @@ import zmq
 
 from shared_schema.bus import TOPIC_WAVES, WavesFinished, encode_message
 from shared_schema.jobs import DecomposeJob, WavesJobResult
-from shared_schema.sockets import DRAIN_BATCH, drain, open_publisher
+from shared_schema.sockets import DRAIN_BATCH, BusAddress, drain, open_publisher
 from waves.decomposition import decompose
 from waves.grid import SAMPLE_RATE_HZ
 from waves.job import failure, run_job
@@ -36,10 +36,10 @@ _log = logging.getLogger(__name__)
 class Announcer:
     """Publishes completions on the bus, from the process that made it and from no other."""
 
-    def __init__(self, bus_url: str, epoch: str) -> None:
+    def __init__(self, bus: BusAddress, epoch: str) -> None:
         self._epoch = epoch
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._socket = open_publisher(self._context, bus_url)
+        self._socket = open_publisher(self._context, bus)
         # A socket may change its thread as long as one thread at a time uses it.
         self._lock = threading.Lock()
         # When the process ends by itself; atexit is not called in multiprocessing's children.
@@ -83,7 +83,7 @@ class _Worker:
 _worker: _Worker | None = None
 
 
-def initialise(artifacts: Path, bus_url: str | None, epoch: str) -> None:
+def initialise(artifacts: Path, bus: BusAddress | None, epoch: str) -> None:
     """Prepare this process: follow the parent, connect to the bus, do everything once."""
     global _worker  # noqa: PLW0603 - a pool's initialiser has no other way to hand something on
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
@@ -91,7 +91,7 @@ def initialise(artifacts: Path, bus_url: str | None, epoch: str) -> None:
         # Before any thread starts, since threads inherit it: see `leave_when_told`.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     follow_parent()
-    announcer = Announcer(bus_url, epoch) if bus_url is not None else None
+    announcer = Announcer(bus, epoch) if bus is not None else None
     leave_when_told(announcer)
     warm_up()
     if announcer is not None:

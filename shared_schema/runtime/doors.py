@@ -15,6 +15,10 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from shared_schema.runtime.exits import StartRefused
+from shared_schema.settings import Settings, variable
+from shared_schema.sockets import BusAddress, CurveKeys
+
 _PORT = re.compile(r":\d+\Z")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -27,6 +31,33 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def bus_address(settings: Settings) -> BusAddress:
+    """Return the bus's address, with its keys if it has any.
+
+    Raises
+    ------
+    StartRefused
+        If some but not all keys are set, or the bus leaves this machine without them.
+    """
+    keys = {
+        "server_public": settings.bus_curve_server_public,
+        "client_public": settings.bus_curve_client_public,
+        "client_secret": settings.bus_curve_client_secret,
+    }
+    if all(keys.values()):
+        curve = CurveKeys(**keys, server_secret=settings.bus_curve_server_secret)
+        return BusAddress(settings.bus_url, curve)
+    if any(keys.values()):
+        missing = [variable(f"bus_curve_{name}") for name, key in keys.items() if not key]
+        raise StartRefused(f"{', '.join(missing)} must be set too: the bus has keys or has none")
+    if not is_loopback(settings.bus_url.removeprefix("tcp://").rsplit(":", 1)[0]):
+        raise StartRefused(
+            f"RR_BUS_URL={settings.bus_url} can be reached from other machines: set RR_BUS_CURVE_*"
+            " (python -m event_gateway keys makes them), or use tcp://127.0.0.1:<port>"
+        )
+    return BusAddress(settings.bus_url)
 
 
 class Doors:

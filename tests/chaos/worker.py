@@ -6,7 +6,7 @@ import sys
 import zmq
 
 from shared_schema.bus import TOPIC_WAVES
-from shared_schema.sockets import open_publisher
+from shared_schema.sockets import BusAddress, open_publisher
 
 
 def main() -> None:
@@ -15,7 +15,7 @@ def main() -> None:
     parser.add_argument("bus")
     arguments = parser.parse_args()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    socket = open_publisher(context, arguments.bus)
+    socket = open_publisher(context, BusAddress(arguments.bus))
     for line in sys.stdin.buffer:
         while socket.poll(0):
             socket.recv()

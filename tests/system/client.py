@@ -24,6 +24,7 @@ from shared_schema.events import (
     Turn1WavesReady,
     decode_server_event,
 )
+from shared_schema.sockets import BusAddress, CurveKeys
 from tests.sessions import Truth
 
 EVENT_WITHIN_S = 20.0
@@ -135,11 +136,12 @@ class Backend:
 
 @asynccontextmanager
 async def backend(
-    bus_url: str, artifacts: Path, *, epoch: str = "synthetic"
+    bus_url: str, artifacts: Path, *, epoch: str = "synthetic", curve: CurveKeys | None = None
 ) -> AsyncIterator[Backend]:
     """Open a synthetic backend's bus."""
     ledger = Ledger(epoch=epoch, keep_s=345.0)
-    async with bus_publisher(bus_url, ledger, artifacts.resolve().as_posix()) as publisher:
+    address, folder = BusAddress(bus_url, curve), artifacts.resolve().as_posix()
+    async with bus_publisher(address, ledger, folder) as publisher:
         yield Backend(ledger, SessionEvents(ledger, publisher.publish), artifacts, publisher.socket)
 
 

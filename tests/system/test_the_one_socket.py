@@ -9,10 +9,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+import zmq
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from shared_schema.events import ErrorEvent, SessionEvent
+from shared_schema.sockets import CurveKeys
 from tests.sessions import whole
 from tests.system.client import Backend, backend, listening
 from tests.system.processes import System, system
@@ -277,3 +279,36 @@ async def test_bus_messages_that_do_not_fit_are_counted_and_logged_once(
     assert log.count("kind=malformed") == 1
     assert log.count("kind=wrong_protocol") == 1
     assert await metric(installation, 'rr_bus_ignored_total{reason="wrong_protocol"}') == 5
+
+
+async def test_a_locked_bus_lets_only_its_keys_in(tmp_path: Path) -> None:
+    """With CURVE keys a backend that has them is heard; one without, or with others, is not."""
+    with system(tmp_path) as installation:
+        made = installation.start("keys", "-m", "event_gateway", "keys")
+        assert made.wait() == 0
+        lines = dict(line.split("=", 1) for line in made.log.strip().splitlines())
+        installation.settings |= {name: value.strip("'") for name, value in lines.items()}
+        installation.gateway()
+        keys = CurveKeys(
+            server_public=installation.settings["RR_BUS_CURVE_SERVER_PUBLIC"],
+            client_public=installation.settings["RR_BUS_CURVE_CLIENT_PUBLIC"],
+            client_secret=installation.settings["RR_BUS_CURVE_CLIENT_SECRET"],
+        )
+        public, secret = zmq.curve_keypair()
+        others = CurveKeys(
+            server_public=keys.server_public,
+            client_public=public.decode(),
+            client_secret=secret.decode(),
+        )
+        bus, folder = installation.bus_url, installation.artifacts
+        async with (
+            listening(installation.events_url) as touchdesigner,
+            backend(bus, folder, curve=keys) as chat,
+            backend(bus, folder, epoch="plain") as plain,
+            backend(bus, folder, epoch="foreign", curve=others) as foreign,
+        ):
+            plain.tell(whole(1))
+            foreign.tell(whole(2))
+            chat.tell(whole(3))
+            assert len(await touchdesigner.told(whole(3).session_id)) == 3
+            await touchdesigner.nothing(for_s=1.0)

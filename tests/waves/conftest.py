@@ -12,6 +12,7 @@ import soundfile
 from shared_schema.ids import new_session_id
 from shared_schema.jobs import DecomposeJob, WavesJobResult
 from shared_schema.layout import speech_path
+from shared_schema.sockets import BusAddress
 from tests.waves.speechlike import speech_like
 from waves.pool import WavePool
 
@@ -108,14 +109,14 @@ def make_pool(tmp_path: Path, results: Results) -> Iterator[Callable[..., WavePo
 
     def make(
         *,
-        bus_url: str | None = None,
+        bus: BusAddress | None = None,
         max_workers: int = 1,
         queue_max_size: int = 256,
         job_timeout_s: float = 60.0,
     ) -> WavePool:
         pool = WavePool(
             artifacts_dir=tmp_path,
-            bus_url=bus_url,
+            bus=bus,
             epoch="test-epoch",
             max_workers=max_workers,
             queue_max_size=queue_max_size,

@@ -23,7 +23,7 @@ from shared_schema.bus import (
     decode_message,
 )
 from shared_schema.jobs import DecomposeJob
-from shared_schema.sockets import open_subscriber
+from shared_schema.sockets import BusAddress, open_subscriber
 from tests.waves.conftest import DEADLINE_S, Results, eventually, workers_of
 from waves import run_job
 from waves.pool import WavePool
@@ -53,7 +53,9 @@ class Gateway:
 
     def _read(self) -> None:
         with zmq.Context[zmq.Socket[bytes]]() as context:
-            subscriber = open_subscriber(context, self.url, max_message_bytes=MAX_MESSAGE_BYTES)
+            subscriber = open_subscriber(
+                context, BusAddress(self.url), max_message_bytes=MAX_MESSAGE_BYTES
+            )
             subscriber.subscribe(TOPIC_WAVES)
             self._ready.set()
             while not self._stop.is_set():
@@ -117,7 +119,7 @@ def test_completions_are_published_by_the_worker(
     gateway: Gateway, make_pool: MakePool, make_job: MakeJob, results: Results
 ) -> None:
     """A success and a failure arrive on the bus as they are told to the backend."""
-    pool = make_pool(bus_url=gateway.url)
+    pool = make_pool(bus=BusAddress(gateway.url))
     pool.warm()
     pool.submit(make_job(1))
     pool.submit(make_job(2, speech=b"no sound"))
@@ -131,7 +133,7 @@ def test_the_last_message_leaves_before_the_worker(
     gateway: Gateway, make_pool: MakePool, make_job: MakeJob, results: Results
 ) -> None:
     """A pool that is closed the moment it heard of its jobs has published all of them."""
-    pool = make_pool(bus_url=gateway.url, max_workers=2)
+    pool = make_pool(bus=BusAddress(gateway.url), max_workers=2)
     jobs = [make_job(slot) for slot in range(1, 7)]
     for job in jobs:
         pool.submit(job)
@@ -142,7 +144,7 @@ def test_the_last_message_leaves_before_the_worker(
 
 def test_works_without_a_gateway(make_pool: MakePool, make_job: MakeJob, results: Results) -> None:
     """Nobody listens at the address: the jobs succeed all the same."""
-    pool = make_pool(bus_url="tcp://127.0.0.1:9", max_workers=2)
+    pool = make_pool(bus=BusAddress("tcp://127.0.0.1:9"), max_workers=2)
     for slot in range(1, 7):
         pool.submit(make_job(slot))
     told = results.wait_for(6)
@@ -311,7 +313,7 @@ from waves.pool import WavePool
 
 if __name__ == "__main__":
     pool = WavePool(
-        artifacts_dir=Path(sys.argv[1]), bus_url="tcp://127.0.0.1:9", epoch="e", max_workers=2,
+        artifacts_dir=Path(sys.argv[1]), bus=None, epoch="e", max_workers=2,
         queue_max_size=8, job_timeout_s=60, on_result=lambda result: print(result, flush=True),
     )
     pool.warm()
