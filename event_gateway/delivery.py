@@ -107,11 +107,17 @@ class Delivery:
         self._last_takeover = -TAKEOVER_INTERVAL_S
         self.client: Client | None = None
         self.last_event: Row | None = None
+        self._finished_at = (0, 0.0)
 
-    def notify(self, rows: list[Row]) -> None:
-        """Let the client's writer know that the outbox has new events."""
+    def notify(self, rows: list[Row], finished_at: float = 0.0) -> None:
+        """Let the client's writer know that the outbox has new events.
+
+        `finished_at` is when the worker finished that made them due, for the histogram; or 0.
+        """
         self.last_event = rows[-1]
         if self.client is not None:
+            if finished_at:
+                self._finished_at = (rows[-1].id, finished_at)
             self.client.wake.set()
             return
         self._metrics.undelivered.inc(len(rows))
@@ -249,6 +255,9 @@ class Delivery:
         await self._send(client, row.event)
         self._metrics.send_seconds.observe(self._clock() - begun)
         self._metrics.sent.inc()
+        newest, finished_at = self._finished_at
+        if row.id == newest:
+            self._metrics.done_to_sent_seconds.observe(max(0.0, time.time() - finished_at))
         client.remember(row)
         log.info("event sent", session=row.session_id, seq=row.seq)
         return True

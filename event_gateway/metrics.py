@@ -43,8 +43,8 @@ class Metrics:
             buckets=_LATENCY_BUCKETS_S,
             registry=registry,
         )
-        self.due_to_sent_seconds = Histogram(
-            "rr_due_to_sent_seconds",
+        self.done_to_sent_seconds = Histogram(
+            "rr_done_to_sent_seconds",
             "From a worker's completion to the frame it made due.",
             buckets=_LATENCY_BUCKETS_S,
             registry=registry,

@@ -30,6 +30,7 @@ from shared_schema.bus import (
     TOPIC_WAVES,
     Heartbeat,
     SnapshotSession,
+    WavesFinished,
     decode_message,
     snapshot_topic,
 )
@@ -44,7 +45,11 @@ MAX_UNRECORDED: Final = 10_000
 
 
 class Orchestrator:
-    """Facts in, rows out. `subscribe` and `unsubscribe` take a topic; `on_events` new events."""
+    """Facts in, rows out.
+
+    `subscribe` and `unsubscribe` take a topic. `on_events` gets new events, and when the worker
+    finished (seconds since 1970) whose word made them due, or 0.
+    """
 
     def __init__(
         self,
@@ -56,7 +61,7 @@ class Orchestrator:
         metrics: Metrics,
         subscribe: Callable[[bytes], None],
         unsubscribe: Callable[[bytes], None],
-        on_events: Callable[[list[Row]], None],
+        on_events: Callable[[list[Row], float], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.readiness = readiness
@@ -73,6 +78,8 @@ class Orchestrator:
         self._logged_once: set[str] = set()
         # A lost outbox can't tell what was told before; see _is_forgotten.
         self._amnesia = outbox.moved_aside is not None
+        # When the worker finished whose word is being handled; 0 for anything else.
+        self._finished_at = 0.0
         self.backend_artifacts: str | None = None
 
     @property
@@ -106,8 +113,11 @@ class Orchestrator:
             self._ignore("malformed", f"{error} (field {error.field or 'none'})")
             return
         self.metrics.messages.inc()
+        self._finished_at = 0.0
         if isinstance(message, Heartbeat):
             self._compare_artifacts(message.artifacts_dir)
+        elif isinstance(message, WavesFinished):
+            self._finished_at = message.finished_at
         nonce = None
         if topic.startswith(TOPIC_SNAPSHOT):
             nonce = topic.removeprefix(TOPIC_SNAPSHOT).decode(errors="replace")
@@ -116,6 +126,7 @@ class Orchestrator:
     def tick(self) -> None:
         """Look at the time; the bus must have been drained before."""
         now = self._clock()
+        self._finished_at = 0.0
         self._retry()
         self._act(self.continuity.awake(now))
         if not self.continuity.held:
@@ -192,7 +203,7 @@ class Orchestrator:
             self._unrecorded.popleft()
             self._logged_once.discard("outbox")
             if rows:
-                self._on_events(rows)
+                self._on_events(rows, self._finished_at)
 
     def _count(self, decision: Decision) -> None:
         match decision:

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Final
@@ -53,7 +54,8 @@ class Announcer:
 
     def publish(self, result: WavesJobResult) -> None:
         """Send a completion if somebody listens; never wait for them."""
-        message = encode_message(WavesFinished(epoch=self._epoch, result=result))
+        word = WavesFinished(epoch=self._epoch, result=result, finished_at=time.time())
+        message = encode_message(word)
         with self._lock:
             if self._socket.closed:
                 return
