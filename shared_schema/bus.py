@@ -55,8 +55,8 @@ class Heartbeat(_Message, tag="heartbeat", frozen=True, kw_only=True):
 class WavesFinished(_Message, tag="waves_finished", frozen=True, kw_only=True):
     """A worker's own word on a job, straight from its process.
 
-    `finished_at` (seconds since 1970, 0 for unknown) decides nothing; it is for the histogram of how
-    long a completion takes to the client.
+    `finished_at` (seconds since 1970, 0 for unknown) decides nothing; it is for the histogram of
+    how long a completion takes to the client.
     """
 
     epoch: Epoch
