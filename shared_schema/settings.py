@@ -25,6 +25,8 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 NonNegative = Annotated[float, Meta(ge=0, le=1e9)]
 Whole = Annotated[int, Meta(ge=1)]
+# Without a user or a key in it: keys are no settings, and a URL stands in logs and tables.
+Url = Annotated[str, Meta(pattern=r"\A(https?://[^\s@?#]+)?\Z")]
 CurveKey = Annotated[str, Meta(pattern=r"\A(\S{40})?\Z")]
 
 GATEWAY_PAGES: Final = ("http://localhost:8000", "http://127.0.0.1:8000")
@@ -71,6 +73,29 @@ class Settings(Struct, frozen=True, kw_only=True):
     cors_origins: tuple[str, ...] = (*GATEWAY_PAGES, *CHAT_PAGES, *FRONTEND_PAGES)
     seed: int | None = None
     speech_workers: Whole = 2
+
+    # Who answers
+    agents: typing.Literal["auto", "offline", "llm"] = "auto"
+    agent_models: Path | None = None
+    anthropic_url: Url = ""
+    openai_url: Url = ""
+    google_url: Url = ""
+    llm_url: Url = ""
+    llm_model: str = ""
+
+    # Who speaks
+    tts: typing.Literal["auto", "hibari", "elevenlabs", "openai"] = "auto"
+    tts_fallback: typing.Literal["hibari", "off"] = "hibari"
+    tts_voices: Path | None = None
+    elevenlabs_url: Url = "https://api.elevenlabs.io"
+    elevenlabs_model: str = "eleven_flash_v2_5"
+    tts_openai_url: Url = ""
+    tts_openai_model: str = "gpt-4o-mini-tts"
+
+    # How providers are treated
+    provider_timeout_s: Positive = 15.0
+    provider_attempts: Whole = 3
+    provider_concurrency: Whole = 4
 
     # Wave decomposition
     waves_enabled: bool = True

@@ -1,0 +1,99 @@
+"""The agents of a show: real models where there are any, offline personas for the rest."""
+
+import asyncio
+import importlib
+import importlib.util
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+
+from chat_backend.agents.base import Agent, Agents
+from chat_backend.agents.models.seats import Seat, Seats
+from chat_backend.agents.offline import OfflineAgents
+from chat_backend.metrics import Metrics
+from chat_backend.providers.accounts import Account
+from chat_backend.providers.conduct import Conduct, Patience, patience_of
+from chat_backend.providers.keys import Keys
+from shared_schema.errors import InvalidSetting
+from shared_schema.ids import AgentId
+from shared_schema.settings import Settings
+
+log = structlog.get_logger("chat")
+
+# Of a slot's time in a turn; the rest is for its speech.
+SHARE_OF_TURN: Final = 0.55
+EXTRA: Final = "install the extra: uv sync --extra llm"
+
+
+class MixedAgents:
+    """Models by their agent's id, and personas for the agents that have none."""
+
+    def __init__(self, models: dict[AgentId, Agent], seats: dict[AgentId, Seat]) -> None:
+        self._models = models
+        self._seats = seats
+        self._personas = OfflineAgents()
+
+    def of(self, agent_id: AgentId) -> Agent:
+        """Return the agent with this id."""
+        return self._models.get(agent_id) or self._personas.of(agent_id)
+
+    def describe(self, agent_id: AgentId) -> str:
+        """Return who it is and what answers."""
+        persona = self._personas.describe(agent_id)
+        seat = self._seats.get(agent_id)
+        return persona if seat is None else f"{persona} ({seat.provider}: {seat.model})"
+
+
+@asynccontextmanager
+async def open_agents(
+    settings: Settings,
+    seats: Seats,
+    keys: Keys,
+    metrics: Metrics,
+    *,
+    patience: Patience | None = None,
+) -> AsyncIterator[Agents]:
+    """Yield the agents for these seats; load what they need, and let go of it.
+
+    Raises
+    ------
+    InvalidSetting
+        If RR_AGENTS=llm and the extra is not installed.
+    """
+    if not seats.taken or not _extra_is_there(settings, seats):
+        yield OfflineAgents()
+        return
+    # Takes seconds from a cold disk: in a thread, and before the first visitor, not with it.
+    building = await asyncio.to_thread(importlib.import_module, "chat_backend.agents.models.agent")
+    from chat_backend.agents.models.building import build_model, open_http  # noqa: PLC0415
+    from chat_backend.agents.models.conducted import silence_libraries  # noqa: PLC0415
+
+    silence_libraries()
+    limits = patience or patience_of(settings)
+    within_s = SHARE_OF_TURN * settings.chat_turn_timeout_s
+    conducts = {
+        provider: Conduct(provider, limits, Account(metrics, "text", provider))
+        for provider in {seat.provider for seat in seats.taken.values()}
+    }
+    async with open_http() as http:
+        models: dict[AgentId, Agent] = {
+            agent_id: building.ModelAgent(
+                build_model(seat, keys, http), conducts[seat.provider], keys, within_s=within_s
+            )
+            for agent_id, seat in seats.taken.items()
+        }
+        for agent_id, seat in seats.taken.items():
+            log.info("agent", agent=agent_id, provider=seat.provider, model=seat.model)
+        yield MixedAgents(models, seats.taken)
+
+
+def _extra_is_there(settings: Settings, seats: Seats) -> bool:
+    if importlib.util.find_spec("pydantic_ai") is not None:
+        return True
+    if settings.agents == "llm":
+        raise InvalidSetting(f"RR_AGENTS=llm needs more than is installed; {EXTRA}")
+    providers = sorted({seat.provider for seat in seats.taken.values()})
+    log.warning("offline personas answer", configured=", ".join(providers), reason=EXTRA)
+    return False

@@ -1,0 +1,1 @@
+"""Servers of others that we call: their keys, how they fail, and how we treat them."""

@@ -1,0 +1,79 @@
+"""The providers' keys: read once, never printed, and struck out wherever words may hold them."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from dotenv import dotenv_values
+
+from shared_schema.errors import InvalidSetting
+
+ANTHROPIC: Final = "ANTHROPIC_API_KEY"
+OPENAI: Final = "OPENAI_API_KEY"
+GOOGLE: Final = "GOOGLE_API_KEY"
+GEMINI: Final = "GEMINI_API_KEY"  # Google's older name for the same
+ELEVENLABS: Final = "ELEVENLABS_API_KEY"
+LLM: Final = "LLM_API_KEY"
+TTS: Final = "TTS_API_KEY"
+KEY_VARIABLES: Final = (ANTHROPIC, OPENAI, GOOGLE, GEMINI, ELEVENLABS, LLM, TTS)
+
+STRUCK_OUT: Final = "[key]"
+# A shorter "secret" would strike out half of what is said.
+MIN_KEY_CHARS: Final = 8
+# Providers quote refused keys with their middle left out, as in ``sk-mark***er12``.
+_QUOTED_END_CHARS: Final = 8
+
+
+class Keys:
+    """The keys that are there, by the name of their variable."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = {name: _checked(name, value) for name, value in values.items() if value}
+
+    def __repr__(self) -> str:
+        return f"Keys({', '.join(sorted(self._values))})"
+
+    def of(self, *names: str) -> str | None:
+        """Return the first of these keys that is there."""
+        return next((self._values[name] for name in names if name in self._values), None)
+
+    def struck_out(self, text: str) -> str:
+        """Return a text without any key, or the ends of one that a provider may quote."""
+        for key in sorted(self._values.values(), key=len, reverse=True):
+            if len(key) >= MIN_KEY_CHARS:
+                text = text.replace(key, STRUCK_OUT)
+            if len(key) >= 2 * _QUOTED_END_CHARS:
+                text = text.replace(key[:_QUOTED_END_CHARS], STRUCK_OUT)
+                text = text.replace(key[-_QUOTED_END_CHARS:], STRUCK_OUT)
+        return text
+
+
+def load_keys(
+    environment: Mapping[str, str] | None = None,
+    *,
+    dotenv: Path | None = Path(".env"),
+    also: tuple[str, ...] = (),
+) -> Keys:
+    """Read the keys from `environment` (default: the process's own) and from `dotenv`.
+
+    `also` names further variables, of servers that a settings file describes.
+
+    Raises
+    ------
+    InvalidSetting
+        Naming the variable whose value can't be sent in a header.
+    """
+    values: dict[str, str] = {}
+    names = (*KEY_VARIABLES, *also)
+    if dotenv is not None and dotenv.is_file():
+        values.update({key: value or "" for key, value in dotenv_values(dotenv).items()})
+    values.update(os.environ if environment is None else environment)
+    return Keys({name: values[name].strip() for name in names if name in values})
+
+
+def _checked(name: str, value: str) -> str:
+    # A header can't carry it, and the library that refuses it would quote it.
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise InvalidSetting(f"{name} holds something that is no key (its value is not shown)")
+    return value
