@@ -1,6 +1,6 @@
 """Speech in, three waves and their mix out."""
 
-from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from waves.sound import checked
 
 _FULL_SCALE: Final = 32767
 _BLOCK: Final = 200  # cells: 2 s at a time, so that long sounds need little memory
+_KEPT_BLOCKS: Final = 16  # 3 MB; the carriers of longer sounds are computed twice
 _FADE: Final = 40  # samples: 5 ms at both ends; an abrupt beginning would click
 
 
@@ -61,45 +62,41 @@ def synthesise(speech: Float32) -> Waves:
     phase = carriers.node_phase(frequency)
     weights = harmonics.harmonic_weights(track)
 
-    shapes = [
-        envelope.carrier_shape(_weighted(frequency[part], phase[part], weights[:, part]))
-        for part in _parts(len(frequency))
-    ]
+    @lru_cache(maxsize=_KEPT_BLOCKS)
+    def block(start: int) -> tuple[Float32, Float32, Float32]:
+        """Return the weighted carriers from node `start` on."""
+        part = slice(start, start + _BLOCK + 1)
+        waves = carriers.carriers(frequency[part], phase[part])
+        for wave, weight in zip(waves, weights, strict=True):
+            wave *= between_nodes(weight[part])
+        return waves
+
+    starts = range(0, len(frequency) - 1, _BLOCK)
+    shapes = [envelope.carrier_shape(block(start)) for start in starts]
     moments = np.concatenate([shape.moments for shape in shapes])
+    # A cosine is never larger than its weight, so each wave alone is known to keep the ceiling too.
+    loudest = weights.max(axis=0)
     peak = np.concatenate([shape.peak for shape in shapes])
+    peak = np.maximum.reduce([peak, loudest[:-1], loudest[1:]])
     amplitude = envelope.matched_amplitude(envelope.speech_envelope(speech), moments)
     amplitude = limiter.limited(amplitude, peak) * _FULL_SCALE
-    return _rendered(frequency, phase, weights * amplitude.astype(np.float32), len(speech))
+
+    whole = np.empty((4, cell_count(len(speech)) * CELL), dtype=np.int16)
+    for start in starts:
+        gain = between_nodes(amplitude[start : start + _BLOCK + 1].astype(np.float32))
+        place = slice(start * CELL, start * CELL + gain.size)
+        for row, wave in zip(whole, block(start), strict=False):
+            row[place] = np.rint(wave * gain).reshape(-1)
+    return _finished(whole[:, : len(speech)])
 
 
-def _parts(nodes: int) -> Iterator[slice]:
-    """Return slices of nodes; each begins with the node that the one before ends with."""
-    for start in range(0, nodes - 1, _BLOCK):
-        yield slice(start, min(start + _BLOCK + 1, nodes))
-
-
-def _weighted(
-    frequency: Float64, phase: Float64, weights: Float32
-) -> tuple[Float32, Float32, Float32]:
-    """Return the carriers between nodes, each multiplied with its weight."""
-    one, two, three = carriers.carriers(frequency, phase)
-    one *= between_nodes(weights[0])
-    two *= between_nodes(weights[1])
-    three *= between_nodes(weights[2])
-    return one, two, three
-
-
-def _rendered(frequency: Float64, phase: Float64, weights: Float32, count: int) -> Waves:
-    """Return the waves as 16-bit samples."""
-    whole = np.empty((4, cell_count(count) * CELL), dtype=np.int16)
-    for part in _parts(len(frequency)):
-        place = slice(part.start * CELL, (part.stop - 1) * CELL)
-        for row, wave in enumerate(_weighted(frequency[part], phase[part], weights[:, part])):
-            whole[row, place] = np.rint(wave, out=wave).reshape(-1)
-    whole = whole[:, :count]
+def _finished(whole: Int16) -> Waves:
+    """Return the waves with soft ends, and their mix; `whole` has a row for each."""
+    count = whole.shape[1]
     fade = min(_FADE, count // 2)
     rise = np.sin(np.pi / 2 * np.arange(fade) / max(fade, 1)) ** 2
     whole[:3, :fade] = np.rint(whole[:3, :fade] * rise)
     whole[:3, count - fade :] = np.rint(whole[:3, count - fade :] * rise[::-1])
-    np.sum(whole[:3], axis=0, out=whole[3], dtype=np.int16)
+    np.add(whole[0], whole[1], out=whole[3])
+    whole[3] += whole[2]
     return Waves(*whole)

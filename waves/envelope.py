@@ -33,7 +33,7 @@ class CarrierShape(NamedTuple):
         1 through the cell. The energy of the sum times an amplitude that goes linearly from a to b
         is a² m0 + ab m1 + b² m2.
     peak : ndarray, shape (cells,)
-        Largest magnitude of the sum and of each carrier alone.
+        Largest magnitude of the sum.
     """
 
     moments: Float64
@@ -49,7 +49,7 @@ def speech_envelope(samples: Float32) -> Float64:
 def carrier_shape(waves: tuple[Float32, Float32, Float32]) -> CarrierShape:
     """Return the shape of weighted carriers, each given as cells."""
     total = waves[0] + waves[1] + waves[2]
-    peak = np.maximum.reduce([np.abs(wave).max(axis=1) for wave in (total, *waves)])
+    peak = np.maximum(total.max(axis=1), -total.min(axis=1))
     return CarrierShape(((total * total) @ _MOMENTS).astype(np.float64), peak)
 
 

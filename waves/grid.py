@@ -18,8 +18,8 @@ SAMPLE_RATE_HZ: Final = 8000
 CELL: Final = 80  # samples
 CELL_S: Final = CELL / SAMPLE_RATE_HZ
 
-# Place of each sample within its cell, 0 <= t < 1.
-_T: Final = (np.arange(CELL) / CELL).astype(np.float32)
+# Shares of the node before and of the node after in each sample of a cell.
+_SHARES: Final = np.stack([1 - np.arange(CELL) / CELL, np.arange(CELL) / CELL]).astype(np.float32)
 
 
 def cell_count(sample_count: int) -> int:
@@ -39,9 +39,8 @@ def cells(samples: Float32) -> Float32:
 
 def between_nodes(nodes: Float32) -> Float32:
     """Return the values at all samples between `nodes`, shape (len(nodes) - 1, CELL)."""
-    steps: Float32 = np.diff(nodes)[:, None] * _T
-    steps += nodes[:-1, None]
-    return steps
+    between: Float32 = np.stack([nodes[:-1], nodes[1:]], axis=1) @ _SHARES
+    return between
 
 
 def node_rms(energy: Float64, *, half_width: int) -> Float64:

@@ -26,12 +26,17 @@ HARMONICS: Final = 3
 _RATE_HZ: Final = SAMPLE_RATE_HZ // 2
 _HOP: Final = CELL // 2  # samples
 _WINDOW: Final = 200  # samples: 50 ms, three periods of the lowest voice
-_FFT: Final = 288  # samples: the window, the longest lag and a little more; 2^5 * 3^2
-_CANDIDATES: Final = 5
+# Samples. The longest lag wraps round onto the outermost 12 samples of both ends of the window, whose
+# taper is so low that this adds 1e-5 to the autocorrelation.
+_FFT: Final = 256
+_CANDIDATES: Final = 4
 _CHUNK: Final = 256  # frames whose spectra fit a core's cache together
 
-_VOICING_THRESHOLD: Final = 0.30  # normalised autocorrelation at which voiced beats unvoiced
+_VOICING_THRESHOLD: Final = 0.25  # normalised autocorrelation at which voiced beats unvoiced
 _SILENCE_LEVEL: Final = 0.05  # of the loudest frame's amplitude; below, frames lean to unvoiced
+# Power in the inner half of a frame, relative to all of it, below which the voice is only beside the
+# frame's middle: it ended a moment ago, or begins in a moment.
+_PRESENCE: Final = 0.5
 _OCTAVE_COST: Final = 0.03  # a preference for the shorter of two equal periods, per octave
 _OCTAVE_JUMP_COST: Final = 0.50  # for an octave within 10 ms
 _VOICING_COST: Final = 0.30  # for beginning or ending to be voiced
@@ -41,8 +46,10 @@ _LONGEST: Final = _RATE_HZ / FLOOR_HZ
 # Half samples: a parabola through whole ones would cut the sharp peaks of high voices and so favour
 # their double and triple periods. One more on each side, since a peak needs its neighbours.
 _LAG_STEP: Final = 0.5  # samples
-_LAGS: Final = _LAG_STEP * np.arange(2 * int(_SHORTEST) - 1, 2 * int(np.ceil(_LONGEST)) + 2)
-_LAG_COST: Final = (_OCTAVE_COST * np.log2(_LAGS[1:-1] / _SHORTEST)).astype(np.float32)
+_LAGS: Final = (
+    _LAG_STEP * np.arange(2 * int(_SHORTEST) - 1, 2 * int(np.ceil(_LONGEST)) + 2)
+).astype(np.float32)
+_LAG_COST: Final = (_OCTAVE_COST * np.log2(_LAGS / _SHORTEST)).astype(np.float32)
 
 
 class PitchTrack(NamedTuple):
@@ -69,20 +76,33 @@ class _Candidates(NamedTuple):
     strength: Float32  # (frames, candidates), normalised autocorrelation
     harmonics: Float32  # (frames, candidates, 3)
     amplitude: Float32  # (frames,)
+    presence: Float32  # (frames,), power in the inner half relative to all of the frame
 
 
-def _window() -> tuple[Float32, Float32]:
-    """Return the window, and the matrix from power spectra to its corrected autocorrelation."""
+def _window() -> tuple[Float32, Float32, Float32]:
+    """Return the window and two matrices.
+
+    The first leads from power spectra to the window's corrected autocorrelation, the second from
+    squared tapered samples to the energy of a frame and what its inner half says it should be.
+    """
     window = np.hanning(_WINDOW + 2)[1:-1]
     power = np.abs(np.fft.rfft(window, _FFT)) ** 2
     bins = np.arange(_FFT // 2 + 1)
     fold = np.where((bins == 0) | (bins == _FFT // 2), 1.0, 2.0) / _FFT
     to_lags = np.cos(2 * np.pi / _FFT * np.outer(bins, _LAGS)) * fold[:, None]
     own = (power @ to_lags) / (power @ fold)
-    return window.astype(np.float32), (to_lags / own).astype(np.float32)
+    inner = np.zeros(_WINDOW)
+    inner[_WINDOW // 4 : -_WINDOW // 4] = np.hanning(_WINDOW // 2 + 2)[1:-1] ** 2
+    inner *= (window @ window) / inner.sum()
+    energies = np.stack([np.ones(_WINDOW), inner / window**2], axis=1)
+    return (
+        window.astype(np.float32),
+        (to_lags / own).astype(np.float32),
+        energies.astype(np.float32),
+    )
 
 
-_TAPER, _TO_LAGS = _window()
+_TAPER, _TO_LAGS, _TO_ENERGIES = _window()
 
 
 def track_pitch(samples: Float32) -> PitchTrack:
@@ -109,54 +129,63 @@ def track_pitch(samples: Float32) -> PitchTrack:
 
 def _candidates(frames: Float32) -> _Candidates:
     """Return the highest autocorrelation peaks of a chunk of frames."""
-    tapered = (frames - frames.mean(axis=1, keepdims=True)) * _TAPER
-    spectrum = np.fft.rfft(tapered, _FFT)
+    tapered = np.zeros((len(frames), _FFT), dtype=np.float32)
+    inside = tapered[:, :_WINDOW]
+    np.subtract(frames, frames.mean(axis=1, keepdims=True), out=inside)
+    inside *= _TAPER
+    spectrum = np.fft.rfft(tapered)
     power = spectrum.real**2 + spectrum.imag**2
-    energy = np.einsum("ij,ij->i", tapered, tapered)
+    energy, inner = ((inside * inside) @ _TO_ENERGIES).T
     heard = np.maximum(energy, np.float32(1e-20))
-    correlation = (power @ _TO_LAGS) / heard[:, None]
+    correlation = power @ _TO_LAGS
+    correlation /= heard[:, None]
 
     f0_hz, strength = _peaks(correlation)
     bins = np.rint(f0_hz[:, :, None] * np.arange(1, HARMONICS + 1) * (_FFT / _RATE_HZ))
     rows = np.arange(len(frames))[:, None, None]
     harmonics = np.sqrt(power[rows, bins.astype(np.intp)])
-    return _Candidates(f0_hz, strength, harmonics, np.sqrt(energy))
+    return _Candidates(f0_hz, strength, harmonics, np.sqrt(energy), inner / heard)
 
 
 def _peaks(correlation: Float32) -> tuple[Float32, Float32]:
     """Return frequency and height of the best peaks of each row, in no order."""
+    peak = np.zeros(correlation.shape, dtype=np.bool_)
     middle = correlation[:, 1:-1]
-    peak = (middle > correlation[:, :-2]) & (middle >= correlation[:, 2:]) & (middle > 0)
-    row, column = np.nonzero(peak)
+    np.greater(middle, correlation[:, :-2], out=peak[:, 1:-1])
+    peak[:, 1:-1] &= middle >= correlation[:, 2:]
+    peak[:, 1:-1] &= middle > 0
+    at = np.flatnonzero(peak)
+    row, column = np.divmod(at, correlation.shape[1])
     # The parabola through a peak and its neighbours tells its true place and height.
-    left, top, right = (correlation[row, column + side] for side in (0, 1, 2))
+    flat = correlation.reshape(-1)
+    left, top, right = flat[at - 1], flat[at], flat[at + 1]
     slope = left - right
-    shift = 0.5 * slope / np.minimum(left - 2 * top + right, np.float32(-1e-9))
-    lag = _LAGS[1 + column] + _LAG_STEP * shift
-    height = top - 0.25 * slope * shift
+    shift = np.float32(0.5) * slope / np.minimum(left - 2 * top + right, np.float32(-1e-9))
+    lag = _LAGS[column] + np.float32(_LAG_STEP) * shift
+    height = top - np.float32(0.25) * slope * shift
 
     # One line of peaks for each row, as long as the longest needs, to find the best of each.
-    count = peak.sum(axis=1)
+    count = np.bincount(row, minlength=len(correlation))
     first = np.cumsum(count) - count
     worth = np.full((len(peak), max(_CANDIDATES, int(count.max()))), -np.inf, dtype=np.float32)
     worth[row, np.arange(len(row)) - first[row]] = height - _LAG_COST[column]
     place = np.argpartition(worth, -_CANDIDATES, axis=1)[:, -_CANDIDATES:]
     # Rows with too few peaks point at an absent one, put at the end.
     index = np.where(place < count[:, None], first[:, None] + place, len(row))
-    f0_hz = np.append(np.clip(_RATE_HZ / lag, FLOOR_HZ, CEILING_HZ), CEILING_HZ)[index]
-    strength = np.append(height, -np.inf)[index]
-    return f0_hz.astype(np.float32), strength.astype(np.float32)
+    absent = np.array([CEILING_HZ, -np.inf], dtype=np.float32)
+    f0_hz = np.clip(np.float32(_RATE_HZ) / lag, np.float32(FLOOR_HZ), np.float32(CEILING_HZ))
+    return np.append(f0_hz, absent[0])[index], np.append(height, absent[1])[index]
 
 
 def _choose(candidates: _Candidates) -> PitchTrack:
     """Return the best path through the candidates."""
-    f0_hz, strength, harmonics, amplitude = candidates
+    f0_hz, strength, harmonics, amplitude, presence = candidates
     frames = len(f0_hz)
     loudness = amplitude / max(float(amplitude.max()), 1e-9)
     quiet = np.maximum(0, 2 - loudness / (_SILENCE_LEVEL / (1 + _VOICING_THRESHOLD)))
     # The first state is unvoiced, the others are the candidates.
     score = np.empty((_CANDIDATES + 1, frames), dtype=np.float32)
-    score[0] = _VOICING_THRESHOLD + quiet
+    score[0] = _VOICING_THRESHOLD + quiet + np.maximum(0, 1 - presence / _PRESENCE)
     score[1:] = (strength - _OCTAVE_COST * np.log2(CEILING_HZ / f0_hz)).T
     octave = np.zeros_like(score)
     octave[1:] = np.log2(f0_hz).T

@@ -8,7 +8,6 @@ five seconds of speech. The way back down tells the states. The result is the ex
 """
 
 from collections.abc import Callable
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +18,6 @@ Index = npt.NDArray[np.intp]
 # From the features of all states now and next, (states, n) each, to the scores of all passages,
 # (states from, states to, n).
 Transition = Callable[[Float32, Float32], Float32]
-
-_Middle = npt.NDArray[np.int8]
-# Frames whose tables are in memory together; the tables of ten minutes would be 9 MB on each floor.
-_STRETCH: Final = 4096
 
 
 def best_path(score: Float32, feature: Float32, transition: Transition) -> Index:
@@ -52,46 +47,48 @@ def best_path(score: Float32, feature: Float32, transition: Transition) -> Index
         return score.argmax(axis=0)
     table = transition(feature[:, :-1], feature[:, 1:])
     table += score[:, 1:]
-    middles = []
+    halves = []
     while table.shape[2] > 1:
-        table, middle = _joined(table)
-        middles.append(middle)
+        pair = _halves(table)
+        halves.append(pair)
+        joined = _product(*pair)
+        odd = table[:, :, 2 * pair[0].shape[2] :]
+        table = np.concatenate([joined, odd], axis=2) if odd.size else joined
     whole = score[:, :1] + table[:, :, 0]
-    first, last = np.unravel_index(whole.argmax(), whole.shape)
     # The states at the borders of all stretches, from one stretch down to one for each passage.
-    path = np.array([first, last], dtype=np.intp)
-    for middle in reversed(middles):
-        path = _refined(path, middle)
+    path = np.array(np.unravel_index(whole.argmax(), whole.shape), dtype=np.intp)
+    for left, right in reversed(halves):
+        path = _refined(path, left, right)
     return path
 
 
-def _joined(table: Float32) -> tuple[Float32, _Middle]:
-    """Return the tables of neighbours joined, and the state between the two in each case.
+def _halves(table: Float32) -> tuple[Float32, Float32]:
+    """Return the tables of the first and of the second stretch of each pair."""
+    left = np.ascontiguousarray(table[:, :, 0 : table.shape[2] - 1 : 2])
+    return left, np.ascontiguousarray(table[:, :, 1::2])
 
-    A loop over the few states in the middle is several times as fast as an argmax along so short an
-    axis.
-    """
-    states, _, count = table.shape
-    left = np.ascontiguousarray(table[:, :, 0 : count - 1 : 2])
-    right = np.ascontiguousarray(table[:, :, 1::2])
+
+def _product(left: Float32, right: Float32) -> Float32:
+    """Return the tables of the joined pairs: the best sum over all states in the middle."""
     best: Float32 = left[:, 0, None] + right[0]
-    middle = np.zeros(best.shape, dtype=np.int8)
-    for state in range(1, states):
-        sums = left[:, state, None] + right[state]
-        np.copyto(middle, state, where=sums > best)
-        np.maximum(best, sums, out=best)
+    for middle in range(1, len(right)):
+        np.maximum(best, left[:, middle, None] + right[middle], out=best)
     # Sums grow for ever; only their differences matter, and 32 bits must keep those.
     best -= best.max(axis=(0, 1))
-    if count % 2:
-        best = np.concatenate([best, table[:, :, -1:]], axis=2)
-    return best, middle
+    return best
 
 
-def _refined(path: Index, middle: _Middle) -> Index:
-    """Return a path with the state in the middle of each stretch that was joined of two."""
-    pairs = middle.shape[2]
-    finer = np.empty(len(path) + pairs, dtype=np.intp)
-    finer[0 : 2 * pairs : 2] = path[:pairs]
-    finer[1 : 2 * pairs : 2] = middle[path[:pairs], path[1 : pairs + 1], np.arange(pairs)]
-    finer[2 * pairs :] = path[pairs:]
+def _refined(path: Index, left: Float32, right: Float32) -> Index:
+    """Return a path with the state in the middle of each pair of stretches.
+
+    Which one that is was not noted on the way up: it is looked for in one place of each table here,
+    there it would have been in all.
+    """
+    pairs = np.arange(left.shape[2])
+    count = len(pairs)
+    sums = left[path[:count], :, pairs] + right[:, path[1 : count + 1], pairs].T
+    finer = np.empty(len(path) + count, dtype=np.intp)
+    finer[0 : 2 * count : 2] = path[:count]
+    finer[1 : 2 * count : 2] = sums.argmax(axis=1)
+    finer[2 * count :] = path[count:]
     return finer

@@ -1,5 +1,7 @@
 """Curves over nodes: closing their gaps and rounding their corners."""
 
+from functools import cache
+
 import numpy as np
 
 from waves.grid import Bool, Float32, Float64
@@ -16,6 +18,12 @@ def smoothed(values: Float64, length: int) -> Float64:
 
     The ends are repeated outwards, so a constant stays one.
     """
+    half = length // 2
+    padded = np.concatenate([values[:1].repeat(half), values, values[-1:].repeat(half)])
+    return np.convolve(padded, _hann(length), mode="valid")
+
+
+@cache
+def _hann(length: int) -> Float64:
     window = np.hanning(length + 2)[1:-1]
-    padded = np.pad(values, length // 2, mode="edge")
-    return np.convolve(padded, window / window.sum(), mode="valid")
+    return window / window.sum()

@@ -115,7 +115,7 @@ def _resampled(blocks: Iterator[Float32], *, sample_rate_hz: int) -> Iterator[Fl
 
 
 def _check_samples(block: Float32) -> None:
-    largest = float(np.abs(block).max(initial=0.0))
+    largest = max(float(block.max(initial=0.0)), -float(block.min(initial=0.0)))
     if not math.isfinite(largest):
         raise UnsuitableSound("the sound holds samples that are not numbers or not finite")
     if largest > _LARGEST_SAMPLE:
