@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 
+from msgspec import Struct
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -13,6 +14,7 @@ from starlette.routing import Route
 
 from chat_backend.agents.base import Agents
 from chat_backend.conversation import Memory
+from chat_backend.metrics import Metrics
 from chat_backend.sessions import Sessions, TooManySessions
 from chat_backend.stream import SessionStream
 from shared_schema import SERVER_NAME, VERSION
@@ -23,7 +25,7 @@ from shared_schema.chat import (
     encode_chat_event,
 )
 from shared_schema.errors import InvalidMessage, OutsideArtifacts
-from shared_schema.ids import AGENT_IDS, VOICE_PROFILES
+from shared_schema.ids import AGENT_IDS, VOICE_PROFILES, AgentId
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.doors import Doors
 from shared_schema.settings import Settings
@@ -31,6 +33,14 @@ from shared_schema.settings import Settings
 # A comment line that keeps proxies from cutting a stream in a long turn, in seconds.
 SSE_PING_S = 15
 RETRY_AFTER_S = 5
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Voices(Struct, frozen=True, kw_only=True):
+    """Who answers under each agent's id, and which engine speaks: names, never keys."""
+
+    agents: dict[AgentId, str]
+    speech: str
 
 
 class Chat:
@@ -44,12 +54,16 @@ class Chat:
         memory: Memory,
         agents: Agents,
         artifacts: Artifacts,
+        metrics: Metrics,
+        voices: Voices,
     ) -> None:
         self._settings = settings
         self._sessions = sessions
         self._memory = memory
         self._agents = agents
         self._artifacts = artifacts
+        self._metrics = metrics
+        self._voices = voices
 
     def app(self) -> Doors:
         """Return the ASGI application."""
@@ -60,6 +74,7 @@ class Chat:
             Route("/v1/agents", self.agents),
             Route("/v1/health", self.health),
             Route("/v1/audio/{path:path}", self.audio),
+            Route("/metrics", self.metrics),
         ]
         cors = Middleware(
             CORSMiddleware,
@@ -135,8 +150,14 @@ class Chat:
                 "sessionsMax": most,
                 "wavesEnabled": self._settings.waves_enabled,
                 "eventsEnabled": self._settings.events_ws_enabled,
+                "agents": self._voices.agents,
+                "speech": self._voices.speech,
             }
         )
+
+    async def metrics(self, _: Request) -> Response:
+        """What was counted, for Prometheus."""
+        return Response(self._metrics.text(), media_type=METRICS_TYPE)
 
     async def audio(self, request: Request) -> Response:
         """A WAV of the artifacts folder, or a range of it."""

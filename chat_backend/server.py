@@ -9,19 +9,24 @@ import structlog
 from starlette.types import ASGIApp
 
 from chat_backend.agents.base import Agents
-from chat_backend.agents.offline import OfflineAgents
-from chat_backend.app import Chat
+from chat_backend.agents.models.agents import open_agents
+from chat_backend.agents.models.seats import load_seats
+from chat_backend.app import Chat, Voices
 from chat_backend.conversation import Memory
 from chat_backend.events import SessionEvents
 from chat_backend.ledger import Ledger
+from chat_backend.metrics import Metrics
 from chat_backend.publisher import bus_publisher
 from chat_backend.sessions import Sessions
 from chat_backend.speech.base import Speech
-from chat_backend.speech.hibari import HibariSpeech
+from chat_backend.speech.choice import build_speech, chosen_engine
 from chat_backend.workflow import Services
+from shared_schema.errors import InvalidSetting
+from shared_schema.ids import AGENT_IDS
 from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.doors import bus_address
+from shared_schema.runtime.exits import StartRefused
 from shared_schema.runtime.serving import run_server
 from shared_schema.settings import Settings
 from waves.pool import WavePool
@@ -48,8 +53,14 @@ async def open_chat(
 ) -> AsyncIterator[ASGIApp]:
     """Open everything that the backend needs, and yield its application.
 
-    `agents` and `speech` default to the offline personas and the embedded voice.
+    `agents` and `speech` default to what the settings and the providers' keys ask for.
     """
+    metrics = Metrics()
+    try:
+        seats, keys = load_seats(settings)
+        voice = speech or build_speech(settings, keys, metrics)
+    except InvalidSetting as error:
+        raise StartRefused(str(error)) from None
     artifacts = Artifacts(settings.artifacts_dir)
     ledger = Ledger(
         epoch=uuid.uuid4().hex,
@@ -57,10 +68,11 @@ async def open_chat(
         + settings.events_turn1_timeout_s
         + settings.events_dialogue_timeout_s,
     )
-    minds = agents or OfflineAgents()
-    voice = speech or HibariSpeech(workers=settings.speech_workers)
     memory = Memory(exchanges=settings.chat_history_turns)
     async with AsyncExitStack() as stack:
+        minds = agents
+        if minds is None:
+            minds = await stack.enter_async_context(open_agents(seats, keys, settings, metrics))
         publish = None
         if settings.events_ws_enabled:
             publisher = await stack.enter_async_context(
@@ -80,12 +92,22 @@ async def open_chat(
             artifacts=artifacts,
             submit=submit,
             turn_timeout_s=settings.chat_turn_timeout_s,
+            metrics=metrics,
         )
         sessions = Sessions(services, max_sessions=settings.chat_max_sessions, seed=settings.seed)
         results.take = sessions.waves_finished
         stack.push_async_callback(sessions.close)
         yield Chat(
-            settings, sessions=sessions, memory=memory, agents=minds, artifacts=artifacts
+            settings,
+            sessions=sessions,
+            memory=memory,
+            agents=minds,
+            artifacts=artifacts,
+            metrics=metrics,
+            voices=Voices(
+                agents={agent: seats.provider(agent) for agent in AGENT_IDS},
+                speech=chosen_engine(settings, keys),
+            ),
         ).app()
 
 

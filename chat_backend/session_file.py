@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from chat_backend.ledger import Record
+from chat_backend.providers.usage import ProviderUsage
 from shared_schema.facts import Utterance, WaveReady
 from shared_schema.files import moved_into_place
 from shared_schema.ids import KIND_OF_TURN, Kind, TurnIndex
@@ -46,6 +47,7 @@ class SessionDocument(_Wire, frozen=True, kw_only=True):
     slots: list[dict[str, object]]
     utterances: list[UtteranceEntry]
     dialogues: list[dict[str, object]]
+    usage: list[ProviderUsage] = []
 
 
 def entry(utterance: Utterance) -> UtteranceEntry:
@@ -68,7 +70,13 @@ def entry(utterance: Utterance) -> UtteranceEntry:
 
 
 def document(
-    record: Record, *, message: str, seed: int, started_at: str, stopped: bool
+    record: Record,
+    *,
+    message: str,
+    seed: int,
+    started_at: str,
+    stopped: bool,
+    usage: list[ProviderUsage],
 ) -> SessionDocument:
     """Return the file's content as the session stands now."""
     state = "running" if record.turn3_at is None else "stopped" if stopped else "done"
@@ -88,6 +96,7 @@ def document(
             }
             for dialogue in record.dialogues
         ],
+        usage=usage,
     )
 
 

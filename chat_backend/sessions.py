@@ -10,6 +10,7 @@ from chat_backend import session_file
 from chat_backend.conversation import Conversation
 from chat_backend.errors import ChatBackendError
 from chat_backend.ledger import Record
+from chat_backend.providers.usage import Usage, charged_to
 from chat_backend.workflow import Services, Workflow
 from shared_schema.chat import ChatRequest
 from shared_schema.facts import SlotAgent
@@ -29,6 +30,7 @@ class _Session(Struct, kw_only=True):
 
     workflow: Workflow
     started_at: str
+    usage: Usage
     task: asyncio.Task[None] | None = None
     saving: asyncio.Task[None] | None = None
     unsaved: bool = False
@@ -42,6 +44,7 @@ class Sessions:
         self._max_sessions = max_sessions
         self._seed = seed
         self._sessions: dict[str, _Session] = {}
+        services.metrics.running.set_function(lambda: self.running)
 
     @property
     def running(self) -> int:
@@ -73,7 +76,9 @@ class Sessions:
         session = _Session(
             workflow=workflow,
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            usage=Usage(),
         )
+        self._services.metrics.sessions.inc()
         self._sessions[session_id] = session
         session.task = asyncio.create_task(self._run(session), name=f"session {session_id}")
         return workflow
@@ -104,7 +109,8 @@ class Sessions:
 
     async def _run(self, session: _Session) -> None:
         try:
-            await session.workflow.run(on_turn_done=lambda: self._save(session))
+            with charged_to(session.usage):
+                await session.workflow.run(on_turn_done=lambda: self._save(session))
         except Exception:
             log.exception("session broke", session=session.workflow.session_id)
         finally:
@@ -140,4 +146,5 @@ class Sessions:
             seed=said.seed,
             started_at=session.started_at,
             stopped=session.workflow.stopped,
+            usage=session.usage.rows(),
         )

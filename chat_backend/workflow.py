@@ -12,6 +12,7 @@ from chat_backend.conversation import Conversation, Memory
 from chat_backend.dialogues import dialogues
 from chat_backend.errors import SlotFailed
 from chat_backend.events import SessionEvents
+from chat_backend.metrics import Metrics
 from chat_backend.part import Part
 from chat_backend.speech.base import Speech
 from chat_backend.stream import SessionStream
@@ -36,6 +37,7 @@ class Services(Struct, frozen=True, kw_only=True):
     artifacts: Artifacts
     submit: Callable[[DecomposeJob], None]
     turn_timeout_s: float
+    metrics: Metrics
 
 
 class Workflow:
@@ -136,8 +138,8 @@ class Workflow:
     async def _speak(self, part: Part, answer: SpokenResponse) -> None:
         relative = part.speech_path(answer)
         path = self._services.artifacts.path(relative)
-        await self._services.speech.speak(answer.text, answer.voice_profile, path)
-        self.stream.announce(part.audio(answer, relative))
+        stood_in = await self._services.speech.speak(answer.text, answer.voice_profile, path)
+        self.stream.announce(part.audio(answer, relative, stood_in))
         job = part.job(answer, relative)
         self._services.events.utterance(part.said.session_id, job.utterance())
         self._services.submit(job)
@@ -153,6 +155,7 @@ class Workflow:
             type=error_type,
             reason=message,
         )
+        self._services.metrics.slot_errors.labels(error_type).inc()
         self.stream.announce(part.failed(error_type, message))
         lost = part.lost(stage or ("model" if part.answer is None else "speech"), message)
         self._services.events.utterance(self.session_id, lost)

@@ -71,11 +71,15 @@ class SlotDone(SlotStart, frozen=True, kw_only=True):
 
 
 class SlotAudio(SlotStart, frozen=True, kw_only=True):
-    """A slot's speech can be fetched at ``/v1/audio/<audioPath>``."""
+    """A slot's speech can be fetched at ``/v1/audio/<audioPath>``.
+
+    `fallback_engine` is there when another engine than the chosen one had to speak it.
+    """
 
     voice_profile: VoiceProfile
     audio_path: str
     audio_format: Literal["wav"]
+    fallback_engine: str | None = None
 
 
 class SlotProblem(_Wire, frozen=True, kw_only=True):

@@ -1,5 +1,10 @@
 """Where every call is noted: in the metrics, and in the account of its session."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from chat_backend.errors import SlotFailed
 from chat_backend.metrics import Metrics
 from chat_backend.providers.usage import Service, current_usage
 
@@ -19,6 +24,17 @@ class Account:
         row.calls += 1
         row.failures += outcome != "ok"
         row.seconds = round(row.seconds + seconds, 3)
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Note what happens inside as one call."""
+        begun = time.monotonic()
+        try:
+            yield
+        except SlotFailed as error:
+            self.call(error.error_type, time.monotonic() - begun)
+            raise
+        self.call("ok", time.monotonic() - begun)
 
     def retry(self) -> None:
         """A call is made again."""

@@ -3,7 +3,16 @@
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import Struct
+
 from shared_schema.ids import VoiceProfile
+
+
+class StoodIn(Struct, frozen=True, kw_only=True):
+    """The engine that spoke instead of the chosen one, and why."""
+
+    engine: str
+    reason: str
 
 
 class Speech(Protocol):
@@ -12,11 +21,12 @@ class Speech(Protocol):
     async def start(self) -> None:
         """Load what is needed, so that the first utterance is not slower than the others."""
 
-    async def speak(self, text: str, profile: VoiceProfile, path: Path) -> None:
+    async def speak(self, text: str, profile: VoiceProfile, path: Path) -> StoodIn | None:
         """Write `text` as a mono PCM_16 WAV to `path`, whole or not at all.
 
-        The file is written beside its name and moved into place; missing parent folders are made.
-        The event loop is never blocked.
+        Returns who stood in, if the chosen engine could not speak it. The file is written beside
+        its name and moved into place; missing parent folders are made. The event loop is never
+        blocked.
 
         Raises
         ------

@@ -6,7 +6,6 @@ compute, so the event loop stays free.
 
 import asyncio
 import threading
-import wave
 import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -21,15 +20,12 @@ from chat_backend.speech.loudness import normalized
 from chat_backend.speech.profiles import VOICES
 from chat_backend.speech.shaping import Frames, reshape
 from chat_backend.speech.speakable import speakable
+from chat_backend.speech.wav import CEILING_DBFS, SAMPLE_RATE_HZ, TARGET_LUFS, write_wav
 from shared_schema.files import moved_into_place
 from shared_schema.ids import VoiceProfile
 
 Array = NDArray[np.float32]
 
-SAMPLE_RATE_HZ: Final = 24_000
-# Speech of this loudness peaks around -4 dBFS, so that the limiter has next to nothing to do.
-TARGET_LUFS: Final = -20.0
-CEILING_DBFS: Final = -1.0
 # Touches the number reader, the guesser for unknown words and both branches of the synthesis.
 WARM_UP: Final = "Forty-two zubblets, said the water."
 
@@ -153,21 +149,6 @@ def synthesize(model: HibariModel, text: str, profile: VoiceProfile) -> Array:
     except ValueError as error:
         raise SpeechFailed("the embedded voice gave silence") from error
     return with_margins(level, sample_rate=SAMPLE_RATE_HZ)
-
-
-def write_wav(signal: Array, path: Path) -> None:
-    """Write mono PCM_16 at 24 kHz.
-
-    Raises
-    ------
-    OSError
-        If the file can't be written.
-    """
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE_HZ)
-        file.writeframes(np.rint(signal * 32767.0).astype("<i2").tobytes())
 
 
 def _warm_model() -> HibariModel:

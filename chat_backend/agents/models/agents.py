@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib
-import importlib.util
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -16,7 +15,6 @@ from chat_backend.metrics import Metrics
 from chat_backend.providers.accounts import Account
 from chat_backend.providers.conduct import Conduct, Patience, patience_of
 from chat_backend.providers.keys import Keys
-from shared_schema.errors import InvalidSetting
 from shared_schema.ids import AgentId
 from shared_schema.settings import Settings
 
@@ -24,7 +22,6 @@ log = structlog.get_logger("chat")
 
 # Of a slot's time in a turn; the rest is for its speech.
 SHARE_OF_TURN: Final = 0.55
-EXTRA: Final = "install the extra: uv sync --extra llm"
 
 
 class MixedAgents:
@@ -48,21 +45,15 @@ class MixedAgents:
 
 @asynccontextmanager
 async def open_agents(
-    settings: Settings,
     seats: Seats,
     keys: Keys,
+    settings: Settings,
     metrics: Metrics,
     *,
     patience: Patience | None = None,
 ) -> AsyncIterator[Agents]:
-    """Yield the agents for these seats; load what they need, and let go of it.
-
-    Raises
-    ------
-    InvalidSetting
-        If RR_AGENTS=llm and the extra is not installed.
-    """
-    if not seats.taken or not _extra_is_there(settings, seats):
+    """Yield the agents for these seats; load what they need, and let go of it."""
+    if not seats.taken:
         yield OfflineAgents()
         return
     # Takes seconds from a cold disk: in a thread, and before the first visitor, not with it.
@@ -87,13 +78,3 @@ async def open_agents(
         for agent_id, seat in seats.taken.items():
             log.info("agent", agent=agent_id, provider=seat.provider, model=seat.model)
         yield MixedAgents(models, seats.taken)
-
-
-def _extra_is_there(settings: Settings, seats: Seats) -> bool:
-    if importlib.util.find_spec("pydantic_ai") is not None:
-        return True
-    if settings.agents == "llm":
-        raise InvalidSetting(f"RR_AGENTS=llm needs more than is installed; {EXTRA}")
-    providers = sorted({seat.provider for seat in seats.taken.values()})
-    log.warning("offline personas answer", configured=", ".join(providers), reason=EXTRA)
-    return False

@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from chat_backend.agents.base import MAX_CHARS, CommentSelection, SpokenResponse
-from shared_schema.ids import Kind
+from shared_schema.ids import VOICE_PROFILES, Kind
 
 Answer = TypeVar("Answer", bound=SpokenResponse)
 
@@ -23,6 +23,8 @@ def schema(kind: type[SpokenResponse], targets: Collection[int] = ()) -> dict[st
     _, parts = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
     found: dict[str, Any] = parts[kind.__name__]
     fields: dict[str, Any] = {name: dict(value) for name, value in found["properties"].items()}
+    # An enumeration says its type by its members, but strict modes want it said.
+    fields["voice_profile"] = {"type": "string", "enum": list(VOICE_PROFILES)}
     if "target_slot_id" in fields:
         fields["target_slot_id"] = {"type": "integer", "enum": sorted(targets)}
     return {

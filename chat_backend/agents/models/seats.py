@@ -1,8 +1,10 @@
 """Who sits where: for each agent a model that can be asked, or the offline persona."""
 
+import importlib.util
 from collections.abc import Mapping
 from typing import Final, Literal
 
+import structlog
 from msgspec import Struct
 
 from chat_backend.agents.models.table import (
@@ -17,6 +19,10 @@ from chat_backend.providers.keys import Keys, load_keys
 from shared_schema.errors import InvalidSetting
 from shared_schema.ids import AGENT_IDS, AgentId
 from shared_schema.settings import Settings
+
+log = structlog.get_logger("chat")
+
+EXTRA: Final = "models need more than is installed: uv sync --extra llm"
 
 Protocol = Literal["anthropic", "openai-responses", "openai-chat", "google"]
 
@@ -51,9 +57,16 @@ class Seats(Struct, frozen=True, kw_only=True):
     taken: dict[AgentId, Seat]
     missing: dict[AgentId, str]
 
+    def provider(self, agent_id: AgentId) -> str:
+        """Return who answers for an agent, in a word."""
+        seat = self.taken.get(agent_id)
+        return "offline" if seat is None else seat.provider
+
 
 def load_seats(settings: Settings) -> tuple[Seats, Keys]:
     """Read keys and table, and decide.
+
+    Without the extra ``llm`` nobody has a seat, and a line of the log says why.
 
     Raises
     ------
@@ -63,7 +76,14 @@ def load_seats(settings: Settings) -> tuple[Seats, Keys]:
     file = load_models_file(settings.agent_models)
     extra = tuple(server.key for server in file.servers.values() if server.key)
     keys = load_keys(also=extra)
-    return decide(settings, file, keys), keys
+    seats = decide(settings, file, keys)
+    if seats.taken and importlib.util.find_spec("pydantic_ai") is None:
+        if settings.agents == "llm":
+            raise InvalidSetting(f"RR_AGENTS=llm: {EXTRA}")
+        providers = sorted({seat.provider for seat in seats.taken.values()})
+        log.warning("offline personas answer", configured=", ".join(providers), reason=EXTRA)
+        seats = Seats(taken={}, missing={**dict.fromkeys(seats.taken, EXTRA), **seats.missing})
+    return seats, keys
 
 
 def decide(settings: Settings, file: ModelsFile, keys: Keys) -> Seats:

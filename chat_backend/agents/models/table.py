@@ -49,15 +49,19 @@ class ModelsFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 BUILT_IN: Final = ("anthropic", "openai", "google", "llm")
 
+# An agent's id is a seat's name for good; models are switched off. Where a provider has announced
+# the end of the model that an id is named after, its successor sits there: claude-sonnet-4-5 ends
+# on 2026-11-30, gpt-4o on 2027-01-14, claude-opus-4-5 on 2027-01-22, gpt-5.1 on 2027-04-01;
+# gemini-3 never was a model's whole name.
 DEFAULT_MODELS: Final[Mapping[AgentId, AgentModel]] = MappingProxyType(
     {
         "claude-sonnet-4-5": AgentModel(
-            provider="anthropic", model="claude-sonnet-4-5", cost="middle"
+            provider="anthropic", model="claude-sonnet-5-5", cost="middle"
         ),
-        "claude-opus-4-5": AgentModel(provider="anthropic", model="claude-opus-4-5", cost="high"),
+        "claude-opus-4-5": AgentModel(provider="anthropic", model="claude-opus-5-5", cost="high"),
         "gpt-5.2": AgentModel(provider="openai", model="gpt-5.2", cost="middle"),
         "gpt-5.1": AgentModel(provider="openai", model="gpt-5.1", cost="middle"),
-        "gpt-4o": AgentModel(provider="openai", model="gpt-4o", cost="middle"),
+        "gpt-4o": AgentModel(provider="openai", model="gpt-5.4-mini", cost="low"),
         "gemini-3": AgentModel(provider="google", model="gemini-3.1-pro-preview", cost="middle"),
     }
 )

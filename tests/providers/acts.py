@@ -1,0 +1,65 @@
+"""What a provider may do instead of answering well, the same in every protocol."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Literal
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+
+Act = Literal[
+    "well",
+    "401",
+    "429",
+    "429-long",
+    "500",
+    "hang",
+    "cut",
+    "html",
+    # Models only
+    "no-json",
+    "wrong-target",
+    "wrong-voice",
+    "essay",
+    # Speech only
+    "empty",
+    "short",
+    "silence",
+    "text-as-sound",
+    "wav",
+]
+
+RETRY_AFTER_S = 0.3
+LONG_RETRY_AFTER_S = 900
+
+
+async def misbehave(act: Act, request: Request) -> Response | None:
+    """Return the answer of an act that needs no protocol, or None."""
+    # A provider that quotes what it was sent, key and all.
+    said = f"refused: {dict(request.headers)}"
+    error = {"error": {"type": "error", "message": said, "code": 0, "status": "REFUSED"}}
+    match act:
+        case "401":
+            return JSONResponse(error, status_code=401)
+        case "429" | "429-long":
+            seconds = RETRY_AFTER_S if act == "429" else LONG_RETRY_AFTER_S
+            return JSONResponse(error, status_code=429, headers={"Retry-After": str(seconds)})
+        case "500":
+            return JSONResponse(error, status_code=500)
+        case "html":
+            return HTMLResponse("<html><body>Sign in to the hotel's network</body></html>")
+        case "hang":
+            await asyncio.Event().wait()
+        case "cut":
+            return StreamingResponse(
+                _cut(), headers={"content-length": "100000", "content-type": "application/json"}
+            )
+        case _:
+            pass
+    return None
+
+
+async def _cut() -> AsyncIterator[bytes]:
+    yield b'{"id": "1", "half": '
+    await asyncio.sleep(0)  # the head and the half leave before the line breaks
+    raise ConnectionAbortedError
