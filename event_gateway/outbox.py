@@ -7,6 +7,7 @@ have a `seq` too, so that a session's numbers have no hole, but are not sent liv
 
 import itertools
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
@@ -21,11 +22,12 @@ OUTBOX_FILE: Final = "outbox.sqlite3"
 # "RREO": tells our file from any other SQLite database.
 APPLICATION_ID: Final = 0x5252454F
 SCHEMA_VERSION: Final = 1
+TAIL_ROWS: Final = 64
 _HEADER_BYTES: Final = 100
 
 _SCHEMA: Final = f"""
 CREATE TABLE IF NOT EXISTS decisions (
-    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    id          INTEGER PRIMARY KEY,
     session_id  TEXT NOT NULL,
     key         TEXT NOT NULL,
     status      TEXT NOT NULL,
@@ -34,7 +36,6 @@ CREATE TABLE IF NOT EXISTS decisions (
     event       TEXT,            -- the JSON text frame as it is sent
     UNIQUE (session_id, key)
 );
-CREATE INDEX IF NOT EXISTS decisions_by_time ON decisions (recorded_at);
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 """
@@ -64,6 +65,9 @@ class Outbox:
     def __init__(self, connection: sqlite3.Connection, *, moved_aside: Path | None) -> None:
         self._db = connection
         self.moved_aside = moved_aside
+        # The newest live rows, so that a client that keeps up costs no query: all after `_floor`.
+        self._tail: deque[Row] = deque(maxlen=TAIL_ROWS)
+        self._floor = self.head()
 
     @classmethod
     def open(cls, folder: Path) -> "Outbox":
@@ -117,11 +121,19 @@ class Outbox:
             If the database can't be written now.
         """
         try:
-            with self._db:
-                self._db.execute("BEGIN IMMEDIATE")
-                rows = [self._insert(entry, at) for entry in entries]
+            if len(entries) == 1:  # a statement by itself is a transaction, and cheaper
+                rows = [self._insert(entries[0], at)]
+            else:
+                with self._db:
+                    self._db.execute("BEGIN IMMEDIATE")
+                    rows = [self._insert(entry, at) for entry in entries]
         except sqlite3.Error as error:
             raise OutboxUnavailable(f"a decision can't be recorded: {error}") from error
+        for row, entry in zip(rows, entries, strict=True):
+            if row is not None and entry.status == "produced":
+                if len(self._tail) == TAIL_ROWS:
+                    self._floor = self._tail[0].id
+                self._tail.append(row)
         return [row for row in rows if row is not None]
 
     def _insert(self, entry: Entry, at: float) -> Row | None:
@@ -151,6 +163,8 @@ class Outbox:
 
     def after(self, cursor: int, *, limit: int = 100) -> list[Row]:
         """Return the events to be sent live to a client at `cursor`, oldest first."""
+        if cursor >= self._floor:
+            return [row for row in self._tail if row.id > cursor][:limit]
         return self._rows(
             "SELECT id, session_id, seq, event FROM decisions"
             " WHERE id > ? AND status = 'produced' ORDER BY id LIMIT ?",
@@ -180,32 +194,46 @@ class Outbox:
         age. Sessions with an event recorded at or after `since` that it does not name come whole.
         Events after `cursor` that are still to be sent live are among them.
         """
-        named = [
-            row[0]
+        named = self._after_seq(has)
+        whole = dict.fromkeys(self._recent(since, cursor) - has.keys(), 0)
+        return sorted([*named, *self._after_seq(whole)])
+
+    def _after_seq(self, has: Mapping[str, int]) -> list[int]:
+        return [
+            row_id
             for session_id, seq in has.items()
-            for row in self._db.execute(
+            for (row_id,) in self._db.execute(
                 "SELECT id FROM decisions WHERE session_id = ? AND seq > ?", (session_id, seq)
             )
         ]
-        recent = self._db.execute(
-            "SELECT id, session_id FROM decisions WHERE seq NOT NULL AND (session_id IN"
-            " (SELECT session_id FROM decisions WHERE recorded_at >= ? AND seq NOT NULL)"
-            " OR (id > ? AND status = 'produced'))",
-            (since, cursor),
-        )
-        others = [row_id for row_id, session_id in recent if session_id not in has]
-        return sorted({*named, *others})
+
+    def _recent(self, since: float, cursor: int) -> set[str]:
+        """Return the sessions with an event since then, or one to be sent live after `cursor`."""
+        sessions: set[str] = set()
+        # Newest first, and only as far as needed: an index by time would cost every write a page.
+        for row_id, session_id, status, at, seq in self._db.execute(
+            "SELECT id, session_id, status, recorded_at, seq FROM decisions ORDER BY id DESC"
+        ):
+            if at < since and row_id <= cursor:
+                break
+            if seq is not None and (at >= since or status == "produced"):
+                sessions.add(session_id)
+        return sessions
 
     def unknown(self, session_ids: Sequence[str]) -> list[str]:
         """Return those sessions of which nothing is recorded (any more)."""
         return [session for session in session_ids if not self.decided(session)]
 
     def prune(self, *, before: float) -> int:
-        """Forget sessions whose last decision is older than `before`; return how many rows."""
+        """Forget sessions whose last decision is older than `before`; return how many rows.
+
+        The newest row stays, so that no id is ever given twice.
+        """
         with self._db:
             return self._db.execute(
                 "DELETE FROM decisions WHERE session_id IN (SELECT session_id FROM decisions"
-                " GROUP BY session_id HAVING max(recorded_at) < ?)",
+                " GROUP BY session_id HAVING max(recorded_at) < ?)"
+                " AND id < (SELECT max(id) FROM decisions)",
                 (before,),
             ).rowcount
 

@@ -128,7 +128,7 @@ class LoopReader:
         self._loop = asyncio.get_running_loop()
         self._scheduled: asyncio.Handle | None = None
         self._fd = int(socket.getsockopt(zmq.FD))
-        self._loop.add_reader(self._fd, self.poke)
+        self._loop.add_reader(self._fd, self._read)
 
     def poke(self) -> None:
         """Read soon whatever may be waiting."""
@@ -136,7 +136,9 @@ class LoopReader:
             self._scheduled = self._loop.call_soon(self._read)
 
     def _read(self) -> None:
-        self._scheduled = None
+        if self._scheduled is not None:
+            self._scheduled.cancel()
+            self._scheduled = None
         empty = False
         try:
             empty = drain(self._socket, self._handle, DRAIN_BATCH)

@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from multiprocessing.connection import Connection
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import uvicorn
@@ -17,7 +18,11 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from benchmarks.gateway import material
+from benchmarks.gateway.material import begun, completed, half_told, one_slot
 from shared_schema.bus import TOPIC_WAVES, encode_message
+from shared_schema.facts import UtteranceReported
+from shared_schema.jobs import WavesJobResult
 from shared_schema.runtime.logs import configure_logging
 from tests.system.client import backend
 
@@ -75,8 +80,6 @@ def publisher(bus: str, artifacts: str, open_sessions: str) -> None:
 
 
 async def _publisher(bus: str, artifacts: Path, open_sessions: int) -> None:
-    from benchmarks.gateway.material import completed, half_told, one_slot  # noqa: PLC0415
-
     async with backend(bus, artifacts, epoch="bench") as it:
         await asyncio.sleep(1.0)  # until the gateway has taken its snapshot
         for number in range(open_sessions):
@@ -84,14 +87,13 @@ async def _publisher(bus: str, artifacts: Path, open_sessions: int) -> None:
             if number % 50 == 0:
                 await asyncio.sleep(0.005)
         await asyncio.sleep(0.5)
+        truth = begun(it)
         ready()
         while await asyncio.to_thread(pokes):
-            truth = one_slot()
-            it.write(truth)
-            it.events.begin_session(truth.session_id, slots=truth.begun().slots)
-            await asyncio.sleep(0.005)  # the beginning has arrived; what follows is measured
             message = completed(truth, stamp(), epoch="bench")
             it.send_raw(encode_message(message), TOPIC_WAVES)
+            # The next session's beginning has time to arrive until the next poke.
+            truth = begun(it)
 
 
 Told = Callable[[str], None]
@@ -111,7 +113,10 @@ def serve(port: str, learn: Callable[[Told], contextlib.AbstractAsyncContextMana
         loop = asyncio.get_running_loop()
 
         def told(text: str) -> None:
-            loop.call_soon_threadsafe(queue.put_nowait, text)
+            if threading.current_thread() is threading.main_thread():
+                queue.put_nowait(text)
+            else:
+                loop.call_soon_threadsafe(queue.put_nowait, text)
 
         config = uvicorn.Config(
             Starlette(routes=[WebSocketRoute("/v1/events", events)]),
@@ -133,37 +138,53 @@ def serve(port: str, learn: Callable[[Told], contextlib.AbstractAsyncContextMana
 
 
 def handoff(port: str, _: str) -> None:
-    """The design that the sidecar replaces: a pool's result pipe, a thread, an asyncio queue."""
+    """The design that the sidecar replaces: all in one process, results by a pool's future.
+
+    A job's result comes back from a `ProcessPoolExecutor`, its callback puts it into an asyncio
+    queue, and the consumer joins it, renders the event and sends it; nothing is written down.
+    """
 
     @contextlib.asynccontextmanager
     async def learn(told: Told) -> AsyncIterator[None]:
-        ours, theirs = multiprocessing.get_context("spawn").Pipe()
-        worker = multiprocessing.get_context("spawn").Process(
-            target=_pool_worker, args=(theirs,), daemon=True
-        )
-        worker.start()
-        threading.Thread(target=_forward_pokes, args=(ours,), daemon=True).start()
-        threading.Thread(target=_forward_results, args=(ours, told), daemon=True).start()
-        yield
-        worker.kill()
+        loop = asyncio.get_running_loop()
+        results: asyncio.Queue[WavesJobResult] = asyncio.Queue()
+        readiness = material.readiness()
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            pool.submit(os.getpid).result()
+
+            def submit() -> None:
+                truth = one_slot()
+                readiness.apply(truth.begun(), time.monotonic())
+                pool.submit(_decompose, truth.session_id).add_done_callback(
+                    lambda done: loop.call_soon_threadsafe(results.put_nowait, done.result())
+                )
+
+            async def consume() -> None:
+                while True:
+                    result = await results.get()
+                    fact = UtteranceReported(
+                        session_id=result.job.session_id, utterance=result.utterance()
+                    )
+                    for decision in readiness.apply(fact, time.monotonic()):
+                        told(material.rendered(decision))
+
+            def forward() -> None:
+                while pokes():
+                    loop.call_soon_threadsafe(submit)
+                os.kill(os.getpid(), signal.SIGTERM)
+
+            threading.Thread(target=forward, daemon=True).start()
+            async with asyncio.TaskGroup() as group:
+                consumer = group.create_task(consume())
+                yield
+                consumer.cancel()
 
     serve(port, learn)
 
 
-def _pool_worker(pipe: "Connection[object, object]") -> None:
-    while pipe.recv_bytes():
-        pipe.send(f"{stamp()} {PADDING}")
-
-
-def _forward_pokes(pipe: "Connection[object, object]") -> None:
-    while pokes():
-        pipe.send_bytes(b"x")
-    os._exit(0)
-
-
-def _forward_results(pipe: "Connection[object, object]", told: Told) -> None:
-    while True:
-        told(str(pipe.recv()))
+def _decompose(session_id: str) -> WavesJobResult:
+    """Do nothing, and say when it was done."""
+    return completed(one_slot(session_id), stamp(), epoch="bench").result
 
 
 def inotify(port: str, folder: str) -> None:

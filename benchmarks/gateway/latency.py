@@ -2,6 +2,8 @@
 
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from benchmarks.gateway.paths import Path3, Relay, Server, Sidecar
@@ -15,26 +17,24 @@ POLLING_SAMPLES = 3
 def measure(rounds: int) -> dict[str, list[float]]:
     """Return the latencies of each way, in seconds."""
     with tempfile.TemporaryDirectory(prefix="latency-") as folder:
-        ways: list[Path3] = [
-            Relay(),
-            Server("in-process hand-off", "handoff"),
-            Sidecar(Path(folder)),
-            Server("inotify (watchdog)", "inotify"),
-            Server("polling, 0.5 s", "polling"),
+        makers: list[Callable[[], Path3]] = [
+            Relay,
+            lambda: Server("in-process hand-off", "handoff"),
+            lambda: Sidecar(Path(folder)),
+            lambda: Server("inotify (watchdog)", "inotify"),
+            lambda: Server("polling, 0.5 s", "polling"),
         ]
-        figures: dict[str, list[float]] = {way.name: [] for way in ways}
-        try:
+        with ExitStack() as stack:
+            ways = [stack.enter_context(closing(make())) for make in makers]
+            figures: dict[str, list[float]] = {way.name: [] for way in ways}
             for way in ways:
                 way.sample()  # the first one pays for caches and lazy imports
             for _ in range(rounds):
                 for way in ways:
                     count = POLLING_SAMPLES if way.name.startswith("polling") else SAMPLES
                     for _ in range(count):
-                        figures[way.name].append(way.sample())
                         time.sleep(PAUSE_S)
-        finally:
-            for way in ways:
-                way.close()
+                        figures[way.name].append(way.sample())
     return figures
 
 

@@ -1,8 +1,14 @@
 """Sessions and messages for measuring."""
 
+import time
 import uuid
 
+from event_gateway.decisions import Decision, Turn1Due
+from event_gateway.readiness import Limits, Readiness
+from event_gateway.rendering import timestamp
 from shared_schema.bus import WavesFinished
+from shared_schema.events import Turn1Payload, Turn1WavesReady, WaveReference, encode_event
+from shared_schema.facts import WaveReady
 from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
 from tests.sessions import Truth
 from tests.system.client import Backend
@@ -12,10 +18,10 @@ SENTENCE = (
 )
 
 
-def one_slot() -> Truth:
+def one_slot(session_id: str | None = None) -> Truth:
     """Return a session with one slot, whose Turn 1 is due with a single completion."""
     return Truth(
-        session_id=str(uuid.uuid4()),
+        session_id=session_id or str(uuid.uuid4()),
         slots=(1,),
         targets={},
         replied=(),
@@ -65,9 +71,55 @@ def completed(truth: Truth, text: str, *, epoch: str, slot: int = 1) -> WavesFin
     )
 
 
+def begun(it: Backend) -> Truth:
+    """Begin a session with one slot, its file in place, and return it."""
+    truth = one_slot()
+    it.write(truth)
+    it.events.begin_session(truth.session_id, slots=truth.begun().slots)
+    return truth
+
+
 def half_told(it: Backend, number: int) -> None:
     """Tell a session with 18 utterances that stays open: its waves are pending."""
     truth = six_slots()
     it.events.begin_session(truth.session_id, slots=truth.begun().slots)
     for part in truth.parts():
         it.events.utterance(truth.session_id, truth.utterance(*part, ended=False))
+
+
+def readiness() -> Readiness:
+    """Return a machine with the default limits."""
+    return Readiness(
+        Limits(turn1_timeout_s=15, dialogue_timeout_s=30, session_limit_s=900, replay_window_s=300)
+    )
+
+
+def rendered(decision: Decision) -> str:
+    """Return the text frame of a decision, files unchecked and nothing recorded."""
+    assert isinstance(decision, Turn1Due)
+    (utterance,) = decision.ready
+    assert isinstance(utterance.wave, WaveReady)
+    assert utterance.voice_profile is not None
+    wave = WaveReference(
+        slot_id=utterance.slot_id,
+        agent_id=utterance.agent_id,
+        voice_profile=utterance.voice_profile,
+        wave_mix_path_abs=f"/show/artifacts/{utterance.wave.mix_path}",
+        wave_mix_path_rel=utterance.wave.mix_path,
+        duration_ms=utterance.wave.audio_duration_ms,
+        sample_rate_hz=utterance.wave.sample_rate_hz,
+        text=utterance.text,
+        speech_path_abs=f"/show/artifacts/{utterance.speech_path}",
+    )
+    payload = Turn1Payload(
+        status="complete",
+        slots_expected=1,
+        slots_ready=1,
+        slots=(wave,),
+        missing_slot_ids=(),
+    )
+    return encode_event(
+        Turn1WavesReady(
+            session_id=decision.session_id, seq=1, ts=timestamp(time.time()), payload=payload
+        )
+    )

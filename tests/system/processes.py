@@ -141,7 +141,7 @@ class System:
 
     def environment(self) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("RR_")}
-        return {**kept, **self.settings, "PYTHONUNBUFFERED": "1", "PYTHONASYNCIODEBUG": "0"}
+        return {**kept, **self.settings, "PYTHONUNBUFFERED": "1"}
 
     def start(self, name: str, *arguments: str) -> Process:
         """Start a command of ours, e.g. ``start("gateway", "-m", "event_gateway")``."""
