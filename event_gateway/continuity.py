@@ -49,26 +49,26 @@ PAUSE_S: Final = 1.0
 RETIRED_REMEMBERED: Final = 1000
 
 
-class Observe(Struct, frozen=True):
+class Observe(Struct, frozen=True, gc=False):
     """Let the readiness machine know."""
 
     observation: Observation
     origin: Origin | None = None
 
 
-class Ask(Struct, frozen=True):
+class Ask(Struct, frozen=True, gc=False):
     """Subscribe to the answer to this question."""
 
     nonce: str
 
 
-class Unask(Struct, frozen=True):
+class Unask(Struct, frozen=True, gc=False):
     """Unsubscribe from it."""
 
     nonce: str
 
 
-class Ignored(Struct, frozen=True):
+class Ignored(Struct, frozen=True, gc=False):
     """The message was not used, for this reason."""
 
     reason: str

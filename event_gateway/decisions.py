@@ -18,7 +18,7 @@ class Origin(Struct, frozen=True, gc=False):
     n: int | None = None
 
 
-class SnapshotJoined(Struct, frozen=True):
+class SnapshotJoined(Struct, frozen=True, gc=False):
     """A complete snapshot of the current life, taken at fact `n`, held just these sessions."""
 
     epoch: str
@@ -26,24 +26,24 @@ class SnapshotJoined(Struct, frozen=True):
     session_ids: frozenset[str]
 
 
-class EpochRetired(Struct, frozen=True):
+class EpochRetired(Struct, frozen=True, gc=False):
     """This life of the backend is over."""
 
     epoch: str
 
 
-class BackendSilent(Struct, frozen=True):
+class BackendSilent(Struct, frozen=True, gc=False):
     """Nothing was heard of the backend for the silence limit."""
 
 
-class BackendBack(Struct, frozen=True):
+class BackendBack(Struct, frozen=True, gc=False):
     """The backend is heard again."""
 
 
 Observation = Fact | SnapshotSession | SnapshotJoined | EpochRetired | BackendSilent | BackendBack
 
 
-class Turn1Due(Struct, frozen=True, kw_only=True):
+class Turn1Due(Struct, frozen=True, gc=False, kw_only=True):
     """Tell Turn 1 with the ready utterances, in increasing slot id.
 
     `live` is false when it was due longer ago than the replay window: record it, do not send it.
@@ -61,7 +61,7 @@ class Turn1Due(Struct, frozen=True, kw_only=True):
         return TURN1_KEY
 
 
-class DialogueDue(Struct, frozen=True, kw_only=True):
+class DialogueDue(Struct, frozen=True, gc=False, kw_only=True):
     """Tell a dialogue; its ready commenters are in increasing slot id."""
 
     session_id: str
@@ -78,7 +78,7 @@ class DialogueDue(Struct, frozen=True, kw_only=True):
         return self.dialogue.dialogue_id
 
 
-class DialogueDropped(Struct, frozen=True, kw_only=True):
+class DialogueDropped(Struct, frozen=True, gc=False, kw_only=True):
     """A dialogue that can't be played, because its respondent has no wave-mix."""
 
     session_id: str
@@ -91,7 +91,7 @@ class DialogueDropped(Struct, frozen=True, kw_only=True):
         return self.dialogue.dialogue_id
 
 
-class SessionClosed(Struct, frozen=True, kw_only=True):
+class SessionClosed(Struct, frozen=True, gc=False, kw_only=True):
     """Everything of this session is decided."""
 
     session_id: str

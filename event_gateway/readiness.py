@@ -140,11 +140,18 @@ class Session:
     @property
     def turn1_resolved(self) -> bool:
         """Return whether no requested slot is waited for."""
-        return all(self.resolved(1, slot) for slot in self.slot_ids)
+        # Plain loops here and below: this runs for every completion that is heard.
+        for slot in self.slots or ():
+            if not self.resolved(1, slot.slot_id):
+                return False
+        return self.slots is not None
 
     def dialogue_resolved(self, dialogue: Dialogue) -> bool:
         """Return whether nothing that this dialogue needs is waited for."""
-        return all(self.resolved(turn, slot) for turn, slot in self.needs(dialogue))
+        for slot in dialogue.commenter_slot_ids:
+            if not self.resolved(2, slot):
+                return False
+        return self.resolved(3, dialogue.target_slot_id)
 
     def needs(self, dialogue: Dialogue) -> list[tuple[TurnIndex, int]]:
         """Return the utterances that a dialogue is made of, as turn and slot, in play order."""
@@ -212,6 +219,12 @@ class Readiness:
                     session.epoch = origin.epoch
                     session.first_n = min(session.first_n, _NEVER if origin.n is None else origin.n)
                 self._learn(session, observation, now)
+                if (
+                    type(observation) is UtteranceReported
+                    and type(observation.utterance.wave) is WavePending
+                    and not self._silent
+                ):
+                    return []  # what begins makes nothing due
                 return self._decide(session, now)
 
     def advance(self, now: float) -> list[Decision]:
@@ -313,6 +326,8 @@ class Readiness:
             if not session.can_tell_turn1 or not (turn1_is_over or session.turn1_resolved):
                 return self._closed_untold(session)
             decisions.append(self._turn1(session, now))
+        elif session.dialogues is None and session.given_up is None:
+            return decisions
         pending = self._decide_dialogues(session, now, turn3_is_over, decisions)
         session.decided.update(decision.key for decision in decisions)
         if session.given_up is not None:

@@ -32,11 +32,11 @@ Epoch = Annotated[str, Meta(min_length=1, max_length=64)]
 Count = Annotated[int, Meta(ge=0)]
 
 
-class _Message(Struct, frozen=True, kw_only=True, tag_field="type"):
+class _Message(Struct, frozen=True, gc=False, kw_only=True, tag_field="type"):
     protocol: int = PROTOCOL
 
 
-class FactPublished(_Message, tag="fact", frozen=True, kw_only=True):
+class FactPublished(_Message, tag="fact", frozen=True, gc=False, kw_only=True):
     """Fact number `n` of this life of the backend."""
 
     epoch: Epoch
@@ -44,7 +44,7 @@ class FactPublished(_Message, tag="fact", frozen=True, kw_only=True):
     fact: Fact
 
 
-class Heartbeat(_Message, tag="heartbeat", frozen=True, kw_only=True):
+class Heartbeat(_Message, tag="heartbeat", frozen=True, gc=False, kw_only=True):
     """The backend lives and gave numbers up to `n`; its folder, so that both can compare."""
 
     epoch: Epoch
@@ -52,7 +52,7 @@ class Heartbeat(_Message, tag="heartbeat", frozen=True, kw_only=True):
     artifacts_dir: str
 
 
-class WavesFinished(_Message, tag="waves_finished", frozen=True, kw_only=True):
+class WavesFinished(_Message, tag="waves_finished", frozen=True, gc=False, kw_only=True):
     """A worker's own word on a job, straight from its process.
 
     `finished_at` (seconds since 1970, 0 for unknown) decides nothing; it is for the histogram of
@@ -64,7 +64,7 @@ class WavesFinished(_Message, tag="waves_finished", frozen=True, kw_only=True):
     finished_at: float = 0.0
 
 
-class SnapshotBegin(_Message, tag="snapshot_begin", frozen=True, kw_only=True):
+class SnapshotBegin(_Message, tag="snapshot_begin", frozen=True, gc=False, kw_only=True):
     """What follows is all that the backend knows up to fact `n`."""
 
     epoch: Epoch
@@ -72,7 +72,7 @@ class SnapshotBegin(_Message, tag="snapshot_begin", frozen=True, kw_only=True):
 
 
 class SnapshotSession(
-    _Message, tag="snapshot_session", frozen=True, kw_only=True, omit_defaults=True
+    _Message, tag="snapshot_session", frozen=True, gc=False, kw_only=True, omit_defaults=True
 ):
     """One session: its beginning, every utterance, and the turns that are over."""
 
@@ -87,7 +87,7 @@ class SnapshotSession(
         return self.begun.session_id
 
 
-class SnapshotEnd(_Message, tag="snapshot_end", frozen=True, kw_only=True):
+class SnapshotEnd(_Message, tag="snapshot_end", frozen=True, gc=False, kw_only=True):
     """The answer is over and held this many sessions."""
 
     epoch: Epoch

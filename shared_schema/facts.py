@@ -2,6 +2,9 @@
 
 A fact may arrive late, twice, or before the one it builds on. Each is therefore complete in itself,
 and the state of a wave only ever grows: ready > failed > pending.
+
+All are trees of immutable values, so none can be part of a cycle: ``gc=False`` spares the garbage
+collector the hundreds of thousands that a busy gateway holds.
 """
 
 from typing import Annotated, Literal
@@ -40,7 +43,7 @@ class WaveFailed(Struct, frozen=True, kw_only=True, tag="failed", gc=False):
 WaveState = WavePending | WaveReady | WaveFailed
 
 
-class Utterance(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Utterance(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One slot's part in one turn: what it said, where its speech lies, how its wave-mix stands.
 
     A slot whose model failed has no text, profile or speech; one whose speech failed has no speech.
@@ -82,7 +85,7 @@ class SlotAgent(Struct, frozen=True, kw_only=True, gc=False):
     agent_id: AgentId
 
 
-class Dialogue(Struct, frozen=True, kw_only=True):
+class Dialogue(Struct, frozen=True, gc=False, kw_only=True):
     """A respondent (turn 3) and those who commented on it (turn 2), in increasing slot id."""
 
     target_slot_id: SlotId
@@ -94,21 +97,21 @@ class Dialogue(Struct, frozen=True, kw_only=True):
         return f"turn23-slot{self.target_slot_id}"
 
 
-class SessionBegun(Struct, frozen=True, kw_only=True, tag="session_begun"):
+class SessionBegun(Struct, frozen=True, gc=False, kw_only=True, tag="session_begun"):
     """A visitor's message came in for these slots."""
 
     session_id: SessionId
     slots: tuple[SlotAgent, ...]
 
 
-class UtteranceReported(Struct, frozen=True, kw_only=True, tag="utterance"):
+class UtteranceReported(Struct, frozen=True, gc=False, kw_only=True, tag="utterance"):
     """An utterance was made, lost, or its wave job ended."""
 
     session_id: SessionId
     utterance: Utterance
 
 
-class Turn1Complete(Struct, frozen=True, kw_only=True, tag="turn1_complete"):
+class Turn1Complete(Struct, frozen=True, gc=False, kw_only=True, tag="turn1_complete"):
     """Turn 1 is over: all its utterances as they stand, and how long ago it ended (seconds)."""
 
     session_id: SessionId
@@ -117,7 +120,7 @@ class Turn1Complete(Struct, frozen=True, kw_only=True, tag="turn1_complete"):
     age_s: Seconds
 
 
-class Turn3Complete(Struct, frozen=True, kw_only=True, tag="turn3_complete"):
+class Turn3Complete(Struct, frozen=True, gc=False, kw_only=True, tag="turn3_complete"):
     """The session is over: every utterance as it stands, and the dialogues that exist.
 
     It comes once for every session that did not die with its process, also when it was stopped or

@@ -15,7 +15,7 @@ from shared_schema.ids import AgentId, SessionId, SlotId, TurnIndex, VoiceProfil
 from shared_schema.layout import RelPath
 
 
-class DecomposeJob(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DecomposeJob(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """Make the waves of one utterance. It tells all of it, so that its result stands alone."""
 
     session_id: SessionId
@@ -41,7 +41,7 @@ class DecomposeJob(Struct, frozen=True, kw_only=True, omit_defaults=True):
         )
 
 
-class DecomposeResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DecomposeResult(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """How a decomposition ended.
 
     `wave_mix_path` is relative to the artifacts folder and set on success; `error` and `stage` are
@@ -63,7 +63,7 @@ class DecomposeResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
     real_time_factor: float | None = None
 
 
-class WavesJobResult(Struct, frozen=True, kw_only=True):
+class WavesJobResult(Struct, frozen=True, gc=False, kw_only=True):
     """A job together with how it ended: what a worker publishes and what its future returns."""
 
     job: DecomposeJob
