@@ -21,6 +21,7 @@ Act = Literal[
     "wrong-target",
     "wrong-voice",
     "essay",
+    "together",  # well, but not before a second one is here
     # Speech only
     "empty",
     "short",
@@ -29,7 +30,7 @@ Act = Literal[
     "wav",
 ]
 
-RETRY_AFTER_S = 0.3
+RETRY_AFTER_S = 1
 LONG_RETRY_AFTER_S = 900
 
 
@@ -49,7 +50,8 @@ async def misbehave(act: Act, request: Request) -> Response | None:
         case "html":
             return HTMLResponse("<html><body>Sign in to the hotel's network</body></html>")
         case "hang":
-            await asyncio.Event().wait()
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
         case "cut":
             return StreamingResponse(
                 _cut(), headers={"content-length": "100000", "content-type": "application/json"}

@@ -4,6 +4,7 @@ One application has all of them, so that a whole show needs one port. Each reque
 looked at; what a provider does is scripted per protocol, and the last act goes on for ever.
 """
 
+import asyncio
 import json
 import threading
 from collections import defaultdict
@@ -46,7 +47,6 @@ class Wire:
         self.acts: dict[str, list[Act]] = defaultdict(lambda: ["well"])
         self.at_once: dict[str, int] = defaultdict(int)
         self.most_at_once: dict[str, int] = defaultdict(int)
-        self.gate: Callable[[], Any] | None = None
         self.url = ""
 
     def script(self, protocol: str, *acts: Act) -> None:
@@ -100,6 +100,8 @@ class Wire:
                 other = await misbehave(act, request)
                 if other is not None:
                     return other
+                while act == "together" and self.most_at_once[protocol] < 2:
+                    await asyncio.sleep(0.001)
                 text = _words(act, schema_of(protocol, body))
                 return JSONResponse(shape(text, str(body.get("model", "gemini"))))
 
@@ -184,7 +186,8 @@ def _words(act: Act, schema: dict[str, Any]) -> str:
         case "no-json":
             return f"Certainly! Here is what I say: {ANSWER}"
         case "wrong-target":
-            answer["target_slot_id"] = 77
+            others = {1, 2, 3, 4, 5, 6} - set(fields["target_slot_id"]["enum"])
+            answer["target_slot_id"] = min(others)
         case "wrong-voice":
             answer["voice_profile"] = "whisper"
         case "essay":
