@@ -23,5 +23,23 @@ def gateway(
     raise typer.Exit(run(rounds=rounds, sessions=sessions))
 
 
+@app.command()
+def waves(
+    rounds: int = typer.Option(15, help="Interleaved rounds against the floor."),
+) -> None:
+    """Truth, pitch, speed and the pool of the waves. Example: python -m benchmarks waves"""
+    from benchmarks.waves.run import run  # noqa: PLC0415
+
+    raise typer.Exit(run(rounds=rounds))
+
+
+@app.command()
+def decomposition() -> None:
+    """How the cost grows from 1 s to 10 min. Example: python -m benchmarks decomposition"""
+    from benchmarks.waves.growth import run  # noqa: PLC0415
+
+    raise typer.Exit(run())
+
+
 if __name__ == "__main__":
     sys.exit(app())

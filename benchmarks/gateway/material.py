@@ -3,12 +3,13 @@
 import time
 import uuid
 
+from chat_backend.ledger import Ledger
 from event_gateway.decisions import Decision, Turn1Due
 from event_gateway.readiness import Limits, Readiness
 from event_gateway.rendering import timestamp
-from shared_schema.bus import WavesFinished
+from shared_schema.bus import FactPublished, WavesFinished
 from shared_schema.events import Turn1Payload, Turn1WavesReady, WaveReference, encode_event
-from shared_schema.facts import WaveReady
+from shared_schema.facts import UtteranceReported, WaveReady
 from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
 from tests.sessions import Truth
 from tests.system.client import Backend
@@ -79,8 +80,31 @@ def begun(it: Backend) -> Truth:
     return truth
 
 
-def half_told(it: Backend, number: int) -> None:
-    """Tell a session with 18 utterances that stays open: its waves are pending."""
+def half_told_facts(truth: Truth) -> list[FactPublished]:
+    """Return the facts of a session that stays open: all is said, and every wave pending."""
+    ledger = Ledger(epoch="bench", keep_s=0.0)
+    facts: list[FactPublished | None] = [ledger.begin(truth.session_id, truth.begun().slots)]
+    for part in truth.parts():
+        utterance = truth.utterance(*part, ended=False)
+        facts.append(ledger.utterance(truth.session_id, utterance, 0.0))
+    return [fact for fact in facts if fact is not None]
+
+
+def ready_facts(truth: Truth) -> list[FactPublished]:
+    """Return the facts of a session with all waves ready but one of Turn 1, so nothing is due."""
+    ready = [
+        FactPublished(
+            epoch="bench",
+            n=1,
+            fact=UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(*part)),
+        )
+        for part in truth.parts()[1:]
+    ]
+    return half_told_facts(truth) + ready
+
+
+def half_told(it: Backend) -> None:
+    """Let a backend tell such a session."""
     truth = six_slots()
     it.events.begin_session(truth.session_id, slots=truth.begun().slots)
     for part in truth.parts():

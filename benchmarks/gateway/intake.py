@@ -1,0 +1,139 @@
+"""How fast the bus is read: raw, and with decoding, continuity and readiness; interleaved."""
+
+import gc
+import itertools
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import zmq
+
+from benchmarks.gateway.material import half_told_facts, readiness, ready_facts, six_slots
+from benchmarks.report import median, table, verdict
+from event_gateway.continuity import Continuity
+from event_gateway.metrics import Metrics
+from event_gateway.orchestrator import Orchestrator
+from event_gateway.outbox import Outbox
+from shared_schema.bus import TOPIC_FACTS, encode_message
+from shared_schema.layout import Artifacts
+from shared_schema.sockets import BusAddress, Frames, drain, open_publisher, open_subscriber
+from tests.system.processes import free_port
+
+MESSAGES = 40_000
+LIVE_SESSIONS = 10_000
+FLOOD_WITHIN_S = 60.0
+
+
+def flood(url: str, messages: list[bytes]) -> None:
+    """Send all messages as fast as they are taken, from a process of its own."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    socket = open_publisher(context, BusAddress(url))
+    socket.setsockopt(zmq.XPUB_NODROP, 1)
+    socket.recv()
+    for message in messages:
+        socket.send_multipart([TOPIC_FACTS, message])
+    socket.close()
+    context.term()
+
+
+def orchestrator(folder: Path) -> Orchestrator:
+    """Return one that is connected to nothing."""
+    numbers = itertools.count()
+    return Orchestrator(
+        readiness=readiness(),
+        continuity=Continuity(
+            silence_s=10, nonces=lambda: str(next(numbers)), now=time.monotonic()
+        ),
+        outbox=Outbox.open(folder),
+        artifacts=Artifacts(folder),
+        metrics=Metrics(),
+        subscribe=lambda _: None,
+        unsubscribe=lambda _: None,
+        on_events=lambda _rows, _at: None,
+    )
+
+
+def rate(messages: list[bytes], handle: Callable[[Frames], None]) -> float:
+    """Return messages a second, from the first to the last that is handled."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    url = f"tcp://127.0.0.1:{free_port()}"
+    socket = open_subscriber(context, BusAddress(url), max_message_bytes=1 << 20)
+    socket.subscribe(TOPIC_FACTS)
+    sender = multiprocessing.get_context("spawn").Process(target=flood, args=(url, messages))
+    sender.start()
+    handled = 0
+    begun = 0.0
+
+    def count(frames: Frames) -> None:
+        nonlocal handled
+        handle(frames)
+        handled += 1
+
+    give_up_at = time.monotonic() + FLOOD_WITHIN_S
+    while handled < len(messages):
+        if not socket.poll(1000) and time.monotonic() > give_up_at:
+            raise TimeoutError(f"{handled} of {len(messages)} messages came")
+        begun = begun or time.perf_counter()
+        drain(socket, count, 256)
+    elapsed = time.perf_counter() - begun
+    sender.join()
+    socket.close(linger=0)
+    context.term()
+    return len(messages) / elapsed
+
+
+def flood_of_sessions() -> list[bytes]:
+    """Return the facts of whole sessions but their ends: begun, made, ready (Turn 1 excepted)."""
+    sessions = MESSAGES // 36
+    facts = [fact for _ in range(sessions) for fact in ready_facts(six_slots())]
+    return [encode_message(fact) for fact in facts]
+
+
+def report(rounds: int) -> str:
+    """Measure the share of the raw rate, and what a live session weighs."""
+    messages = flood_of_sessions()
+    raw: list[float] = []
+    ours: list[float] = []
+    for _ in range(rounds):
+        raw.append(rate(messages, lambda _: None))
+        with tempfile.TemporaryDirectory(prefix="intake-") as folder:
+            it = orchestrator(Path(folder))
+            ours.append(rate(messages, it.handle))
+            it.outbox.close()
+    share = median(ours) / median(raw)
+    size = bytes_a_session()
+    rows = [
+        ("received only", f"{median(raw):.0f}", "1.00"),
+        ("decoded, numbered, joined", f"{median(ours):.0f}", f"{share:.2f}"),
+    ]
+    return "\n".join(
+        [
+            f"Intake of {len(messages)} facts of {sum(map(len, messages)) // len(messages)} bytes:",
+            "",
+            table(("", "messages a second, this machine", "share"), rows),
+            "",
+            f"share of the raw rate: {share:.2f}, {verdict(share, 0.4, at_least=True)}",
+            f"memory of a live session with 18 utterances ({LIVE_SESSIONS} at once): "
+            f"{size / 1000:.1f} kB, {verdict(size, 16_000)}",
+        ]
+    )
+
+
+def bytes_a_session() -> float:
+    """Return the growth of this process by 10,000 live sessions, per session."""
+    process = psutil.Process()
+    with tempfile.TemporaryDirectory(prefix="memory-") as folder:
+        it = orchestrator(Path(folder))
+        gc.collect()
+        before = process.memory_info().rss
+        for _ in range(LIVE_SESSIONS):
+            for fact in half_told_facts(six_slots()):
+                it.handle([TOPIC_FACTS, encode_message(fact)])
+        assert len(it.readiness) == LIVE_SESSIONS
+        gc.collect()
+        size = (process.memory_info().rss - before) / LIVE_SESSIONS
+        it.outbox.close()
+    return size
