@@ -117,9 +117,10 @@ class Backend:
         """Send anything at all."""
         self._socket.send_multipart([topic, payload], zmq.NOBLOCK)
 
-    def tell(self, truth: Truth, *, ended: bool = True) -> None:
+    def tell(self, truth: Truth, *, ended: bool = True, write: bool = True) -> None:
         """Tell a whole session as it happened."""
-        self.write(truth)
+        if write:
+            self.write(truth)
         session = truth.session_id
         self.events.begin_session(session, slots=truth.begun().slots)
         for turn in (1, 2, 3):

@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 import psutil
 
+from chat_backend.providers.keys import KEY_VARIABLES
+
 START_WITHIN_S = 30.0
 END_WITHIN_S = 8.0
 LOOK_EVERY_S = 0.02
@@ -140,7 +142,12 @@ class System:
         return f"ws://localhost:{self.gateway_port}/v1/events"
 
     def environment(self) -> dict[str, str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("RR_")}
+        # Nor a developer's own keys: a test must not talk to anybody outside.
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith("RR_") and key not in KEY_VARIABLES
+        }
         return {**kept, **self.settings, "PYTHONUNBUFFERED": "1"}
 
     def start(self, name: str, *arguments: str) -> Process:
