@@ -7,6 +7,7 @@ import typer
 
 from shared_schema.runtime.cli import server_cli
 from shared_schema.runtime.exits import exit_code_of
+from shared_schema.runtime.logs import configure_logging
 from shared_schema.settings import Settings, load_settings
 
 
@@ -49,6 +50,22 @@ def say(
         )
 
     raise typer.Exit(exit_code_of(run, name="say"))
+
+
+@app.command()
+def check() -> None:
+    """Ask every configured provider once and show who answers; exit code 0 if all do.
+
+    Example: python -m chat_backend check
+    """
+    from chat_backend.check import check as try_all  # noqa: PLC0415  # not for the server
+
+    def run() -> int:
+        settings = load_settings()
+        configure_logging(level="error", form=settings.log_format, service="check")
+        return try_all(settings)
+
+    raise typer.Exit(exit_code_of(run, name="check"))
 
 
 if __name__ == "__main__":

@@ -30,14 +30,16 @@ Act = Literal[
     "wav",
 ]
 
+_KEY_HEADERS = ("authorization", "x-api-key", "x-goog-api-key", "xi-api-key")
 RETRY_AFTER_S = 1
 LONG_RETRY_AFTER_S = 900
 
 
 async def misbehave(act: Act, request: Request) -> Response | None:
     """Return the answer of an act that needs no protocol, or None."""
-    # A provider that quotes what it was sent, key and all.
-    said = f"refused: {dict(request.headers)}"
+    # A provider that quotes what it was sent: the key, within what is passed on of its words.
+    keys = [request.headers[name] for name in _KEY_HEADERS if name in request.headers]
+    said = f"refused: {keys}"
     error = {"error": {"type": "error", "message": said, "code": 0, "status": "REFUSED"}}
     match act:
         case "401":

@@ -110,9 +110,9 @@ def decide(settings: Settings, file: ModelsFile, keys: Keys) -> Seats:
             own = AgentModel(provider="llm", model=settings.llm_model)
             taken[agent_id] = _seat(agent_id, own, settings, file)
         else:
-            missing[agent_id] = lack
+            missing[agent_id] = f"{lack} is not set"
     if settings.agents == "llm" and missing:
-        lacks = ", ".join(f"{agent} lacks {lack}" for agent, lack in missing.items())
+        lacks = "; ".join(f"{agent}: {reason}" for agent, reason in missing.items())
         raise InvalidSetting(f"RR_AGENTS=llm, but {lacks}")
     return Seats(taken=taken, missing=missing)
 
