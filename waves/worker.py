@@ -25,6 +25,8 @@ from shared_schema.sockets import DRAIN_BATCH, BusAddress, drain, open_publisher
 from waves.decomposition import decompose
 from waves.grid import SAMPLE_RATE_HZ
 from waves.job import failure, run_job
+from waves.metrics import measure
+from waves.memory import keep_freed_memory
 
 # Time for a gateway that is there to answer the connection; messages before it answers are lost.
 _GREETING_MS: Final = 200
@@ -93,6 +95,7 @@ def initialise(artifacts: Path, bus: BusAddress | None, epoch: str) -> None:
         # Before any thread starts, since threads inherit it: see `leave_when_told`.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     follow_parent()
+    keep_freed_memory()
     announcer = Announcer(bus, epoch) if bus is not None else None
     leave_when_told(announcer)
     warm_up()
@@ -119,8 +122,10 @@ def perform(job: DecomposeJob) -> WavesJobResult:
 
 def warm_up() -> None:
     """Take all code paths once, so that the first job does not pay for imports and tables."""
-    tone = np.sin(2 * np.pi * 120 / 24_000 * np.arange(2_400)) * 0.1
-    decompose(tone, sample_rate_hz=3 * SAMPLE_RATE_HZ)
+    seconds = np.arange(2_400) / (3 * SAMPLE_RATE_HZ)
+    tone = (0.1 * np.sin(2 * np.pi * 120 * seconds)).astype(np.float32)
+    waves = decompose(tone, sample_rate_hz=3 * SAMPLE_RATE_HZ)
+    measure(tone[::3], waves.mix.astype(np.float32) / np.float32(32768))
 
 
 def follow_parent() -> None:
