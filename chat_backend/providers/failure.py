@@ -1,4 +1,8 @@
-"""How a call to a provider fails, in the contract's terms."""
+"""How a call to a provider fails, in the contract's terms.
+
+Messages go to logs, streams and files. What they quote of a provider must have had every key struck
+out before it comes here, whole, because half a key is no longer found.
+"""
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime

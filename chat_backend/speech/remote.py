@@ -11,7 +11,13 @@ import httpx
 
 from chat_backend.errors import SpeechFailed
 from chat_backend.providers.conduct import Conduct
-from chat_backend.providers.failure import ProviderFailed, refused, retry_after, unreachable
+from chat_backend.providers.failure import (
+    ProviderFailed,
+    excerpt,
+    refused,
+    retry_after,
+    unreachable,
+)
 from chat_backend.providers.keys import Keys
 from chat_backend.speech.dialects import Dialect
 from chat_backend.speech.received import NotSpeech, finish
@@ -54,7 +60,7 @@ class RemoteSpeech:
             with moved_into_place(path) as partial:
                 await self._conduct.call(lambda: self._fetch(text, profile, partial), until=until)
         except ProviderFailed as error:
-            raise SpeechFailed(self._keys.struck_out(str(error))) from None
+            raise SpeechFailed(str(error)) from None
         except OSError as error:
             name = f"{path.parent.name}/{path.name}"
             raise SpeechFailed(f"cannot write {name}: {error.strerror or error}") from error
@@ -97,12 +103,12 @@ class RemoteSpeech:
             raise refused(
                 response.status_code,
                 self._dialect.provider,
-                detail=_detail(await _head_of(response)),
+                detail=self._keys.struck_out(_detail(await _head_of(response))),
                 retry_after_s=retry_after(response.headers.get("retry-after")),
             )
         kind = response.headers.get("content-type", "audio/pcm")
         if not kind.startswith(_SOUND_TYPES):
-            raise self._no_speech(kind.partition(";")[0])
+            raise self._no_speech(excerpt(self._keys.struck_out(kind)))
 
     def _no_speech(self, what: str) -> ProviderFailed:
         return ProviderFailed(

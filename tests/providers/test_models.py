@@ -8,7 +8,10 @@ import pytest
 
 pytest.importorskip("pydantic_ai", reason="needs the extra: uv sync --extra llm")
 
+from pydantic_ai.exceptions import ModelHTTPError, ModelServerError
+
 from chat_backend.agents.base import MAX_CHARS
+from chat_backend.agents.models.failures import failure_of
 from chat_backend.errors import AgentFailed
 from chat_backend.metrics import Metrics
 from chat_backend.providers.conduct import Patience
@@ -254,3 +257,14 @@ async def test_who_stops_waiting_leaves_no_call_behind(
         with pytest.raises(asyncio.CancelledError):
             await task
         assert (await agent.respond(response_question("gpt-4o"))).text == ANSWER
+
+
+def test_a_key_is_struck_out_before_the_quotation_is_cut(keys: Keys) -> None:
+    """Half a key is still half a key."""
+    secret = SECRETS["OPENAI_API_KEY"]
+    for before in range(120, 170):
+        body = {"error": {"message": f"{'x' * before} {secret} was refused"}}
+        error = ModelHTTPError.for_category(
+            ModelServerError, status_code=500, model_name="gpt-5.2", body=body
+        )
+        assert "MARKED" not in str(failure_of(error, "openai", keys))

@@ -24,7 +24,7 @@ from chat_backend.agents.models.answers import Answer, UnfitAnswer, fitted, sche
 from chat_backend.agents.models.conducted import ConductedModel
 from chat_backend.errors import AgentFailed
 from chat_backend.providers.conduct import Conduct
-from chat_backend.providers.failure import ProviderFailed
+from chat_backend.providers.failure import ProviderFailed, excerpt
 from chat_backend.providers.keys import Keys
 from shared_schema.ids import Kind
 
@@ -90,19 +90,18 @@ class ModelAgent:
             async with asyncio.timeout(self._within_s):
                 run = await asking.run(
                     prompt,
-                    model=ConductedModel(self._model, self._conduct, until),
+                    model=ConductedModel(self._model, self._conduct, self._keys, until),
                     model_settings=SETTINGS,
                 )
         except ProviderFailed as error:
-            message = self._keys.struck_out(str(error))
-            raise AgentFailed(message, error_type=error.error_type) from None
+            raise AgentFailed(str(error), error_type=error.error_type) from None
         except TimeoutError:
             raise AgentFailed(
                 f"{self._conduct.provider} had no answer within {self._within_s:g} s",
                 error_type="timeout",
             ) from None
         except AgentRunError as error:
-            reason = wrong[-1] if wrong else type(error).__name__
+            reason = excerpt(wrong[-1]) if wrong else type(error).__name__
             raise AgentFailed(
                 f"{self._conduct.provider} gave no usable answer, asked twice: {reason}",
                 error_type="server_error",

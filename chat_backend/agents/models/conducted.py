@@ -11,6 +11,7 @@ from pydantic_ai.settings import ModelSettings
 from chat_backend.agents.models.failures import failure_of
 from chat_backend.providers.conduct import Conduct
 from chat_backend.providers.failure import ProviderFailed
+from chat_backend.providers.keys import Keys
 
 # At debug they write requests, with headers in some of them.
 _TALKATIVE: Final = ("anthropic", "google_genai", "google.auth", "httpcore2", "httpx2", "openai")
@@ -25,9 +26,10 @@ def silence_libraries() -> None:
 class ConductedModel(WrapperModel):
     """`model`, for one question that must be answered by `until` (``time.monotonic()``)."""
 
-    def __init__(self, model: Model, conduct: Conduct, until: float) -> None:
+    def __init__(self, model: Model, conduct: Conduct, keys: Keys, until: float) -> None:
         super().__init__(model)
         self._conduct = conduct
+        self._keys = keys
         self._until = until
 
     async def request(
@@ -47,7 +49,7 @@ class ConductedModel(WrapperModel):
                 raise
             except Exception as error:
                 # Without the cause: its text and arguments may hold a key.
-                raise failure_of(error, self._conduct.provider) from None
+                raise failure_of(error, self._conduct.provider, self._keys) from None
 
         response = await self._conduct.call(once, until=self._until)
         usage = response.usage

@@ -3,10 +3,11 @@
 from pydantic_ai import exceptions as theirs
 
 from chat_backend.providers.failure import ProviderFailed, refused, unreachable
+from chat_backend.providers.keys import Keys
 
 
-def failure_of(error: Exception, provider: str) -> ProviderFailed:
-    """Return the failure that one request's error stands for."""
+def failure_of(error: Exception, provider: str, keys: Keys) -> ProviderFailed:
+    """Return the failure that one request's error stands for, with no key in its words."""
     match error:
         case theirs.ModelQuotaExceededError():
             return refused(402, provider)
@@ -14,7 +15,7 @@ def failure_of(error: Exception, provider: str) -> ProviderFailed:
             return refused(
                 error.status_code,
                 provider,
-                detail=_detail(error.body),
+                detail=keys.struck_out(_detail(error.body)),
                 retry_after_s=error.retry_after,
             )
         case theirs.ModelTimeoutError():
