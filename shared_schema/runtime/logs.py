@@ -14,7 +14,16 @@ import sys
 from collections.abc import Iterator, MutableMapping
 from typing import IO, Any, Final, Literal, TextIO, cast
 
-import structlog
+# Where rich is installed structlog loads it, for a console renderer that we do not use: half of a
+# server's start. A name that is None in sys.modules is "not installed" to an import.
+_shown = sys.modules.get("rich")
+sys.modules["rich"] = None  # type: ignore[assignment]
+import structlog  # noqa: E402
+
+if _shown is None:
+    del sys.modules["rich"]
+else:
+    sys.modules["rich"] = _shown
 
 Level = Literal["debug", "info", "warning", "error"]
 Form = Literal["text", "json"]
