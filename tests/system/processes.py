@@ -38,6 +38,15 @@ def free_port() -> int:
     raise RuntimeError("no port is free")
 
 
+def connects(port: int) -> bool:
+    """Return whether somebody listens at a port."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1.0):
+            return True
+    except OSError:
+        return False
+
+
 def until(condition: Callable[[], Any], what: str, *, within_s: float = START_WITHIN_S) -> Any:
     """Return the condition's first true value; fail after the limit."""
     give_up_at = time.monotonic() + within_s
