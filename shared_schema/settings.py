@@ -19,6 +19,8 @@ from msgspec import Meta, Struct
 from shared_schema.errors import InvalidSetting
 
 PREFIX: Final = "RR_"
+# Values that are nobody's to read in a terminal or a log.
+UNSHOWN: Final = ("_SECRET", "_TOKEN")
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 # The upper bound keeps infinity out: everything here ends some day.
@@ -158,7 +160,8 @@ def _parse(key: str, text: str) -> object:
     try:
         return msgspec.convert(value, kind, strict=False, dec_hook=_decode_path)
     except msgspec.ValidationError as error:
-        raise InvalidSetting(f"{key}={text!r} does not fit: {error}") from None
+        shown = "(not shown)" if key.endswith(UNSHOWN) else repr(text)
+        raise InvalidSetting(f"{key}={shown} does not fit: {error}") from None
 
 
 def _decode_path(kind: type, value: object) -> object:

@@ -78,3 +78,10 @@ def test_the_environment_wins_over_dotenv(tmp_path: Path) -> None:
     dotenv.write_text("RR_CHATPORT=1\n", "utf-8")
     with pytest.raises(InvalidSetting, match="RR_CHATPORT"):
         load_settings({}, dotenv=dotenv)
+
+
+def test_a_secret_that_does_not_fit_is_not_shown() -> None:
+    """The line goes to a terminal, a log, a bug report."""
+    with pytest.raises(InvalidSetting, match="RR_BUS_CURVE_SERVER_SECRET") as raised:
+        load(bus_curve_server_secret="MARKED")
+    assert "MARKED" not in str(raised.value)
