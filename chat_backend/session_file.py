@@ -1,53 +1,20 @@
-"""``session.json``: what was said, by whom, and where the files are."""
+"""A session's record becomes its ``session.json``."""
 
 from pathlib import Path
-
-import msgspec
-from msgspec import Struct
 
 from chat_backend.ledger import Record
 from chat_backend.providers.usage import ProviderUsage
 from shared_schema.facts import Utterance, WaveReady
 from shared_schema.files import moved_into_place
-from shared_schema.ids import KIND_OF_TURN, Kind, TurnIndex
-
-FORMAT_VERSION = 1
-
-
-class _Wire(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """Python's names inside, camelCase in the file."""
-
-
-class UtteranceEntry(_Wire, frozen=True, kw_only=True):
-    """One utterance. Paths are relative to the artifacts folder."""
-
-    turn_index: TurnIndex
-    kind: Kind
-    slot_id: int
-    agent_id: str
-    text: str
-    state: str
-    voice_profile: str | None = None
-    target_slot_id: int | None = None
-    speech_path: str | None = None
-    wave_mix_path: str | None = None
-    duration_ms: int | None = None
-    error: str | None = None
-
-
-class SessionDocument(_Wire, frozen=True, kw_only=True):
-    """The whole file. `state` is ``running`` until Turn 3 is over, then ``done`` or ``stopped``."""
-
-    format: int = FORMAT_VERSION
-    session_id: str
-    started_at: str
-    state: str
-    message: str
-    seed: int
-    slots: list[dict[str, object]]
-    utterances: list[UtteranceEntry]
-    dialogues: list[dict[str, object]]
-    usage: list[ProviderUsage] = []
+from shared_schema.ids import KIND_OF_TURN
+from shared_schema.session_document import (
+    DialogueEntry,
+    SessionDocument,
+    SlotEntry,
+    State,
+    UtteranceEntry,
+    encode_document,
+)
 
 
 def entry(utterance: Utterance) -> UtteranceEntry:
@@ -79,28 +46,21 @@ def document(
     usage: list[ProviderUsage],
 ) -> SessionDocument:
     """Return the file's content as the session stands now."""
-    state = "running" if record.turn3_at is None else "stopped" if stopped else "done"
+    state: State = "running" if record.turn3_at is None else "stopped" if stopped else "done"
     return SessionDocument(
         session_id=record.begun.session_id,
         started_at=started_at,
         state=state,
         message=message,
         seed=seed,
-        slots=[{"slotId": slot.slot_id, "agentId": slot.agent_id} for slot in record.begun.slots],
-        utterances=[entry(utterance) for utterance in record.of_turns(1, 2, 3)],
-        dialogues=[
-            {
-                "dialogueId": dialogue.dialogue_id,
-                "targetSlotId": dialogue.target_slot_id,
-                "commenterSlotIds": list(dialogue.commenter_slot_ids),
-            }
-            for dialogue in record.dialogues
-        ],
-        usage=usage,
+        slots=tuple(SlotEntry.of(slot) for slot in record.begun.slots),
+        utterances=tuple(entry(utterance) for utterance in record.of_turns(1, 2, 3)),
+        dialogues=tuple(DialogueEntry.of(dialogue) for dialogue in record.dialogues),
+        usage=tuple(usage),
     )
 
 
 def write(path: Path, content: SessionDocument) -> None:
     """Write the file, whole or not at all. Blocks; raises OSError."""
     with moved_into_place(path) as partial:
-        partial.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2))
+        partial.write_bytes(encode_document(content))

@@ -17,6 +17,7 @@ from shared_schema.facts import SlotAgent
 from shared_schema.ids import new_session_id
 from shared_schema.jobs import WavesJobResult
 from shared_schema.layout import session_file as session_file_path
+from shared_schema.session_document import SessionDocument
 
 log = structlog.get_logger("chat")
 
@@ -138,7 +139,7 @@ class Sessions:
             self._sessions.pop(session_id, None)
 
     @staticmethod
-    def _document(session: _Session, record: Record) -> session_file.SessionDocument:
+    def _document(session: _Session, record: Record) -> SessionDocument:
         said = session.workflow.conversation
         return session_file.document(
             record,

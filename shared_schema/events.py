@@ -45,7 +45,10 @@ class PlayStep(_Wire, frozen=True, kw_only=True):
 
 
 class Turn1Payload(_Wire, frozen=True, kw_only=True):
-    """Payload of ``turn1.waves.ready``. `slots` holds the ready ones and may be empty."""
+    """Payload of ``turn1.waves.ready``. `slots` holds the ready ones and may be empty.
+
+    `rehearsal` is there, and true, when a past session is sent again.
+    """
 
     turn_index: Literal[1] = 1
     status: Status
@@ -53,10 +56,14 @@ class Turn1Payload(_Wire, frozen=True, kw_only=True):
     slots_ready: int
     slots: tuple[WaveReference, ...]
     missing_slot_ids: tuple[SlotId, ...]
+    rehearsal: bool | UnsetType = UNSET
 
 
 class DialoguePayload(_Wire, frozen=True, kw_only=True):
-    """Payload of ``dialogue.waves.ready``. A commenter without a wave-mix is named as missing."""
+    """Payload of ``dialogue.waves.ready``. A commenter without a wave-mix is named as missing.
+
+    `rehearsal` is there, and true, when a past session is sent again.
+    """
 
     dialogue_id: str
     turns: tuple[TurnIndex, ...] = (2, 3)
@@ -67,6 +74,7 @@ class DialoguePayload(_Wire, frozen=True, kw_only=True):
     play_order: tuple[PlayStep, ...]
     missing_commenter_slot_ids: tuple[SlotId, ...]
     dialogue_count: int
+    rehearsal: bool | UnsetType = UNSET
 
 
 class _Envelope(_Wire, frozen=True, kw_only=True, tag_field="type"):
