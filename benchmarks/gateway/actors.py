@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import msgspec
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
@@ -20,7 +21,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from benchmarks.gateway import material
 from benchmarks.gateway.material import begun, completed, half_told, one_slot
-from shared_schema.bus import TOPIC_WAVES, encode_message
+from shared_schema.bus import TOPIC_WAVES, WavesFinished, encode_message
 from shared_schema.facts import UtteranceReported
 from shared_schema.jobs import WavesJobResult
 from shared_schema.runtime.logs import configure_logging
@@ -32,6 +33,12 @@ PADDING = "." * 700
 def stamp() -> str:
     """Return the machine-wide monotonic clock as it is carried in a message."""
     return f"stamp:{time.monotonic_ns()}"
+
+
+def stamped(finished: WavesJobResult) -> WavesJobResult:
+    """Return a result whose job's text, which comes with the event, says when it was made."""
+    job = msgspec.structs.replace(finished.job, text=stamp())
+    return msgspec.structs.replace(finished, job=job)
 
 
 def ready(word: object = "ready") -> None:
@@ -87,13 +94,14 @@ async def _publisher(bus: str, artifacts: Path, open_sessions: int) -> None:
             if number % 10 == 0:
                 await asyncio.sleep(0.01)  # within what the gateway takes, or facts are dropped
         await asyncio.sleep(0.5)
-        truth = begun(it)
+        finished = completed(begun(it), "", epoch="bench").result
         ready()
         while await asyncio.to_thread(pokes):
-            message = completed(truth, stamp(), epoch="bench")
+            # What a worker does between the end of a job and the bus, and no more.
+            message = WavesFinished(epoch="bench", result=stamped(finished))
             it.send_raw(encode_message(message), TOPIC_WAVES)
             # The next session's beginning has time to arrive until the next poke.
-            truth = begun(it)
+            finished = completed(begun(it), "", epoch="bench").result
 
 
 Told = Callable[[str], None]
@@ -155,7 +163,9 @@ def handoff(port: str, _: str) -> None:
             def submit() -> None:
                 truth = one_slot()
                 readiness.apply(truth.begun(), time.monotonic())
-                pool.submit(_decompose, truth.session_id).add_done_callback(
+                pool.submit(
+                    _decompose, completed(truth, "", epoch="bench").result
+                ).add_done_callback(
                     lambda done: loop.call_soon_threadsafe(results.put_nowait, done.result())
                 )
 
@@ -182,9 +192,9 @@ def handoff(port: str, _: str) -> None:
     serve(port, learn)
 
 
-def _decompose(session_id: str) -> WavesJobResult:
+def _decompose(finished: WavesJobResult) -> WavesJobResult:
     """Do nothing, and say when it was done."""
-    return completed(one_slot(session_id), stamp(), epoch="bench").result
+    return stamped(finished)
 
 
 def inotify(port: str, folder: str) -> None:

@@ -19,10 +19,10 @@ SENTENCE = (
 )
 
 
-def one_slot(session_id: str | None = None) -> Truth:
+def one_slot() -> Truth:
     """Return a session with one slot, whose Turn 1 is due with a single completion."""
     return Truth(
-        session_id=session_id or str(uuid.uuid4()),
+        session_id=str(uuid.uuid4()),
         slots=(1,),
         targets={},
         replied=(),
