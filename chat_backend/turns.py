@@ -1,7 +1,7 @@
 """The three turns, each as a description: who takes part, and what is asked."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, TypedDict
 
 from msgspec import Struct
 
@@ -17,7 +17,7 @@ from chat_backend.agents.base import (
 from chat_backend.conversation import Conversation
 from chat_backend.dialogues import commenters, comments_on, repliers
 from chat_backend.errors import AgentFailed
-from shared_schema.ids import KIND_OF_TURN, Kind, TurnIndex
+from shared_schema.ids import KIND_OF_TURN, AgentId, Kind, TurnIndex
 
 History = tuple[Exchange, ...]
 Ask = Callable[[Agent, Conversation, int, History], Awaitable[SpokenResponse]]
@@ -36,18 +36,30 @@ class Turn(Struct, frozen=True, kw_only=True):
         return KIND_OF_TURN[self.index]
 
 
+class _Common(TypedDict):
+    """What every turn's question has in common."""
+
+    seed: int
+    slot_id: int
+    agent_id: AgentId
+    message: str
+    history: History
+
+
+def _common(said: Conversation, slot_id: int, history: History) -> _Common:
+    return _Common(
+        seed=said.seed,
+        slot_id=slot_id,
+        agent_id=said.agent_of(slot_id),
+        message=said.message,
+        history=history,
+    )
+
+
 async def _respond(
     agent: Agent, said: Conversation, slot_id: int, history: History
 ) -> SpokenResponse:
-    return await agent.respond(
-        ResponseQuestion(
-            seed=said.seed,
-            slot_id=slot_id,
-            agent_id=said.agent_of(slot_id),
-            message=said.message,
-            history=history,
-        )
-    )
+    return await agent.respond(ResponseQuestion(**_common(said, slot_id, history)))
 
 
 async def _comment(
@@ -56,11 +68,7 @@ async def _comment(
     others = tuple(said.heard(1, slot) for slot in sorted(said.answers[1]) if slot != slot_id)
     selection = await agent.comment(
         CommentQuestion(
-            seed=said.seed,
-            slot_id=slot_id,
-            agent_id=said.agent_of(slot_id),
-            message=said.message,
-            history=history,
+            **_common(said, slot_id, history),
             own_text=said.answers[1][slot_id].text,
             others=others,
         )
@@ -78,11 +86,7 @@ async def _reply(
 ) -> SpokenResponse:
     return await agent.reply(
         ReplyQuestion(
-            seed=said.seed,
-            slot_id=slot_id,
-            agent_id=said.agent_of(slot_id),
-            message=said.message,
-            history=history,
+            **_common(said, slot_id, history),
             own_text=said.answers[1][slot_id].text,
             comments=tuple(said.heard(2, slot) for slot in comments_on(slot_id, said.targets)),
         )

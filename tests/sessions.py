@@ -18,6 +18,7 @@ from shared_schema.facts import (
     WaveState,
 )
 from shared_schema.ids import AGENT_IDS, VOICE_PROFILES, TurnIndex
+from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
 from shared_schema.layout import speech_path, wave_path
 
 
@@ -98,6 +99,32 @@ class Truth(Struct, frozen=True, kw_only=True):
         target = self.targets.get(slot) if turn == 2 else None
         ready = ((turn, slot) in self.ready) if ended else None
         return utterance(self.session_id, turn, slot, ready=ready, target=target)
+
+    def finished(self, turn: TurnIndex, slot: int, *, text: str | None = None) -> WavesJobResult:
+        """What a worker says of an utterance's job."""
+        told = self.utterance(turn, slot)
+        assert told.voice_profile is not None
+        assert told.speech_path is not None
+        job = DecomposeJob(
+            session_id=self.session_id,
+            turn_index=turn,
+            slot_id=slot,
+            agent_id=told.agent_id,
+            voice_profile=told.voice_profile,
+            text=told.text if text is None else text,
+            input_path=told.speech_path,
+            target_slot_id=told.target_slot_id,
+        )
+        ready = told.mix_path is not None
+        result = DecomposeResult(
+            success=ready,
+            duration_ms=1.0,
+            wave_mix_path=told.mix_path,
+            error=None if ready else "broken",
+            audio_duration_ms=2000 + slot,
+            sample_rate_hz=8000,
+        )
+        return WavesJobResult(job=job, result=result)
 
     def begun(self) -> SessionBegun:
         """The session's first fact."""

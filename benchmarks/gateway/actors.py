@@ -20,7 +20,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from benchmarks.gateway import material
-from benchmarks.gateway.material import begun, completed, half_told, one_slot
+from benchmarks.gateway.material import begun, half_told, one_slot
 from shared_schema.bus import TOPIC_WAVES, WavesFinished, encode_message
 from shared_schema.facts import UtteranceReported
 from shared_schema.jobs import WavesJobResult
@@ -94,14 +94,14 @@ async def _publisher(bus: str, artifacts: Path, open_sessions: int) -> None:
             if number % 10 == 0:
                 await asyncio.sleep(0.01)  # within what the gateway takes, or facts are dropped
         await asyncio.sleep(0.5)
-        finished = completed(begun(it), "", epoch="bench").result
+        finished = begun(it).finished(1, 1)
         ready()
         while await asyncio.to_thread(pokes):
             # What a worker does between the end of a job and the bus, and no more.
             message = WavesFinished(epoch="bench", result=stamped(finished))
             it.send_raw(encode_message(message), TOPIC_WAVES)
             # The next session's beginning has time to arrive until the next poke.
-            finished = completed(begun(it), "", epoch="bench").result
+            finished = begun(it).finished(1, 1)
 
 
 Told = Callable[[str], None]
@@ -163,9 +163,7 @@ def handoff(port: str, _: str) -> None:
             def submit() -> None:
                 truth = one_slot()
                 readiness.apply(truth.begun(), time.monotonic())
-                pool.submit(
-                    _decompose, completed(truth, "", epoch="bench").result
-                ).add_done_callback(
+                pool.submit(_decompose, truth.finished(1, 1)).add_done_callback(
                     lambda done: loop.call_soon_threadsafe(results.put_nowait, done.result())
                 )
 

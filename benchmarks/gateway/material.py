@@ -7,10 +7,9 @@ from chat_backend.ledger import Ledger
 from event_gateway.decisions import Decision, Turn1Due
 from event_gateway.readiness import Limits, Readiness
 from event_gateway.rendering import timestamp
-from shared_schema.bus import FactPublished, WavesFinished
+from shared_schema.bus import FactPublished
 from shared_schema.events import Turn1Payload, Turn1WavesReady, WaveReference, encode_event
 from shared_schema.facts import UtteranceReported, WaveReady
-from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
 from tests.sessions import Truth
 from tests.system.client import Backend
 
@@ -41,34 +40,6 @@ def six_slots() -> Truth:
         targets=targets,
         replied=slots,
         ready=frozenset(parts),
-    )
-
-
-def completed(truth: Truth, text: str, *, epoch: str, slot: int = 1) -> WavesFinished:
-    """Return a worker's completion of a Turn 1 job with this text."""
-    utterance = truth.utterance(1, slot)
-    assert utterance.voice_profile is not None
-    assert utterance.speech_path is not None
-    return WavesFinished(
-        epoch=epoch,
-        result=WavesJobResult(
-            job=DecomposeJob(
-                session_id=truth.session_id,
-                turn_index=1,
-                slot_id=slot,
-                agent_id=utterance.agent_id,
-                voice_profile=utterance.voice_profile,
-                text=text,
-                input_path=utterance.speech_path,
-            ),
-            result=DecomposeResult(
-                success=True,
-                duration_ms=10.0,
-                wave_mix_path=utterance.mix_path,
-                audio_duration_ms=2001,
-                sample_rate_hz=8000,
-            ),
-        ),
     )
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from shared_schema.bus import WavesFinished, encode_message
 from shared_schema.ids import TurnIndex
-from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
 from tests.chaos.plan import truth_of
 from tests.sessions import Truth
 from tests.system.client import Backend, backend
@@ -63,29 +62,7 @@ class Workers:
 
 def completion(truth: Truth, turn: TurnIndex, slot: int, epoch: str) -> bytes:
     """Return what a worker says of a job."""
-    utterance = truth.utterance(turn, slot)
-    assert utterance.voice_profile is not None
-    assert utterance.speech_path is not None
-    job = DecomposeJob(
-        session_id=truth.session_id,
-        turn_index=turn,
-        slot_id=slot,
-        agent_id=utterance.agent_id,
-        voice_profile=utterance.voice_profile,
-        text=utterance.text,
-        input_path=utterance.speech_path,
-        target_slot_id=utterance.target_slot_id,
-    )
-    ready = utterance.mix_path is not None
-    result = DecomposeResult(
-        success=ready,
-        duration_ms=1.0,
-        wave_mix_path=utterance.mix_path,
-        error=None if ready else "broken",
-        audio_duration_ms=2000 + slot,
-        sample_rate_hz=8000,
-    )
-    return encode_message(WavesFinished(epoch=epoch, result=WavesJobResult(job=job, result=result)))
+    return encode_message(WavesFinished(epoch=epoch, result=truth.finished(turn, slot)))
 
 
 async def happen(it: Backend, truth: Truth, workers: Workers, chance: random.Random) -> None:

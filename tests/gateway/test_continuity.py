@@ -22,7 +22,6 @@ from shared_schema.bus import (
     SnapshotEnd,
     WavesFinished,
 )
-from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
 from tests.sessions import whole
 
 SILENCE_S = 10.0
@@ -207,26 +206,7 @@ def test_a_workers_word_is_used_without_a_number_and_ends_no_silence() -> None:
     rig = Rig().joined()
     for tenth in range(1, 110):
         rig.it.awake(tenth / 10)
-    utterance = whole().utterance(1, 1)
-    assert utterance.voice_profile is not None
-    assert utterance.speech_path is not None
-    job = DecomposeJob(
-        session_id=whole().session_id,
-        turn_index=1,
-        slot_id=1,
-        agent_id=utterance.agent_id,
-        voice_profile=utterance.voice_profile,
-        text=utterance.text,
-        input_path=utterance.speech_path,
-    )
-    result = DecomposeResult(
-        success=True,
-        duration_ms=3.0,
-        wave_mix_path=utterance.mix_path,
-        audio_duration_ms=2001,
-        sample_rate_hz=8000,
-    )
-    word = WavesFinished(epoch="a", result=WavesJobResult(job=job, result=result))
+    word = WavesFinished(epoch="a", result=whole().finished(1, 1))
     (action,) = rig.it.receive(word, 11.0)
     assert isinstance(action, Observe)
     assert action.origin is not None
