@@ -90,3 +90,14 @@ def test_every_failure_names_tests_that_exist() -> None:
     missing = [name for name in named if not re.search(rf"(def |^){name}\b", written, re.MULTILINE)]
     assert missing == []
     assert len(named) > 30
+
+
+def test_every_metric_is_documented() -> None:
+    """docs/metrics.md names each metric of both servers, and no other."""
+    text = (ROOT / "docs" / "metrics.md").read_text("utf-8")
+    listed = set(re.findall(r"^\| `(rr_\w+)` \|", text, re.MULTILINE))
+    code = "".join(
+        (ROOT / package / "metrics.py").read_text("utf-8")
+        for package in ("event_gateway", "chat_backend")
+    )
+    assert listed == set(re.findall(r'"(rr_\w+)"', code))
