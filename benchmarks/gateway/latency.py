@@ -10,7 +10,7 @@ from benchmarks.gateway.paths import Path3, Relay, Server, Sidecar
 from benchmarks.report import median, percentile, table, verdict
 
 SAMPLES = 200
-PAUSE_S = 0.002  # between samples: single completions, no queue
+PAUSE_S = 0.005  # between samples: single completions, no queue
 POLLING_SAMPLES = 3
 
 
