@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from chat_backend.agents.base import Agents
@@ -24,10 +24,11 @@ from shared_schema.chat import (
     decode_chat_request,
     encode_chat_event,
 )
-from shared_schema.errors import InvalidMessage, OutsideArtifacts
+from shared_schema.errors import InvalidMessage
 from shared_schema.ids import AGENT_IDS, VOICE_PROFILES, AgentId
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.doors import Doors
+from shared_schema.runtime.sounds import sound_route
 from shared_schema.settings import Settings
 
 # A comment line that keeps proxies from cutting a stream in a long turn, in seconds.
@@ -73,7 +74,7 @@ class Chat:
             Route("/v1/reset", self.reset, methods=["POST"]),
             Route("/v1/agents", self.agents),
             Route("/v1/health", self.health),
-            Route("/v1/audio/{path:path}", self.audio),
+            sound_route(self._artifacts),
             Route("/metrics", self.metrics),
         ]
         cors = Middleware(
@@ -158,17 +159,6 @@ class Chat:
     async def metrics(self, _: Request) -> Response:
         """What was counted, for Prometheus."""
         return Response(self._metrics.text(), media_type=METRICS_TYPE)
-
-    async def audio(self, request: Request) -> Response:
-        """A WAV of the artifacts folder, or a range of it."""
-        relative = request.path_params["path"]
-        try:
-            path = self._artifacts.path(relative)
-        except OutsideArtifacts:
-            path = None
-        if path is None or path.suffix != ".wav" or not path.is_file():
-            return _problem(HTTPStatus.NOT_FOUND, "no such WAV", field="path")
-        return FileResponse(path, media_type="audio/wav")
 
 
 class _TooLarge(Exception):

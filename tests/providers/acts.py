@@ -21,6 +21,7 @@ Act = Literal[
     "wrong-target",
     "wrong-voice",
     "essay",
+    "endless",  # cut by the limit on tokens
     "together",  # well, but not before a second one is here
     # Speech only
     "empty",

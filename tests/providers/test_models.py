@@ -100,6 +100,7 @@ async def test_the_prompt_has_who_where_and_what(
         ("no-json", "server_error", 2),
         ("wrong-voice", "server_error", 2),
         ("essay", "server_error", 2),
+        ("endless", "server_error", 1),
     ],
 )
 async def test_a_failure_is_an_error_of_its_type(  # noqa: PLR0917

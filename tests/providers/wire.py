@@ -103,7 +103,8 @@ class Wire:
                 while act == "together" and self.most_at_once[protocol] < 2:
                     await asyncio.sleep(0.001)
                 text = _words(act, schema_of(protocol, body))
-                return JSONResponse(shape(text, str(body.get("model", "gemini"))))
+                answer = shape(text, str(body.get("model", "gemini")))
+                return JSONResponse(_cut_by_limit(answer) if act == "endless" else answer)
 
         return answer
 
@@ -183,6 +184,8 @@ def _words(act: Act, schema: dict[str, Any]) -> str:
     if "target_slot_id" in fields:
         answer["target_slot_id"] = fields["target_slot_id"]["enum"][0]
     match act:
+        case "endless":
+            return '{"text": "and on, and on, and on'
         case "no-json":
             return f"Certainly! Here is what I say: {ANSWER}"
         case "wrong-target":
@@ -195,6 +198,24 @@ def _words(act: Act, schema: dict[str, Any]) -> str:
         case _:
             pass
     return json.dumps(answer)
+
+
+def _cut_by_limit(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer as it is when the limit on tokens came before its end."""
+    encoded = json.dumps(answer)
+    for done, cut in (
+        ('"stop_reason": "end_turn"', '"stop_reason": "max_tokens"'),
+        ('"finish_reason": "stop"', '"finish_reason": "length"'),
+        ('"finishReason": "STOP"', '"finishReason": "MAX_TOKENS"'),
+        (
+            '"status": "completed", "model"',
+            '"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}, '
+            '"model"',
+        ),
+    ):
+        encoded = encoded.replace(done, cut)
+    found: dict[str, Any] = json.loads(encoded)
+    return found
 
 
 def _anthropic(text: str, model: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic_ai import Agent as Asking
 from pydantic_ai import ModelRetry, NativeOutput, StructuredDict, ToolOutput
-from pydantic_ai.exceptions import AgentRunError
+from pydantic_ai.exceptions import AgentRunError, OutputTokenLimitExceeded
 from pydantic_ai.models import Model
 from pydantic_ai.settings import ModelSettings
 
@@ -70,7 +70,7 @@ class ModelAgent:
         targets: Collection[int] = (),
     ) -> Answer:
         asking = Asking(
-            output_type=self._output(schema(answer, targets)),
+            output_type=self._output(schema(answer, kind, targets)),
             instructions=prompts.instructions(question.agent_id, kind),
             retries=CORRECTIONS,
         )
@@ -100,8 +100,13 @@ class ModelAgent:
                 f"{self._conduct.provider} had no answer within {self._within_s:g} s",
                 error_type="timeout",
             ) from None
-        except AgentRunError as error:
-            reason = excerpt(wrong[-1]) if wrong else type(error).__name__
+        except OutputTokenLimitExceeded:
+            raise AgentFailed(
+                f"{self._conduct.provider} wrote {MAX_TOKENS} tokens and came to no end",
+                error_type="server_error",
+            ) from None
+        except AgentRunError:
+            reason = excerpt(wrong[-1]) if wrong else "not the JSON that was asked for"
             raise AgentFailed(
                 f"{self._conduct.provider} gave no usable answer, asked twice: {reason}",
                 error_type="server_error",

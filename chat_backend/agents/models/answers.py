@@ -18,17 +18,21 @@ class UnfitAnswer(Exception):
     """What is wrong with an answer, in words that the model itself can act on."""
 
 
-def schema(kind: type[SpokenResponse], targets: Collection[int] = ()) -> dict[str, Any]:
+def schema(
+    answer: type[SpokenResponse], kind: Kind, targets: Collection[int] = ()
+) -> dict[str, Any]:
     """Return the JSON schema of an answer; a comment's target can only be one of `targets`."""
-    _, parts = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
-    found: dict[str, Any] = parts[kind.__name__]
+    _, parts = msgspec.json.schema_components([answer], ref_template="#/$defs/{name}")
+    found: dict[str, Any] = parts[answer.__name__]
     fields: dict[str, Any] = {name: dict(value) for name, value in found["properties"].items()}
+    # Servers that write by the schema's grammar can't go on and on; others are told in words.
+    fields["text"]["maxLength"] = MAX_CHARS[kind]
     # An enumeration says its type by its members, but strict modes want it said.
     fields["voice_profile"] = {"type": "string", "enum": list(VOICE_PROFILES)}
     if "target_slot_id" in fields:
         fields["target_slot_id"] = {"type": "integer", "enum": sorted(targets)}
     return {
-        "title": kind.__name__,
+        "title": answer.__name__,
         "type": "object",
         "properties": fields,
         "required": list(fields),
