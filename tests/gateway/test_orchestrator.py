@@ -1,0 +1,160 @@
+"""From bus frames to rows: the machines and the outbox together, without a socket."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from event_gateway.continuity import Continuity
+from event_gateway.errors import OutboxUnavailable
+from event_gateway.metrics import Metrics
+from event_gateway.orchestrator import Orchestrator
+from event_gateway.outbox import Outbox, Row
+from event_gateway.readiness import Limits, Readiness
+from shared_schema.bus import TOPIC_FACTS, FactPublished, encode_message
+from shared_schema.facts import Fact, UtteranceReported
+from shared_schema.layout import Artifacts
+from tests.sessions import Truth, whole
+from tests.system.client import write_wav
+
+LIMITS = Limits(turn1_timeout_s=15, dialogue_timeout_s=30, session_limit_s=900, replay_window_s=300)
+
+
+class Rig:
+    """An orchestrator with a clock that is set by hand, and what it told."""
+
+    def __init__(self, folder: Path) -> None:
+        numbers = itertools.count()
+        self.now = 0.0
+        self.rows: list[Row] = []
+        self.topics: set[bytes] = set()
+        self.outbox = Outbox.open(folder / "gateway")
+        self.folder = folder
+        self.it = Orchestrator(
+            readiness=Readiness(LIMITS),
+            continuity=Continuity(silence_s=10, nonces=lambda: f"q{next(numbers)}", now=0.0),
+            outbox=self.outbox,
+            artifacts=Artifacts(folder),
+            metrics=Metrics(),
+            subscribe=self.topics.add,
+            unsubscribe=self.topics.discard,
+            on_events=lambda rows, _: self.rows.extend(rows),
+            clock=lambda: self.now,
+        )
+        self.it.start()
+
+    def write(self, truth: Truth) -> None:
+        for part in truth.parts():
+            mix = truth.utterance(*part).mix_path
+            if mix is not None:
+                write_wav(self.folder / mix)
+
+    def hear(self, *facts: Fact) -> None:
+        for n, fact in enumerate(facts, start=1):
+            message = FactPublished(epoch="life", n=n, fact=fact)
+            self.it.handle([TOPIC_FACTS, encode_message(message)])
+
+    @property
+    def seqs(self) -> list[int]:
+        return [row.seq for row in self.rows]
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    it = Rig(tmp_path)
+    yield it
+    it.outbox.close()
+
+
+def test_it_listens_and_asks_from_the_start(rig: Rig) -> None:
+    """Facts, completions, and the answer to its first question."""
+    assert rig.topics == {b"facts", b"waves", b"snapshot/q0"}
+
+
+def test_late_repetitions_of_a_closed_session_leave_nothing_behind(rig: Rig) -> None:
+    """The outbox is the tombstone: no event, no session in memory, no row more."""
+    truth = whole()
+    rig.write(truth)
+    rig.hear(*truth.facts())
+    assert rig.seqs == [1, 2, 3]
+    rows = rig.outbox.count()
+    rig.hear(*truth.facts())
+    rig.hear(truth.facts()[3], truth.facts()[-1])
+    assert rig.seqs == [1, 2, 3]
+    assert len(rig.it.readiness) == 0
+    assert rig.outbox.count() == rows
+
+
+def test_a_session_half_told_by_another_process_is_taken_up(rig: Rig, tmp_path: Path) -> None:
+    """What is on record is restored, so that only the rest is decided."""
+    truth = whole()
+    rig.write(truth)
+    facts = truth.facts()
+    rig.hear(*facts[:15])
+    assert rig.seqs == [1]
+    rig.outbox.close()
+    again = Rig(tmp_path)
+    again.hear(*facts)
+    assert again.seqs == [2, 3]
+    again.outbox.close()
+
+
+def test_a_mix_that_is_not_there_is_told_as_missing(rig: Rig) -> None:
+    """Two processes that disagree about the folder never make an event with a dead path."""
+    truth = whole()
+    rig.hear(*truth.facts())
+    assert '"slotsReady":0' in rig.rows[0].event
+    assert '"missingSlotIds":[1,2,3,4,5,6]' in rig.rows[0].event
+    assert rig.seqs == [1]
+
+
+def test_what_can_not_be_recorded_waits_and_keeps_its_order(rig: Rig) -> None:
+    """While the disk refuses nothing is told; afterwards everything is, once and in order."""
+    first, second = whole(1), whole(2)
+    rig.write(first)
+    rig.write(second)
+    record = rig.outbox.record
+    rig.outbox.record = _refusing  # type: ignore[method-assign]
+    rig.hear(*first.facts(), *second.facts())
+    assert rig.rows == []
+    assert not rig.it.recording
+    rig.outbox.record = record  # type: ignore[method-assign]
+    rig.now = 0.2
+    rig.it.tick()
+    assert rig.it.recording
+    told = [(row.session_id, row.seq) for row in rig.rows]
+    assert told == [(truth.session_id, seq) for truth in (first, second) for seq in (1, 2, 3)]
+
+
+def _refusing(*_: object, **__: object) -> list[Row]:
+    raise OutboxUnavailable("no space left on device")
+
+
+def test_nothing_that_anybody_sends_raises(rig: Rig) -> None:
+    """One frame, three frames, nonsense, deep nesting, another protocol."""
+    for frames in (
+        [b"facts"],
+        [b"facts", b"{}", b"{}"],
+        [b"facts", b"nonsense"],
+        [b"facts", b"[" * 100_000],
+        [b"facts", b'{"type":"heartbeat","protocol":9}'],
+        [b"snapshot/\xff", b'{"type":"snapshot_end","epoch":"x","count":0}'],
+    ):
+        rig.it.handle(frames)
+    assert rig.rows == []
+
+
+def test_deadlines_are_held_until_the_answer_or_the_silence_limit(rig: Rig) -> None:
+    """Turn 1 is late when the gateway starts: it is not judged before 10 s are over."""
+    truth = whole()
+    rig.write(truth)
+    one = UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(1, 1))
+    rig.hear(truth.begun(), truth.turn1(ended=False, age_s=60.0), one)
+    for tenth in range(1, 100):
+        rig.now = tenth / 10
+        rig.it.tick()
+    assert rig.rows == []
+    rig.now = 10.2
+    rig.it.tick()
+    assert rig.seqs == [1]
