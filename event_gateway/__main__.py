@@ -46,6 +46,63 @@ def listen(
 
 
 @app.command()
+def rehearse(
+    session: Annotated[str, typer.Argument(help="A session's id, or latest.")] = "latest",
+    speed: Annotated[float, typer.Option(min=0.1, max=100, help="2 is twice as fast.")] = 1.0,
+    loop: Annotated[bool, typer.Option(help="Begin again at the end, until Ctrl-C.")] = False,
+) -> None:
+    """Send a past session again to the connected client, in its rhythm, under a fresh id.
+
+    Live sessions come first and end it. Needs a running gateway and a connected client.
+    Example: python -m event_gateway rehearse latest --speed 2 --loop
+    """
+    from event_gateway import rehearse as rehearsing  # noqa: PLC0415  # only here
+
+    def run() -> int:
+        settings = load_settings()
+        plan = rehearsing.Plan(
+            session_id=session,
+            speed=speed,
+            loop=loop,
+            gateway_url=f"http://localhost:{settings.gateway_port}",
+            token=settings.events_token,
+        )
+        return rehearsing.rehearse(plan, typer.echo)
+
+    raise typer.Exit(exit_code_of(run, name="rehearse"))
+
+
+@app.command()
+def sample(
+    slots: Annotated[int, typer.Option(min=2, max=6, help="How many voices speak.")] = 3,
+) -> None:
+    """Make a small session with the embedded voices, to rehearse on an empty machine.
+
+    Asks no provider and needs no running server. Example: python -m event_gateway sample
+    """
+    from event_gateway.sample import sample as make  # noqa: PLC0415  # only here
+
+    def run() -> int:
+        folder = load_settings().artifacts_dir.expanduser().resolve()
+        return make(folder, slots=slots, say=typer.echo)
+
+    raise typer.Exit(exit_code_of(run, name="sample"))
+
+
+@app.command()
+def history(session: Annotated[str, typer.Argument(help="The session's id.")]) -> None:
+    """Print a session's events, one JSON object a line, whether or not the gateway runs.
+
+    Example: python -m event_gateway history 3f0c1f1e-0000-4000-8000-000000000000
+    """
+    from event_gateway.history import history as tell  # noqa: PLC0415  # only here
+
+    raise typer.Exit(
+        exit_code_of(lambda: tell(load_settings(), session, typer.echo), name="history")
+    )
+
+
+@app.command()
 def keys() -> None:
     """Make the four keys of a bus that leaves this machine, as lines for .env.
 

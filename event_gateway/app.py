@@ -15,6 +15,7 @@ from event_gateway.delivery import CLOSE_DISABLED, Delivery
 from event_gateway.metrics import Metrics
 from event_gateway.orchestrator import Orchestrator
 from event_gateway.session_view import view
+from event_gateway.studio import Studio
 from shared_schema import SERVER_NAME, VERSION
 from shared_schema.runtime.doors import Doors
 from shared_schema.settings import Settings
@@ -40,11 +41,13 @@ class Gateway:
         orchestrator: Orchestrator,
         delivery: Delivery,
         metrics: Metrics,
+        studio: Studio,
     ) -> None:
         self._settings = settings
         self._orchestrator = orchestrator
         self._delivery = delivery
         self._metrics = metrics
+        self._studio = studio
 
     def app(self) -> Doors:
         """Return the ASGI application."""
@@ -57,6 +60,7 @@ class Gateway:
             Route("/v1/sessions", self.sessions),
             Route("/v1/events/history", self.history),
             Route("/asyncapi.json", self.asyncapi),
+            *self._studio.routes(),
         ]
         return _behind_doors(Starlette(routes=routes), self._settings)
 

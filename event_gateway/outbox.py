@@ -187,6 +187,34 @@ class Outbox:
             (session_id, after_seq),
         )
 
+    def sessions(self, *, limit: int) -> list[tuple[str, float]]:
+        """Return the newest sessions that were told anything, and when (seconds since 1970)."""
+        return self._db.execute(
+            "SELECT session_id, recorded_at FROM decisions WHERE seq = 1 ORDER BY id DESC LIMIT ?",
+            (limit,),
+        ).fetchall()
+
+    def log(self, *, after: int, limit: int) -> list[tuple[int, str, str, str, float, str | None]]:
+        """Return id, session, key, status, time and event of decisions after `after`, in order.
+
+        Only what a person wants to read: events, and dialogues that were dropped. With more than
+        `limit` of them, the newest.
+        """
+        rows = self._db.execute(
+            "SELECT id, session_id, key, status, recorded_at, event FROM decisions"
+            " WHERE id > ? AND status != 'closed' ORDER BY id DESC LIMIT ?",
+            (after, limit),
+        ).fetchall()
+        return rows[::-1]
+
+    def recorded(self, session_id: str) -> list[tuple[str, float, str]]:
+        """Return the key, the time (seconds since 1970) and the event of all that it was told."""
+        return self._db.execute(
+            "SELECT key, recorded_at, event FROM decisions"
+            " WHERE session_id = ? AND seq NOT NULL ORDER BY seq",
+            (session_id,),
+        ).fetchall()
+
     def lacking(self, has: Mapping[str, int], *, since: float, cursor: int) -> list[int]:
         """Return the ids of the events that a client lacks, in the order of production.
 

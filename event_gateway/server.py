@@ -22,6 +22,10 @@ from event_gateway.orchestrator import Orchestrator
 from event_gateway.outbox import Outbox
 from event_gateway.protocol import AbortableProtocol
 from event_gateway.readiness import Limits, Readiness
+from event_gateway.recordings import Recordings
+from event_gateway.rehearsal import Rehearsal
+from event_gateway.studio import Studio
+from event_gateway.watching import Watching
 from shared_schema.bus import MAX_MESSAGE_BYTES
 from shared_schema.layout import GATEWAY_DIR, Artifacts
 from shared_schema.runtime.doors import bus_address, is_loopback
@@ -115,7 +119,35 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
         # A timer that breaks ends the process, and the supervisor starts another.
         timers = group.create_task(_keep_time(orchestrator, bus, reader, retention_s))
         stack.callback(timers.cancel)
-        yield Gateway(settings, orchestrator=orchestrator, delivery=delivery, metrics=metrics).app()
+        yield Gateway(
+            settings,
+            orchestrator=orchestrator,
+            delivery=delivery,
+            metrics=metrics,
+            studio=_open_studio(stack, settings, orchestrator, delivery),
+        ).app()
+
+
+def _open_studio(
+    stack: AsyncExitStack, settings: Settings, orchestrator: Orchestrator, delivery: Delivery
+) -> Studio:
+    """Return what the technician's page asks for; a rehearsal ends with the stack."""
+    recordings = Recordings(orchestrator.outbox, orchestrator.artifacts)
+    rehearsal = Rehearsal(
+        recordings=recordings,
+        outbox=orchestrator.outbox,
+        notify=delivery.notify,
+        is_live=lambda: len(orchestrator.readiness) > 0,
+        is_connected=lambda: delivery.client is not None,
+    )
+    stack.push_async_callback(rehearsal.stop)
+    return Studio(
+        artifacts=orchestrator.artifacts,
+        recordings=recordings,
+        rehearsal=rehearsal,
+        watching=Watching(orchestrator=orchestrator, delivery=delivery, rehearsal=rehearsal),
+        token=settings.events_token,
+    )
 
 
 async def _keep_time(

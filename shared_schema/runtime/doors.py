@@ -12,6 +12,7 @@ from http import HTTPStatus
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -20,6 +21,8 @@ from shared_schema.settings import Settings, variable
 from shared_schema.sockets import BusAddress, CurveKeys
 
 _PORT = re.compile(r":\d+\Z")
+# Where a page of ours keeps the token that it was opened with.
+TOKEN_COOKIE = "rr_token"  # noqa: S105  # its name, not a token
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -110,4 +113,5 @@ class Doors:
     def _has_token(self, scope: Scope, headers: Headers) -> bool:
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
         query = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-        return hmac.compare_digest((bearer or query).encode(), self._token.encode())
+        cookie = cookie_parser(headers.get("cookie", "")).get(TOKEN_COOKIE, "")
+        return hmac.compare_digest((bearer or query or cookie).encode(), self._token.encode())
