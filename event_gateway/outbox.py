@@ -239,12 +239,12 @@ class Outbox:
         """Return the sessions with an event since then, or one to be sent live after `cursor`."""
         sessions: set[str] = set()
         # Newest first, and only as far as needed: an index by time would cost every write a page.
-        for row_id, session_id, status, at, seq in self._db.execute(
-            "SELECT id, session_id, status, recorded_at, seq FROM decisions ORDER BY id DESC"
+        for row_id, session_id, status, at in self._db.execute(
+            "SELECT id, session_id, status, recorded_at FROM decisions ORDER BY id DESC"
         ):
             if at < since and row_id <= cursor:
                 break
-            if seq is not None and (at >= since or status == "produced"):
+            if status == "produced":  # an expired one was due before the window
                 sessions.add(session_id)
         return sessions
 

@@ -179,6 +179,16 @@ def test_a_resuming_client_gets_what_it_lacks(outbox: Outbox) -> None:
     assert outbox.unknown(["a", "z"]) == ["z"]
 
 
+def test_a_session_that_expired_is_not_recent(outbox: Outbox) -> None:
+    """Recorded a moment ago, but due before the window: only who names it gets it."""
+    old = Entry(session_id="a", key="turn1", status="expired", render=lambda seq: f"old#{seq}")
+    record(outbox, old, at=300.0)
+    assert outbox.lacking({}, since=100.0, cursor=0) == []
+    assert len(outbox.lacking({"a": 0}, since=100.0, cursor=0)) == 1
+    record(outbox, told("a", "d1"), at=301.0)
+    assert len(outbox.lacking({}, since=100.0, cursor=outbox.head())) == 2
+
+
 def test_retention_forgets_whole_sessions(outbox: Outbox) -> None:
     """A session with a recent decision keeps its old ones."""
     record(outbox, told("a", "turn1"), told("b", "turn1"), at=10.0)
