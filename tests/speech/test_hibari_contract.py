@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat_backend.errors import SpeechFailed
-from chat_backend.speech.hibari import SAMPLE_RATE_HZ, HibariModel
+from chat_backend.speech.hibari import HibariModel
 from chat_backend.speech.speakable import speakable
+from chat_backend.speech.wav import SAMPLE_RATE_HZ
 
 SENTENCE = "You said water remembers."
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from chat_backend.speech.hibari import SAMPLE_RATE_HZ, HibariModel, synthesize
+from chat_backend.speech.hibari import HibariModel, synthesize
 from chat_backend.speech.loudness import loudness
 from chat_backend.speech.profiles import VOICES
+from chat_backend.speech.wav import SAMPLE_RATE_HZ
 from shared_schema.ids import VOICE_PROFILES, VoiceProfile
 
 Array = NDArray[np.float32]
