@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from http import HTTPStatus
+from pathlib import Path
 
 from msgspec import Struct
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -28,12 +29,14 @@ from shared_schema.errors import InvalidMessage
 from shared_schema.ids import AGENT_IDS, VOICE_PROFILES, AgentId
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.doors import Doors
+from shared_schema.runtime.pages import Pages
 from shared_schema.runtime.sounds import sound_route
 from shared_schema.settings import Settings
 
 # A comment line that keeps proxies from cutting a stream in a long turn, in seconds.
 SSE_PING_S = 15
 RETRY_AFTER_S = 5
+PAGES = Path(__file__).parent / "pages"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -75,6 +78,7 @@ class Chat:
             Route("/v1/agents", self.agents),
             Route("/v1/health", self.health),
             sound_route(self._artifacts),
+            *Pages(PAGES).routes(),
             Route("/metrics", self.metrics),
         ]
         cors = Middleware(

@@ -68,7 +68,9 @@ class Studio:
             return _problem(
                 HTTPStatus.SERVICE_UNAVAILABLE, f"{WATCHERS_MAX} pages watch already: close one"
             )
-        last = request.headers.get("last-event-id", "")
+        # The browser's own way to go on, and the page's when it had to begin anew.
+        asked = request.query_params.get("after", "")
+        last = request.headers.get("last-event-id", asked)
         known = last.isascii() and last.isdigit() and len(last) <= 15
         return EventSourceResponse(self._counted(int(last) if known else None), ping=PING_S)
 

@@ -1,0 +1,110 @@
+// Draws a session. A cell is made anew only when it changes, so that focus and sounds stay.
+
+import { element, state } from "./dom.js";
+import { grid } from "./session.js";
+import { sound } from "./sound.js";
+
+const TURN_WORDS = { 1: "Answer", 2: "Comment", 3: "Reply" };
+const STATE_WORDS = {
+  waiting: "waiting",
+  ready: "ready",
+  failed: "failed",
+  late: "too late",
+  none: "nothing here",
+};
+
+/** The part of the page that shows one session. */
+export class Grid {
+  #slots = document.getElementById("slots");
+  #dialogues = document.getElementById("dialogues");
+  #shown = "";
+  #cells = new Map();
+
+  /** Draw a session; `told` are its events. */
+  draw(session, told) {
+    const rows = grid(session, told);
+    if (session.id !== this.#shown || this.#slots.children.length !== rows.length) {
+      this.#shown = session.id;
+      this.#cells.clear();
+      this.#slots.replaceChildren(...rows.map((row) => this.#row(row)));
+    }
+    for (const row of rows) {
+      const name = this.#slots.querySelector(`[data-slot="${row.slot}"] .agent`);
+      if (name.textContent !== row.agent) name.textContent = row.agent;
+      for (const cell of row.cells) this.#update(cell);
+    }
+    document.getElementById("columns").hidden = false;
+    document.getElementById("dialogues-title").hidden = session.dialogues.length === 0;
+    const dialogues = session.dialogues.map((each) => dialogue(each, told));
+    const words = dialogues.map((each) => each.textContent).join("\n");
+    if (this.#dialogues.dataset.words !== session.id + words) {
+      this.#dialogues.dataset.words = session.id + words;
+      this.#dialogues.replaceChildren(...dialogues);
+    }
+  }
+
+  #row(row) {
+    const cells = row.cells.map((cell) => {
+      const place = element("div", { class: "cell" });
+      this.#cells.set(`${cell.turn}:${cell.slot}`, place);
+      return place;
+    });
+    const who = element(
+      "div",
+      { class: "who" },
+      element("span", { class: "drop", "aria-hidden": "true" }, String(row.slot)),
+      element(
+        "h3",
+        {},
+        element("span", { class: "unseen" }, `Slot ${row.slot}: `),
+        element("span", { class: "agent" }, row.agent),
+      ),
+    );
+    return element("li", { data: { slot: row.slot } }, who, cells);
+  }
+
+  #update(cell) {
+    const place = this.#cells.get(`${cell.turn}:${cell.slot}`);
+    const content = JSON.stringify(cell);
+    if (place.dataset.content === content) return;
+    place.dataset.content = content;
+    place.dataset.state = cell.shown;
+    const what = `slot ${cell.slot}, ${TURN_WORDS[cell.turn].toLowerCase()}`;
+    const to = cell.targetSlotId && element("span", { class: "quiet" }, `to ${cell.targetSlotId}`);
+    place.replaceChildren(
+      ...[
+        element("span", { class: "turn" }, TURN_WORDS[cell.turn]),
+        element("div", { class: "cell-head" }, state(cell.shown, STATE_WORDS[cell.shown]), to),
+        cell.text && element("p", { class: "said" }, cell.text),
+        cell.error && element("p", { class: "problem" }, cell.error),
+        cell.mix && sound(cell.mix, "Wave", what),
+        cell.speech && sound(cell.speech, "Speech", what),
+      ].filter(Boolean),
+    );
+    if (cell.shown === "ready") place.classList.add("arrives");
+  }
+}
+
+function dialogue(each, told) {
+  const event = told.find((one) => one.payload.dialogueId === each.dialogueId);
+  const order = `${each.commenterSlotIds.join(", ") || "nobody"} → ${each.targetSlotId}`;
+  let shown = state("waiting", "waiting");
+  let why = each.waitsFor.length ? `for ${each.waitsFor.join(", ")}` : "for its turn";
+  if (event) {
+    shown = event.payload.status === "complete" ? state("ready", "told") : state("late", "told");
+    why = event.payload.status === "complete" ? "" : "in part";
+  } else if (each.decided) {
+    shown = state("failed", "not told");
+    why = "";
+  }
+  const name = element("span", { class: "order", "aria-hidden": "true" }, order);
+  const said = `${each.commenterSlotIds.join(" and ") || "nobody"} to ${each.targetSlotId}: `;
+  return element(
+    "li",
+    {},
+    name,
+    element("span", { class: "unseen" }, said),
+    shown,
+    why && element("span", { class: "quiet" }, why),
+  );
+}

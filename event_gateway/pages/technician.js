@@ -1,0 +1,220 @@
+// The technician's page: what the gateway says, drawn.
+
+import { ask, clock, element, state, write } from "./dom.js";
+import { Grid } from "./grid.js";
+import { Log } from "./log.js";
+import { fromDocument, fromState } from "./session.js";
+import { listen } from "./stream.js";
+import { sea } from "./water.js";
+
+const at = (id) => document.getElementById(id);
+const water = sea(at("sea"));
+const grid = new Grid();
+const log = new Log();
+
+let now = null;
+let recordings = [];
+const documents = new Map();
+// The session that is shown, and whether a person chose it: then it stays.
+let shown = null;
+let chosen = false;
+
+listen({
+  onState(state) {
+    const before = new Set(now?.sessions.map((each) => each.sessionId));
+    const stays = new Set(state.sessions.map((each) => each.sessionId));
+    const arrived = state.sessions.filter((each) => !before.has(each.sessionId));
+    const ended = now === null || [...before].some((id) => !stays.has(id));
+    now = state;
+    if (ended) refresh();
+    if (arrived.length && !chosen) shown = arrived.at(-1).sessionId;
+    draw();
+  },
+  onTold(line) {
+    if (!log.add(line)) return;
+    const event = line.event;
+    if (event) {
+      const payload = event.payload;
+      const slots = payload.slots ?? [...payload.commenters, payload.respondent];
+      for (const wave of slots) water.ring(wave.slotId);
+      write(at("last"), `${clock(line.at)}, ${event.type.split(".")[0]}`);
+    }
+    refresh();
+    draw();
+  },
+  onAway(away) {
+    sign("gateway", !away, away ? "away; this page waits for it" : "running");
+  },
+});
+
+let refreshing = null;
+
+/** Look which past sessions there are; soon, and once for many reasons. */
+function refresh() {
+  refreshing ??= setTimeout(async () => {
+    refreshing = null;
+    try {
+      recordings = (await ask("/v1/recordings")).recordings;
+      if (shown === null && recordings.length) shown = recordings[0].sessionId;
+      if (shown !== null && !isLive(shown)) await load(shown);
+    } catch {
+      // Away: the stream says so, and asks again when it is back.
+    }
+    draw();
+  }, 200);
+}
+
+async function load(id) {
+  documents.set(id, fromDocument(await ask(`/v1/recordings/${id}`)));
+}
+
+const isLive = (id) => now?.sessions.some((each) => each.sessionId === id) ?? false;
+
+function draw() {
+  if (now === null) return;
+  drawSigns();
+  drawList();
+  drawSession();
+  drawRehearsal();
+}
+
+function sign(id, good, words) {
+  const place = at(id);
+  place.dataset.sign = good ? "good" : "away";
+  write(place, words);
+}
+
+function drawSigns() {
+  const client = now.client;
+  const name = client?.name ? `${client.name}, ` : "";
+  sign(
+    "client",
+    client !== null,
+    client ? `connected, ${name}since ${clock(client.since)}` : "not connected",
+  );
+  sign("backend", now.backendHeard, now.backendHeard ? "heard" : "not heard");
+  const troubles = [];
+  if (!now.recording) {
+    troubles.push("The outbox can't be written: nothing is sent until it can. Is the disk full?");
+  }
+  const theirs = now.backendArtifactsDir;
+  if (theirs !== null && theirs !== now.artifactsDir) {
+    troubles.push(
+      `The conversation writes to ${theirs}, this gateway looks in ${now.artifactsDir}:` +
+        " set RR_ARTIFACTS_DIR alike for both.",
+    );
+  }
+  if (at("troubles").dataset.words !== troubles.join()) {
+    at("troubles").dataset.words = troubles.join();
+    const notes = troubles.map((trouble) => element("p", { class: "note bad" }, trouble));
+    at("troubles").replaceChildren(...notes);
+  }
+}
+
+function drawList() {
+  const past = recordings.filter((each) => !isLive(each.sessionId));
+  const entries = [
+    ...now.sessions.map((each) => ({ id: each.sessionId, said: "", live: true, at: null })),
+    ...past.map((each) => ({
+      id: each.sessionId,
+      said: each.message,
+      live: false,
+      at: `${new Date(each.at).toLocaleDateString()} ${clock(each.at)}`,
+    })),
+  ];
+  at("no-sessions").hidden = entries.length > 0;
+  const content = JSON.stringify([entries, shown]);
+  if (at("sessions").dataset.content === content) return;
+  at("sessions").dataset.content = content;
+  const focused = document.activeElement?.dataset?.session;
+  at("sessions").replaceChildren(...entries.map(item));
+  if (focused) at("sessions").querySelector(`[data-session="${focused}"]`)?.focus();
+}
+
+function item(each) {
+  const when = element(
+    "span",
+    { class: "when quiet" },
+    each.live ? state("good", "live") : each.at,
+    ` ${each.id.slice(0, 8)}`,
+  );
+  const words = element("span", { class: "said" }, each.said || "A conversation");
+  const button = element(
+    "button",
+    {
+      type: "button",
+      data: { session: each.id },
+      "aria-current": each.id === shown ? "true" : null,
+      onclick: () => choose(each.id),
+    },
+    words,
+    when,
+  );
+  return element("li", {}, button);
+}
+
+async function choose(id) {
+  shown = id;
+  chosen = true;
+  if (!isLive(id)) await load(id).catch((error) => write(at("rehearsal"), error.message));
+  draw();
+}
+
+function session() {
+  const live = now.sessions.find((each) => each.sessionId === shown);
+  if (live) {
+    documents.set(shown, { ...fromState(live), live: false });
+    return fromState(live);
+  }
+  return documents.get(shown);
+}
+
+function drawSession() {
+  const found = session();
+  if (found === undefined) return;
+  write(at("session-title"), found.message || (found.live ? "A live session" : "A session"));
+  const live = now.sessions.find((each) => each.sessionId === shown);
+  write(at("session-facts"), live ? `${found.id}, for ${live.ageS} s` : found.id);
+  grid.draw(found, log.of(found.id));
+}
+
+const STATES = {
+  idle: () => "",
+  running: (it) => `Rehearsing ${it.of.slice(0, 8)}: ${it.sent} of ${it.events} told.`,
+  waiting: () => "The rehearsal waits: a live session is under way.",
+  ended: (it) => `Rehearsed ${it.of.slice(0, 8)}: ${it.sent} of ${it.events} told.`,
+  stopped: (it) => `The rehearsal has ended: ${it.reason}.`,
+};
+
+let refused = "";
+
+function drawRehearsal() {
+  const it = now.rehearsal;
+  const under = it.state === "running" || it.state === "waiting";
+  const past = recordings.some((each) => each.sessionId === shown);
+  at("rehearse").hidden = !past && !under;
+  at("begin").hidden = !past;
+  at("end").hidden = !under;
+  write(at("rehearsal"), refused || STATES[it.state](it));
+}
+
+at("rehearse").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  refused = "";
+  const wish = {
+    sessionId: shown,
+    speed: Number(at("speed").value),
+    loop: at("loop").checked,
+  };
+  try {
+    await ask("/v1/rehearsal", { method: "POST", body: JSON.stringify(wish) });
+  } catch (error) {
+    refused = `Not now: ${error.message}.`;
+  }
+  drawRehearsal();
+});
+
+at("end").addEventListener("click", () => {
+  refused = "";
+  ask("/v1/rehearsal", { method: "DELETE" }).catch(() => {});
+});
