@@ -1,0 +1,163 @@
+"""A browser for tests: opens pages of ours and notices what a person or a log would complain about.
+
+Needs Playwright (group ``browser``), a chromium of the system, and axe-core below ``NODE_TOOLS``
+(a ``node_modules`` folder). Where one is missing, the tests are skipped with that reason; with
+``REQUIRE_BROWSER=1``, as in CI, that is a failure.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import urlsplit
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+FLAGS: Final = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+# A page that waits longer for something than this will wait for ever; the machine may be slow.
+WITHIN_S: Final = 60.0
+LOOK_EVERY_MS: Final = 50
+WIDE: Final = (1920, 1080)
+NARROW: Final = (390, 844)
+# What axe calls worse than "moderate".
+SERIOUS: Final = {"serious", "critical"}
+
+Scheme = Literal["light", "dark"]
+
+
+def needed(what: str, there: object) -> None:
+    """Skip the test if something is missing; fail where it must be there."""
+    if there:
+        return
+    if os.environ.get("REQUIRE_BROWSER") == "1":
+        pytest.fail(f"{what} is missing, and REQUIRE_BROWSER=1")
+    pytest.skip(f"{what} is missing")
+
+
+def axe_source() -> str:
+    """Return the accessibility checker's script."""
+    path = Path(os.environ.get("NODE_TOOLS", "node_modules")) / "axe-core" / "axe.min.js"
+    needed("axe-core (npm package, found through NODE_TOOLS)", path.is_file())
+    return path.read_text("utf-8")
+
+
+@contextmanager
+def chromium() -> Iterator["Browser"]:
+    """Yield a browser."""
+    try:
+        from playwright.sync_api import sync_playwright  # noqa: PLC0415  # it is optional
+    except ImportError:
+        needed("playwright (uv sync --group browser)", False)
+        raise
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    needed("chromium", path)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """An open page."""
+
+    def __init__(self, page: "Page", origin: str) -> None:
+        self.page = page
+        self.origin = origin
+        self.complaints: list[str] = []
+        self.strangers: list[str] = []
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda message: self._said(message.type, message.text))
+        page.on("request", lambda request: self._asked(request.url))
+
+    def _said(self, kind: str, text: str) -> None:
+        # A gateway that restarts is away for a moment: the browser says so by itself.
+        if kind == "error" and "Failed to load resource" not in text and "ERR_" not in text:
+            self.complaints.append(text)
+
+    def _asked(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme != "data" and f"{parts.scheme}://{parts.netloc}" != self.origin:
+            self.strangers.append(url)
+
+    def text(self, selector: str) -> str:
+        return self.page.inner_text(selector)
+
+    def until(self, expression: str, argument: Any = None) -> None:
+        """Wait until a JavaScript expression is true; `argument` is `it` there."""
+        # Asked again and again: a function that waits inside the page needs eval, which the
+        # page's own policy forbids.
+        give_up_at = time.monotonic() + WITHIN_S
+        while not self.page.evaluate(f"(it) => Boolean({expression})", argument):
+            assert time.monotonic() < give_up_at, f"{expression} ({argument}): {self.body()}"
+            self.page.wait_for_timeout(LOOK_EVERY_MS)
+
+    def body(self) -> str:
+        """Return what the page says, for a person who reads a failure."""
+        return self.page.inner_text("body")
+
+    def until_text(self, selector: str, text: str) -> None:
+        """Wait until an element says something."""
+        self.until("document.querySelector(it[0])?.innerText.includes(it[1])", [selector, text])
+
+    def scroll_sideways(self) -> int:
+        """Return by how many pixels the page is wider than the window."""
+        return int(
+            self.page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+        )
+
+    def axe(self) -> list[str]:
+        """Return what an accessibility checker finds serious."""
+        self.page.evaluate(axe_source())
+        found = self.page.evaluate("axe.run(document)")
+        return [
+            f"{each['id']}: {each['help']}: {node['html'][:200]}"
+            for each in found["violations"]
+            if each["impact"] in SERIOUS
+            for node in each["nodes"]
+        ]
+
+    def look(self, size: tuple[int, int], scheme: Scheme) -> None:
+        """Look at the page in another window, by day or by night."""
+        self.page.set_viewport_size({"width": size[0], "height": size[1]})
+        self.page.emulate_media(color_scheme=scheme)
+
+    def screenshot(self, name: str, *, whole: bool = False) -> None:
+        """Keep a picture, in SCREENSHOTS or nowhere."""
+        folder = os.environ.get("SCREENSHOTS")
+        if folder:
+            # Let what arrives have arrived.
+            self.page.wait_for_timeout(900)
+            self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=whole)
+
+
+@contextmanager
+def visiting(browser: "Browser", url: str) -> Iterator[Visit]:
+    """Open a page; at the end nothing may have gone wrong in it."""
+    context = browser.new_context(viewport={"width": WIDE[0], "height": WIDE[1]}, locale="en-GB")
+    page = context.new_page()
+    page.set_default_timeout(WITHIN_S * 1000)
+    visit = Visit(page, url)
+    page.goto(f"{url}/")
+    try:
+        yield visit
+        assert visit.complaints == []
+        assert visit.strangers == [], "a request to somebody else"
+    finally:
+        context.close()

@@ -1,0 +1,295 @@
+"""Both pages in a real browser, with real servers behind them."""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from tests.browser.browsing import NARROW, WIDE, Visit, axe_source, chromium, visiting
+from tests.system.processes import System, system, until
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+QUESTION = "What does the sea dream of when nobody is listening?"
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    axe_source()
+    with chromium() as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def show(browser: "Browser", tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """One installation for this module, its voices staged by each test."""
+    with system(tmp_path_factory.mktemp("show"), seed=11, chat_max_sessions=1) as it:
+        it.gateway()
+        it.chat("-m", "tests.system.staged_chat")
+        yield it
+
+
+@pytest.fixture(autouse=True)
+def unstaged(show: System) -> None:
+    stage(show)
+
+
+@pytest.fixture
+def kiosk(browser: "Browser", show: System) -> Iterator[Visit]:
+    with visiting(browser, show.chat_url) as it:
+        it.until_text("#who", "6 voices")
+        yield it
+
+
+@pytest.fixture
+def desk(browser: "Browser", show: System) -> Iterator[Visit]:
+    with visiting(browser, show.gateway_url) as it:
+        it.until_text("#gateway", "running")
+        yield it
+
+
+def stage(show: System, **directions: Any) -> None:
+    (show.folder / "stage.json").write_text(json.dumps(directions), "utf-8")
+
+
+def ask(
+    kiosk: Visit, question: str = QUESTION, slots: tuple[int, ...] = (1, 2, 3, 4, 5, 6)
+) -> None:
+    """Ask as an operator does, with these slots."""
+    if len(slots) < 6:
+        kiosk.page.click("#choice summary")
+        for slot in range(1, 7):
+            if slot not in slots:
+                kiosk.page.select_option(f'select[data-number="{slot}"]', "")
+    kiosk.page.fill("#message", question)
+    kiosk.page.click("#send")
+
+
+def listener(show: System) -> Any:
+    """Let the stand-in for TouchDesigner connect."""
+    process = show.start("listener", "-m", "event_gateway", "listen")
+    until(lambda: "connected to" in process.log, "listening")
+    return process
+
+
+def log_ids(desk: Visit) -> list[str]:
+    """Return session and seq of every event in the page's log."""
+    found: list[str] = desk.page.eval_on_selector_all(
+        "#log summary", "all => all.map(each => each.innerText.match(/[0-9a-f]{8} #\\d+/)?.[0])"
+    )
+    return found
+
+
+def test_a_session_arrives_on_both_pages(show: System, kiosk: Visit, desk: Visit) -> None:
+    """Three turns at the kiosk, the grid and the log at the desk; every sound has a shape."""
+    assert "not connected" in desk.text("#client")
+    touchdesigner = listener(show)
+    desk.until_text("#client", "connected, listen")
+    ask(kiosk)
+    kiosk.until_text("#progress", "Turn 2 of 3")
+    desk.until("document.querySelectorAll('#slots .cell[data-state=\"ready\"]').length > 3")
+    desk.screenshot("technician-live")
+    kiosk.until_text("#progress", "All is said: 6 voices answered")
+    turns = kiosk.page.eval_on_selector_all(
+        ".turn", "all => all.map(each => each.querySelectorAll('.voice .said').length)"
+    )
+    assert turns[:2] == [6, 6]
+    assert 1 <= turns[2] <= 6
+    kiosk.until("document.querySelectorAll('.thinking').length === 0")
+    replies = turns[2]
+    desk.until("document.querySelectorAll('#log li').length === it", replies + 1)
+    desk.until_text("#session-title", QUESTION)
+    desk.until(
+        "document.querySelectorAll('#dialogues [data-state=\"ready\"]').length === it", replies
+    )
+    ready = desk.page.eval_on_selector_all('.cell[data-state="ready"]', "all => all.length")
+    assert ready == 12 + replies
+    desk.until("document.querySelectorAll('.sound svg[data-drawn]').length > 4")
+    assert desk.page.query_selector(".sound svg[data-problem]") is None
+    desk.page.click("#log li:first-child summary")
+    payload = json.loads(desk.text("#log li:first-child pre"))
+    assert payload["type"] == "dialogue.waves.ready"
+    pictures(desk, "technician")
+    pictures(kiosk, "kiosk")
+    touchdesigner.stop()
+    desk.until_text("#client", "not connected")
+
+
+def pictures(visit: Visit, name: str) -> None:
+    """Look at a page in every window, by day and by night: nothing serious, nothing cut off."""
+    for size, width in ((WIDE, "wide"), (NARROW, "narrow")):
+        for scheme in ("light", "dark"):
+            visit.look(size, scheme)
+            visit.page.evaluate("scrollTo(0, 0)")
+            assert visit.scroll_sideways() <= 0, f"{name} {width}: wider than its window"
+            visit.screenshot(f"{name}-{width}-{scheme}")
+            assert visit.axe() == [], f"{name} {width} {scheme}"
+    visit.look(WIDE, "light")
+
+
+def test_a_sound_is_played_and_silenced(show: System, desk: Visit) -> None:
+    """Speech and wave have a button each; the second silences the first."""
+    desk.until("document.querySelectorAll('.sound button').length > 1")
+    first, second = desk.page.query_selector_all(".sound button")[:2]
+    assert (first.inner_text(), second.inner_text()) == ("Wave", "Speech")
+    first.click()
+    assert first.get_attribute("aria-pressed") == "true"
+    desk.until(
+        "parseFloat(document.querySelector('.sound').style.getPropertyValue('--played')) > 0"
+    )
+    second.click()
+    assert first.get_attribute("aria-pressed") == "false"
+    assert second.get_attribute("aria-pressed") == "true"
+    second.click()
+    assert second.get_attribute("aria-pressed") == "false"
+
+
+def test_the_desk_survives_a_restart_of_the_gateway(show: System, desk: Visit) -> None:
+    """It says that the gateway is away, comes back by itself, and repeats no event."""
+    before = log_ids(desk)
+    show.processes[0].stop()
+    desk.until_text("#gateway", "away")
+    desk.screenshot("technician-away")
+    show.processes[0] = show.gateway()
+    show.processes.pop()
+    desk.until_text("#gateway", "running")
+    desk.until_text("#backend", "heard")
+    post(show, "What remains after a restart?", slots=2)
+    desk.until("document.querySelectorAll('#log li').length > it", len(before))
+    desk.until_text("#session-title", "What remains after a restart?")
+    after = log_ids(desk)
+    assert len(after) == len(set(after))
+    assert set(before) < set(after)
+
+
+def post(show: System, message: str, *, slots: int) -> None:
+    agents = ["claude-sonnet-4-5", "claude-opus-4-5", "gpt-5.2", "gpt-5.1", "gpt-4o", "gemini-3"]
+    wanted = [{"slotId": n + 1, "agentId": agents[n]} for n in range(slots)]
+    body = {"message": message, "slots": wanted}
+    answer = httpx.post(f"{show.chat_url}/v1/chat", json=body, timeout=60.0, trust_env=False)
+    assert answer.status_code == httpx.codes.OK
+
+
+def test_a_rehearsal_reaches_the_connected_client(show: System, desk: Visit) -> None:
+    """Refused with a remedy while nobody is connected; then every event comes, marked."""
+    desk.until("!document.querySelector('#begin').hidden")
+    desk.page.click("#begin")
+    desk.until_text("#rehearsal", "open the TouchDesigner project")
+    touchdesigner = listener(show)
+    desk.until_text("#client", "connected, listen")
+    desk.page.select_option("#speed", "4")
+    desk.page.click("#begin")
+    desk.until_text("#rehearsal", "Rehearsed")
+    desk.until("document.querySelectorAll('#log [data-state=\"rehearsal\"]').length > 1")
+    fresh = httpx.get(f"{show.gateway_url}/v1/rehearsal", trust_env=False).json()
+    until(
+        lambda: f"[{fresh['sessionId'][:8]} #{fresh['events']}]" in touchdesigner.log, "rehearsed"
+    )
+    desk.page.check("#loop")
+    desk.page.click("#begin")
+    desk.until_text("#rehearsal", "Rehearsing")
+    desk.screenshot("technician-rehearsal")
+    desk.page.click("#end")
+    desk.until_text("#rehearsal", "has ended")
+    touchdesigner.stop()
+
+
+def test_failures_are_clear_and_the_rest_goes_on(show: System, kiosk: Visit, desk: Visit) -> None:
+    """A mute slot and a broken file: said where they happened, with what still works."""
+    stage(show, mute=["1:2"], **{"break": ["1:3"]})
+    ask(kiosk, "Who is missing?", slots=(1, 2, 3))
+    kiosk.until_text("#progress", "All is said: 3 voices answered, 1 things failed")
+    assert "slot 2" in kiosk.text("#troubles")
+    assert "Everything else goes on" in kiosk.text("#troubles")
+    lost = kiosk.text(".voice.lost")
+    assert "has no voice this time" in lost
+    assert "staged: no voice" in lost
+    kiosk.screenshot("kiosk-failure")
+    assert kiosk.axe() == []
+    desk.until_text("#session-title", "Who is missing?")
+    desk.until("document.querySelectorAll('#slots .cell[data-state=\"failed\"]').length === 2")
+    assert "speech: staged: no voice" in desk.text('#slots [data-slot="2"]')
+    assert "waves:" in desk.text('#slots [data-slot="3"]')
+    assert desk.axe() == []
+
+
+def test_a_late_wave_is_called_late(show: System, browser: "Browser") -> None:
+    """A wave that Turn 1 went out without."""
+    stage(show, hang=["1:1"])
+    with visiting(browser, show.gateway_url) as desk:
+        desk.until_text("#gateway", "running")
+        show_turn1_timeout_passes(show, desk)
+
+
+def show_turn1_timeout_passes(show: System, desk: Visit) -> None:
+    post(show, "Who comes too late?", slots=2)
+    desk.until("document.querySelector('#slots .cell[data-state=\"late\"]')")
+    session = desk.text("#session-facts").split(",")[0]
+    # The hanging job waits for a writer of this pipe: give it one, and the session can end.
+    (pipe,) = (show.artifacts / "tts/sessions" / session / "turn_1").glob("slot-1_*.wav")
+    with pipe.open("wb") as writer:
+        writer.write(b"no sound")
+    desk.until_text("#session-title", "Who comes too late?")
+
+
+def test_the_kiosk_works_with_the_keyboard_alone(show: System, kiosk: Visit) -> None:
+    """Skip link, question, Enter; what is happening is said politely; then the first sound."""
+    kiosk.page.keyboard.press("Tab")
+    assert kiosk.page.evaluate("document.activeElement.className") == "skip"
+    kiosk.page.keyboard.press("Tab")
+    assert kiosk.page.evaluate("document.activeElement.id") == "message"
+    kiosk.page.keyboard.type("Who hears a key being pressed?")
+    kiosk.page.keyboard.press("Enter")
+    kiosk.until("document.activeElement.id === 'conversation'")
+    assert kiosk.page.get_attribute("#progress", "role") == "status"
+    kiosk.until_text("#progress", "All is said")
+    kiosk.page.keyboard.press("Tab")
+    assert kiosk.page.evaluate("document.activeElement.id") == "hear"
+    kiosk.page.keyboard.press("Enter")
+    kiosk.until("document.querySelector('.sound button').getAttribute('aria-pressed') === 'true'")
+    kiosk.page.keyboard.press("Enter")
+    kiosk.until("!document.querySelector('.sound button[aria-pressed=\"true\"]')")
+
+
+def test_the_kiosk_says_why_it_can_not(show: System, kiosk: Visit) -> None:
+    """No voice chosen; all places taken; a conversation that was ended."""
+    for slot in range(1, 7):
+        kiosk.page.evaluate("document.querySelector('#choice').open = true")
+        kiosk.page.select_option(f'select[data-number="{slot}"]', "")
+    kiosk.page.fill("#message", "Anybody?")
+    kiosk.page.click("#send")
+    kiosk.until_text("#problem", "Choose at least one voice")
+    stage(show, wait_s=2)
+    other = f"{show.chat_url}/v1/chat"
+    body = {"message": "first", "slots": [{"slotId": 1, "agentId": "gpt-4o"}]}
+    with httpx.stream("POST", other, json=body, timeout=30.0, trust_env=False) as stream:
+        next(stream.iter_lines())
+        kiosk.page.select_option('select[data-number="1"]', "gpt-4o")
+        kiosk.page.click("#send")
+        kiosk.until_text("#problem", "Try again in 5 seconds")
+        for _ in stream.iter_lines():
+            pass
+    kiosk.page.click("#send")
+    kiosk.until("!document.querySelector('#stop').hidden")
+    kiosk.page.click("#stop")
+    kiosk.until_text("#progress", "All is said")
+
+
+def test_a_page_asks_only_its_own_server_and_says_so(show: System) -> None:
+    """The content security policy allows nothing else, not even inline."""
+    for url in (show.gateway_url, show.chat_url):
+        answer = httpx.get(f"{url}/", trust_env=False)
+        assert answer.headers["content-type"].startswith("text/html")
+        policy = dict(
+            part.strip().split(" ", 1)
+            for part in answer.headers["content-security-policy"].split(";")
+        )
+        assert policy["default-src"] == "'none'"
+        assert set(policy.values()) == {"'none'", "'self'"}
+        for name in ("../index.html", "%2e%2e/app.py", "nothing.js"):
+            assert httpx.get(f"{url}/pages/{name}", trust_env=False).status_code == 404
