@@ -178,10 +178,15 @@ export class Conversation {
   }
 
   #over(data) {
-    const failed = this.#lost.length ? `, ${this.#lost.length} things failed` : "";
+    const lost = this.#lost.length;
+    const failed = lost ? `, ${many(lost, "thing")} failed` : "";
     write(
       document.getElementById("progress"),
-      `All is said: ${data.completedSlots} voices answered${failed}.`,
+      `All is said: ${many(data.completedSlots, "voice")} answered${failed}.`,
     );
   }
+}
+
+function many(count, word) {
+  return `${count} ${word}${count === 1 ? "" : "s"}`;
 }

@@ -53,6 +53,13 @@ def desk(browser: "Browser", show: System) -> Iterator[Visit]:
         yield it
 
 
+@pytest.fixture(scope="module")
+def told(show: System) -> None:
+    """A small session that is over."""
+    stage(show)
+    post(show, "What is small and over?", slots=2)
+
+
 def stage(show: System, **directions: Any) -> None:
     (show.folder / "stage.json").write_text(json.dumps(directions), "utf-8")
 
@@ -132,7 +139,7 @@ def pictures(visit: Visit, name: str) -> None:
     visit.look(WIDE, "light")
 
 
-def test_a_sound_is_played_and_silenced(show: System, desk: Visit) -> None:
+def test_a_sound_is_played_and_silenced(show: System, told: None, desk: Visit) -> None:
     """Speech and wave have a button each; the second silences the first."""
     desk.until("document.querySelectorAll('.sound button').length > 1")
     first, second = desk.page.query_selector_all(".sound button")[:2]
@@ -149,7 +156,7 @@ def test_a_sound_is_played_and_silenced(show: System, desk: Visit) -> None:
     assert second.get_attribute("aria-pressed") == "false"
 
 
-def test_the_desk_survives_a_restart_of_the_gateway(show: System, desk: Visit) -> None:
+def test_the_desk_survives_a_restart_of_the_gateway(show: System, told: None, desk: Visit) -> None:
     """It says that the gateway is away, comes back by itself, and repeats no event."""
     before = log_ids(desk)
     show.processes[0].stop()
@@ -175,7 +182,7 @@ def post(show: System, message: str, *, slots: int) -> None:
     assert answer.status_code == httpx.codes.OK
 
 
-def test_a_rehearsal_reaches_the_connected_client(show: System, desk: Visit) -> None:
+def test_a_rehearsal_reaches_the_connected_client(show: System, told: None, desk: Visit) -> None:
     """Refused with a remedy while nobody is connected; then every event comes, marked."""
     desk.until("!document.querySelector('#begin').hidden")
     desk.page.click("#begin")
@@ -203,7 +210,7 @@ def test_failures_are_clear_and_the_rest_goes_on(show: System, kiosk: Visit, des
     """A mute slot and a broken file: said where they happened, with what still works."""
     stage(show, mute=["1:2"], **{"break": ["1:3"]})
     ask(kiosk, "Who is missing?", slots=(1, 2, 3))
-    kiosk.until_text("#progress", "All is said: 3 voices answered, 1 things failed")
+    kiosk.until_text("#progress", "All is said: 3 voices answered, 1 thing failed")
     assert "slot 2" in kiosk.text("#troubles")
     assert "Everything else goes on" in kiosk.text("#troubles")
     lost = kiosk.text(".voice.lost")
@@ -268,11 +275,12 @@ def test_the_kiosk_says_why_it_can_not(show: System, kiosk: Visit) -> None:
     other = f"{show.chat_url}/v1/chat"
     body = {"message": "first", "slots": [{"slotId": 1, "agentId": "gpt-4o"}]}
     with httpx.stream("POST", other, json=body, timeout=30.0, trust_env=False) as stream:
-        next(stream.iter_lines())
+        lines = stream.iter_lines()
+        next(lines)
         kiosk.page.select_option('select[data-number="1"]', "gpt-4o")
         kiosk.page.click("#send")
         kiosk.until_text("#problem", "Try again in 5 seconds")
-        for _ in stream.iter_lines():
+        for _ in lines:
             pass
     kiosk.page.click("#send")
     kiosk.until("!document.querySelector('#stop').hidden")
