@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from chat_backend.sessions_cli import app as sessions
 from shared_schema.runtime.cli import server_cli
 from shared_schema.runtime.exits import exit_code_of
 from shared_schema.runtime.logs import configure_logging
@@ -19,6 +20,7 @@ def _serve(settings: Settings) -> int:
 
 
 app = server_cli("chat_backend", "chat", _serve)
+app.add_typer(sessions, name="sessions")
 
 
 @app.command()

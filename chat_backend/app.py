@@ -16,6 +16,7 @@ from starlette.routing import Route
 from chat_backend.agents.base import Agents
 from chat_backend.conversation import Memory
 from chat_backend.metrics import Metrics
+from chat_backend.session_archive import free_gb
 from chat_backend.sessions import Sessions, TooManySessions
 from chat_backend.stream import SessionStream
 from shared_schema import SERVER_NAME, VERSION
@@ -157,8 +158,19 @@ class Chat:
                 "eventsEnabled": self._settings.events_ws_enabled,
                 "agents": self._voices.agents,
                 "speech": self._voices.speech,
+                "warnings": self._warnings(),
             }
         )
+
+    def _warnings(self) -> list[str]:
+        """Return what somebody should look after soon."""
+        free, least = free_gb(self._artifacts.root), self._settings.disk_min_gb
+        if free >= least:
+            return []
+        return [
+            f"only {free:.1f} GB are free where the sessions are kept (RR_DISK_MIN_GB={least:g}):"
+            " run `python -m chat_backend sessions prune`, or set RR_ARTIFACTS_KEEP_DAYS"
+        ]
 
     async def metrics(self, _: Request) -> Response:
         """What was counted, for Prometheus."""

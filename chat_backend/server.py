@@ -14,9 +14,11 @@ from chat_backend.agents.models.seats import load_seats
 from chat_backend.app import Chat, Voices
 from chat_backend.conversation import Memory
 from chat_backend.events import SessionEvents
+from chat_backend.housekeeping import keep_house
 from chat_backend.ledger import Ledger
 from chat_backend.metrics import Metrics
 from chat_backend.publisher import bus_publisher
+from chat_backend.session_archive import Archive
 from chat_backend.sessions import Sessions
 from chat_backend.speech.base import Speech
 from chat_backend.speech.choice import build_speech, chosen_engine
@@ -97,6 +99,11 @@ async def open_chat(
         sessions = Sessions(services, max_sessions=settings.chat_max_sessions, seed=settings.seed)
         results.take = sessions.waves_finished
         stack.push_async_callback(sessions.close)
+        if settings.artifacts_keep_days:
+            keeping = asyncio.create_task(
+                keep_house(Archive(artifacts), settings, lambda: sessions.live), name="house"
+            )
+            stack.callback(keeping.cancel)
         yield Chat(
             settings,
             sessions=sessions,

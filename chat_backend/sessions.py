@@ -52,6 +52,11 @@ class Sessions:
         """How many sessions are in their three turns."""
         return sum(1 for each in self._sessions.values() if each.task and not each.task.done())
 
+    @property
+    def live(self) -> frozenset[str]:
+        """The sessions whose files are still being made."""
+        return frozenset(self._sessions)
+
     def start(self, request: ChatRequest) -> Workflow:
         """Begin a session; it runs to its end whether or not anybody listens.
 

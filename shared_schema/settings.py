@@ -41,6 +41,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     # Where things are
     artifacts_dir: Path = Path("artifacts")
+    artifacts_keep_days: NonNegative = 0.0
+    disk_min_gb: NonNegative = 1.0
     bus_url: Annotated[str, Meta(pattern=r"\Atcp://[^:]+:\d+\Z")] = "tcp://127.0.0.1:5570"
     bus_curve_server_public: CurveKey = ""
     bus_curve_server_secret: CurveKey = ""

@@ -1,0 +1,182 @@
+"""The sessions on disk: what is there, how to take one along, and how to let it go."""
+
+import contextlib
+import os
+import re
+import shutil
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from shared_schema.files import moved_into_place
+from shared_schema.layout import SPEECH_ROOT, WAVES_ROOT, Artifacts, session_file
+from shared_schema.session_document import SessionDocument, read_document
+
+_SESSION: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+EVENTS_FILE: Final = "events.jsonl"
+
+
+class StoredSession(Struct, frozen=True, kw_only=True):
+    """A session's files. `changed_at` is when the last one came, in seconds since 1970."""
+
+    session_id: str
+    document: SessionDocument | None
+    changed_at: float
+    size_bytes: int
+
+    def is_live(self, now: float, limit_s: float) -> bool:
+        """Return whether it may still be under way; one that is older than the limit is not."""
+        over = self.document is not None and self.document.settled
+        return not over and now - self.changed_at < limit_s
+
+
+class Removal(Struct, frozen=True, kw_only=True):
+    """What became of a session's files; `held` are open elsewhere and stay for now."""
+
+    session_id: str
+    size_bytes: int
+    held: tuple[Path, ...]
+
+
+class Archive:
+    """The session folders below an artifacts folder. Everything here blocks."""
+
+    def __init__(self, artifacts: Artifacts) -> None:
+        self._artifacts = artifacts
+
+    def sessions(self) -> list[StoredSession]:
+        """Return every session that has a file, newest first."""
+        found = [self._stored(session_id) for session_id in self._ids()]
+        return sorted(found, key=lambda each: each.changed_at, reverse=True)
+
+    def matching(self, beginning: str) -> list[StoredSession]:
+        """Return the sessions whose id begins so."""
+        return [self._stored(each) for each in sorted(self._ids()) if each.startswith(beginning)]
+
+    def remove(self, session: StoredSession) -> Removal:
+        """Delete a session's files; its session.json goes last, when nothing else is left."""
+        held: list[Path] = []
+        last = self._artifacts.path(session_file(session.session_id))
+        for folder in reversed(self._folders(session.session_id)):
+            held += _empty(folder, last)
+        if not held:
+            held += _deleted(last)
+        for folder in self._folders(session.session_id):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        return Removal(
+            session_id=session.session_id, size_bytes=session.size_bytes, held=tuple(held)
+        )
+
+    def export(self, session: StoredSession, target: Path, events: Sequence[str]) -> None:
+        """Write one zip with the speech, the waves, session.json and the events.
+
+        Raises
+        ------
+        OSError
+            If the target can't be written.
+        """
+        speech, waves = self._folders(session.session_id)
+        with (
+            moved_into_place(target) as partial,
+            zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive,
+        ):
+            for folder, name in ((speech, "speech"), (waves, "waves")):
+                for path in sorted(folder.rglob("*.wav")):
+                    archive.write(path, f"{name}/{path.relative_to(folder).as_posix()}")
+            document = self._artifacts.path(session_file(session.session_id))
+            if document.is_file():
+                archive.write(document, document.name)
+            archive.writestr(EVENTS_FILE, "".join(f"{event}\n" for event in events))
+
+    def _ids(self) -> set[str]:
+        found: set[str] = set()
+        for root in (SPEECH_ROOT, WAVES_ROOT):
+            with contextlib.suppress(OSError), os.scandir(self._artifacts.root / root) as entries:
+                found |= {
+                    entry.name
+                    for entry in entries
+                    if _SESSION.match(entry.name) and entry.is_dir(follow_symlinks=False)
+                }
+        return found
+
+    def _folders(self, session_id: str) -> tuple[Path, Path]:
+        root = self._artifacts.root
+        return root / SPEECH_ROOT / session_id, root / WAVES_ROOT / session_id
+
+    def _stored(self, session_id: str) -> StoredSession:
+        size, changed_at = 0, 0.0
+        for folder in self._folders(session_id):
+            for path in _files(folder):
+                with contextlib.suppress(OSError):
+                    status = path.stat()
+                    size += status.st_size
+                    changed_at = max(changed_at, status.st_mtime)
+            with contextlib.suppress(OSError):
+                changed_at = max(changed_at, folder.stat().st_mtime) if not size else changed_at
+        return StoredSession(
+            session_id=session_id,
+            document=read_document(self._artifacts.path(session_file(session_id))),
+            changed_at=changed_at,
+            size_bytes=size,
+        )
+
+
+def prune(
+    archive: Archive, *, older_than_s: float, session_limit_s: float, live: frozenset[str]
+) -> list[Removal]:
+    """Remove sessions whose last file is older than that, never one that is live."""
+    now = time.time()
+    return [archive.remove(each) for each in old(archive, now, older_than_s, session_limit_s, live)]
+
+
+def old(
+    archive: Archive, now: float, older_than_s: float, session_limit_s: float, live: frozenset[str]
+) -> list[StoredSession]:
+    """Return what `prune` would remove at `now`."""
+    return [
+        each
+        for each in archive.sessions()
+        if now - each.changed_at > older_than_s
+        and each.session_id not in live
+        and not each.is_live(now, session_limit_s)
+    ]
+
+
+def free_gb(folder: Path) -> float:
+    """Return the free space where `folder` is or will be, in 10^9 bytes."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free / 1e9
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path, _, names in os.walk(folder):
+        for name in names:
+            yield Path(path) / name
+
+
+def _empty(folder: Path, keep: Path) -> list[Path]:
+    """Delete what is in a folder but `keep`; return what can't be deleted now."""
+    held: list[Path] = []
+    for path, folders, names in os.walk(folder, topdown=False):
+        for name in names:
+            if Path(path) / name != keep:
+                held += _deleted(Path(path) / name)
+        for name in folders:
+            with contextlib.suppress(OSError):
+                (Path(path) / name).rmdir()
+    return held
+
+
+def _deleted(path: Path) -> list[Path]:
+    """Delete a file; return it if it is held open (Windows) or not ours to delete."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return [path]
+    return []
