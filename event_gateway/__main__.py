@@ -103,6 +103,33 @@ def history(session: Annotated[str, typer.Argument(help="The session's id.")]) -
 
 
 @app.command()
+def describe(
+    markdown: Annotated[bool, typer.Option(help="For people: docs/events.md.")] = False,
+) -> None:
+    """Print what is sent on the socket, as AsyncAPI 3 (docs/asyncapi.json) or as a page.
+
+    Example: python -m event_gateway describe --markdown
+    """
+    import json  # noqa: PLC0415  # only here
+
+    from event_gateway.asyncapi import describe as document  # noqa: PLC0415
+    from event_gateway.events_page import page  # noqa: PLC0415
+
+    def run() -> int:
+        if markdown:
+            typer.echo(page(), nl=False)
+            return 0
+        defaults = Settings()
+        described = document(
+            host=defaults.gateway_host, port=defaults.gateway_port, path=defaults.events_ws_path
+        )
+        typer.echo(json.dumps(described, indent=2))
+        return 0
+
+    raise typer.Exit(exit_code_of(run, name="describe"))
+
+
+@app.command()
 def keys() -> None:
     """Make the four keys of a bus that leaves this machine, as lines for .env.
 

@@ -13,7 +13,8 @@ _REF = "#/components/schemas/{name}"
 
 def describe(*, host: str, port: int, path: str) -> dict[str, Any]:
     """Return the document as plain dicts and lists."""
-    _, schemas = msgspec.json.schema_components([*_SENT, Hello], ref_template=_REF)
+    _, ours = msgspec.json.schema_components([*_SENT, Hello], ref_template=_REF)
+    schemas = _portable(ours)
     kinds: tuple[type[msgspec.Struct], ...] = (*_SENT, Hello)
     messages = {_name(kind): _message(kind) for kind in kinds}
     return {
@@ -43,6 +44,18 @@ def describe(*, host: str, port: int, path: str) -> dict[str, Any]:
         },
         "components": {"messages": messages, "schemas": schemas},
     }
+
+
+def _portable(node: Any) -> Any:
+    """Return a schema whose patterns are in the language of JSON Schema, not of Python."""
+    if isinstance(node, dict):
+        portable = {key: _portable(value) for key, value in node.items()}
+        if isinstance(node.get("pattern"), str):
+            portable["pattern"] = node["pattern"].replace(r"\A", "^").replace(r"\Z", "$")
+        return portable
+    if isinstance(node, list | tuple):
+        return [_portable(each) for each in node]
+    return node
 
 
 def _name(kind: type) -> str:

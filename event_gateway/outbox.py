@@ -23,6 +23,7 @@ OUTBOX_FILE: Final = "outbox.sqlite3"
 APPLICATION_ID: Final = 0x5252454F
 SCHEMA_VERSION: Final = 1
 TAIL_ROWS: Final = 64
+SEQS_REMEMBERED: Final = 20_000
 _HEADER_BYTES: Final = 100
 
 _SCHEMA: Final = f"""
@@ -65,6 +66,8 @@ class Outbox:
     def __init__(self, connection: sqlite3.Connection, *, moved_aside: Path | None) -> None:
         self._db = connection
         self.moved_aside = moved_aside
+        # The last seq of sessions that began while we looked: spares every event a query.
+        self._seqs: dict[str, int] = {}
         # The newest live rows, so that a client that keeps up costs no query: all after `_floor`.
         self._tail: deque[Row] = deque(maxlen=TAIL_ROWS)
         self._floor = self.head()
@@ -108,7 +111,12 @@ class Outbox:
         rows = self._db.execute(
             "SELECT key, status FROM decisions WHERE session_id = ?", (session_id,)
         )
-        return dict(rows.fetchall())
+        decided = dict(rows.fetchall())
+        if not decided:
+            self._seqs[session_id] = 0  # whoever asks is about to begin it
+            if len(self._seqs) > SEQS_REMEMBERED:
+                del self._seqs[next(iter(self._seqs))]
+        return decided
 
     def record(self, entries: Sequence[Entry], *, at: float) -> list[Row]:
         """Write decisions down together, or none of them, and return the new events.
@@ -128,6 +136,7 @@ class Outbox:
                     self._db.execute("BEGIN IMMEDIATE")
                     rows = [self._insert(entry, at) for entry in entries]
         except sqlite3.Error as error:
+            self._seqs.clear()  # some may have been given to rows that were rolled back
             raise OutboxUnavailable(f"a decision can't be recorded: {error}") from error
         for row, entry in zip(rows, entries, strict=True):
             if row is not None and entry.status == "produced":
@@ -146,14 +155,20 @@ class Outbox:
             " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (session_id, key) DO NOTHING",
             (entry.session_id, entry.key, entry.status, seq, at, event),
         )
+        if entry.status == "closed":
+            self._seqs.pop(entry.session_id, None)
         if not cursor.rowcount or event is None or seq is None or cursor.lastrowid is None:
             return None
+        if entry.session_id in self._seqs:
+            self._seqs[entry.session_id] = seq
         return Row(cursor.lastrowid, entry.session_id, seq, event)
 
     def _next_seq(self, session_id: str) -> int:
-        (highest,) = self._db.execute(
-            "SELECT max(seq) FROM decisions WHERE session_id = ?", (session_id,)
-        ).fetchone()
+        highest = self._seqs.get(session_id)
+        if highest is None:
+            (highest,) = self._db.execute(
+                "SELECT max(seq) FROM decisions WHERE session_id = ?", (session_id,)
+            ).fetchone()
         return int(highest or 0) + 1
 
     def head(self) -> int:

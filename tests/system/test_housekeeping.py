@@ -102,6 +102,7 @@ async def test_the_commands_look_after_sessions(tmp_path: Path) -> None:
         "event_gateway rehearse",
         "event_gateway sample",
         "event_gateway history",
+        "event_gateway describe",
         "event_gateway restart",
         "event_gateway supervise",
     ],

@@ -1,0 +1,72 @@
+"""What the documents say of the socket is what is sent, in a form that tools understand."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from event_gateway.asyncapi import describe
+from event_gateway.events_page import page
+from shared_schema.events import ControlEvent, SessionEvent
+from shared_schema.settings import Settings
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def described() -> dict[str, Any]:
+    settings = Settings()
+    document = describe(
+        host=settings.gateway_host, port=settings.gateway_port, path=settings.events_ws_path
+    )
+    sent: dict[str, Any] = json.loads(json.dumps(document))
+    return sent
+
+
+def test_the_page_is_up_to_date() -> None:
+    """docs/events.md: `python -m event_gateway describe --markdown > docs/events.md`."""
+    assert (DOCS / "events.md").read_text("utf-8") == page()
+
+
+def test_the_document_is_up_to_date() -> None:
+    """docs/asyncapi.json: `python -m event_gateway describe > docs/asyncapi.json`."""
+    assert json.loads((DOCS / "asyncapi.json").read_text("utf-8")) == described()
+
+
+def test_every_message_is_in_it() -> None:
+    """Each type that is sent or understood has a message, and each reference leads somewhere."""
+    document = described()
+    kinds = [*get_args(SessionEvent), *get_args(ControlEvent)]
+    names = {kind.__struct_config__.tag for kind in kinds} | {"hello"}
+    assert {each["name"] for each in document["components"]["messages"].values()} == names
+    for reference in references(document):
+        target: Any = document
+        for step in reference.removeprefix("#/").split("/"):
+            target = target[step]
+
+
+def references(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        own = [node["$ref"]] if "$ref" in node else []
+        return own + [each for value in node.values() for each in references(value)]
+    if isinstance(node, list):
+        return [each for value in node for each in references(value)]
+    return []
+
+
+def test_it_is_asyncapi_3() -> None:
+    """Checked against AsyncAPI's own JSON Schema (npm `@asyncapi/specs`, through NODE_TOOLS)."""
+    path = Path(os.environ.get("NODE_TOOLS", "node_modules")) / "@asyncapi/specs/schemas/3.0.0.json"
+    required = os.environ.get("REQUIRE_BROWSER") == "1"
+    if not path.is_file() and not required:
+        pytest.skip("the npm package @asyncapi/specs is missing (NODE_TOOLS)")
+    if not required:
+        pytest.importorskip("jsonschema", reason="jsonschema is missing (group browser)")
+    from jsonschema import Draft7Validator  # noqa: PLC0415  # it is optional
+
+    validator = Draft7Validator(json.loads(path.read_text("utf-8")))
+    assert [error.message for error in validator.iter_errors(described())] == []
+    broken = described()
+    del broken["info"]["version"]
+    assert list(validator.iter_errors(broken)), "the schema notices nothing"
