@@ -177,9 +177,10 @@ async def test_resume_brings_what_a_client_lacks(installation: System, chat: Bac
     installation.settings["RR_EVENTS_START_GRACE_S"] = "0"
     installation.gateway()
     async with listening(installation.events_url) as touchdesigner:
-        chat.tell(whole(1))
-        chat.tell(whole(2))
-        sent = [await touchdesigner.told(), await touchdesigner.told()]
+        sent = []
+        for number in (1, 2):  # one after the other: then their events do not interleave
+            chat.tell(whole(number))
+            sent.append(await touchdesigner.told())
         raw = touchdesigner.raw[1:]
     async with listening(installation.events_url) as touchdesigner:
         await touchdesigner.say(

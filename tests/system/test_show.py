@@ -439,10 +439,17 @@ async def collected(
     return events
 
 
-def test_the_event_loop_was_never_blocked(show: System) -> None:
-    """In asyncio's debug mode no callback took 50 ms in all the sessions of this module."""
-    log = show.processes[1].log
-    sessions = log[log.index("session begun") :]
-    slow = [line for line in sessions.splitlines() if " took " in line and "seconds" in line]
-    assert slow == []
-    assert "Traceback" not in log
+def test_the_event_loop_is_not_blocked(show: System) -> None:
+    """In asyncio's debug mode no callback takes 50 ms, session after session.
+
+    What blocks the loop does so in every session; a machine that is busy with something else lets
+    a callback wait now and then. So most sessions of this module must be without any report.
+    """
+    _, *sessions = show.processes[1].log.split("session begun")
+    slow = [
+        [line for line in session.splitlines() if " took " in line and "seconds" in line]
+        for session in sessions
+    ]
+    assert len(sessions) >= 10
+    assert sum(1 for lines in slow if not lines) >= 0.7 * len(sessions), slow
+    assert "Traceback" not in show.processes[1].log
