@@ -10,8 +10,8 @@ from waves.grid import CELL, Float32, Float64, Int16, between_nodes, cell_count
 from waves.sound import checked
 
 _FULL_SCALE: Final = 32767
-_BLOCK: Final = 200  # cells: 2 s at a time, so that long sounds need little memory
-_KEPT_BLOCKS: Final = 16  # 3 MB; the carriers of longer sounds are computed twice
+_BLOCK: Final = 400  # cells: 4 s at a time, so that long sounds need little memory
+_KEPT_BLOCKS: Final = 8  # 3 MB; the carriers of longer sounds are computed twice
 _FADE: Final = 40  # samples: 5 ms at both ends; an abrupt beginning would click
 
 
@@ -67,8 +67,8 @@ def synthesise(speech: Float32) -> Waves:
         """Return the weighted carriers from node `start` on."""
         part = slice(start, start + _BLOCK + 1)
         waves = carriers.carriers(frequency[part], phase[part])
-        for wave, weight in zip(waves, weights, strict=True):
-            wave *= between_nodes(weight[part])
+        for carrier, weight in zip(waves, weights, strict=True):
+            np.multiply(carrier, between_nodes(weight[part]), out=carrier)
         return waves
 
     starts = range(0, len(frequency) - 1, _BLOCK)

@@ -26,16 +26,16 @@ HARMONICS: Final = 3
 _RATE_HZ: Final = SAMPLE_RATE_HZ // 2
 _HOP: Final = CELL // 2  # samples
 _WINDOW: Final = 200  # samples: 50 ms, three periods of the lowest voice
-# Samples. The longest lag wraps round onto the outermost 12 samples of both ends of the window, whose
-# taper is so low that this adds 1e-5 to the autocorrelation.
+# Samples. The longest lag wraps round onto the outermost 12 samples of both ends of the window,
+# whose taper is so low that this adds 1e-5 to the autocorrelation.
 _FFT: Final = 256
 _CANDIDATES: Final = 4
 _CHUNK: Final = 256  # frames whose spectra fit a core's cache together
 
 _VOICING_THRESHOLD: Final = 0.25  # normalised autocorrelation at which voiced beats unvoiced
 _SILENCE_LEVEL: Final = 0.05  # of the loudest frame's amplitude; below, frames lean to unvoiced
-# Power in the inner half of a frame, relative to all of it, below which the voice is only beside the
-# frame's middle: it ended a moment ago, or begins in a moment.
+# Power in the inner half of a frame, relative to all of it, below which the voice is only beside
+# the frame's middle: it ended a moment ago, or begins in a moment.
 _PRESENCE: Final = 0.5
 _OCTAVE_COST: Final = 0.03  # a preference for the shorter of two equal periods, per octave
 _OCTAVE_JUMP_COST: Final = 0.50  # for an octave within 10 ms
@@ -140,7 +140,8 @@ def _candidates(frames: Float32) -> _Candidates:
     correlation = power @ _TO_LAGS
     correlation /= heard[:, None]
 
-    f0_hz, strength = _peaks(correlation)
+    # NumPy's types lose the 32 bits on the way through the transform; its values do not.
+    f0_hz, strength = _peaks(correlation.astype(np.float32, copy=False))
     bins = np.rint(f0_hz[:, :, None] * np.arange(1, HARMONICS + 1) * (_FFT / _RATE_HZ))
     rows = np.arange(len(frames))[:, None, None]
     harmonics = np.sqrt(power[rows, bins.astype(np.intp)])

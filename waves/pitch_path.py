@@ -3,8 +3,8 @@
 A Python step per frame would cost more than all other arithmetic of this package together. But what
 a stretch of frames does to a path is a small table, the best sum by first and last state, and the
 table of two stretches follows from theirs (a max-plus matrix product). Products may be grouped at
-will, so neighbours are joined two by two, all pairs at once, until one table is left: ten rounds for
-five seconds of speech. The way back down tells the states. The result is the exact one.
+will, so neighbours are joined two by two, all pairs at once, until one table is left: ten rounds
+for five seconds of speech. The way back down tells the states. The result is the exact one.
 """
 
 from collections.abc import Callable
@@ -44,7 +44,8 @@ def best_path(score: Float32, feature: Float32, transition: Transition) -> Index
     parallelization of Bayesian smoothers", IEEE Trans. Automatic Control 66 (2021).
     """
     if score.shape[1] == 1:
-        return score.argmax(axis=0)
+        only: Index = np.argmax(score, axis=0)
+        return only
     table = transition(feature[:, :-1], feature[:, 1:])
     table += score[:, 1:]
     halves = []

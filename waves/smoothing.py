@@ -25,5 +25,6 @@ def smoothed(values: Float64, length: int) -> Float64:
 
 @cache
 def _hann(length: int) -> Float64:
-    window = np.hanning(length + 2)[1:-1]
-    return window / window.sum()
+    window: Float64 = np.hanning(length + 2)[1:-1]
+    window /= window.sum()
+    return window

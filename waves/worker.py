@@ -25,8 +25,8 @@ from shared_schema.sockets import DRAIN_BATCH, BusAddress, drain, open_publisher
 from waves.decomposition import decompose
 from waves.grid import SAMPLE_RATE_HZ
 from waves.job import failure, run_job
-from waves.metrics import measure
 from waves.memory import keep_freed_memory
+from waves.metrics import measure
 
 # Time for a gateway that is there to answer the connection; messages before it answers are lost.
 _GREETING_MS: Final = 200
