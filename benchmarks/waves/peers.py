@@ -64,7 +64,7 @@ def _pyin(samples: Float64) -> Float64:
     f0_hz, voiced, _ = librosa.pyin(
         samples, fmin=FLOOR_HZ, fmax=CEILING_HZ, sr=RATE_HZ, frame_length=1024, hop_length=hop
     )
-    times_s: Float64 = np.arange(len(f0_hz)) * STEP_S
+    times_s: Float64 = STEP_S * np.arange(len(f0_hz), dtype=np.float64)
     return _at_steps(times_s, np.nan_to_num(f0_hz) * voiced, len(samples))
 
 
