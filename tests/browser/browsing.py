@@ -147,6 +147,11 @@ class Visit:
         """Look at the page in another window, by day or by night."""
         self.page.set_viewport_size({"width": size[0], "height": size[1]})
         self.page.emulate_media(color_scheme=scheme)
+        # Colours change over a moment; half way they are neither day nor night.
+        self.until(
+            "document.getAnimations().every(each => each.playState === 'finished'"
+            " || each.effect.getTiming().iterations === Infinity)"
+        )
 
     def screenshot(self, name: str, *, whole: bool = False) -> None:
         """Keep a picture in SCREENSHOTS: all of them, or in docs/images those that it has."""

@@ -1,14 +1,14 @@
 """Both pages in a real browser, with real servers behind them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from tests.browser.browsing import NARROW, WIDE, Visit, axe_source, chromium, visiting
-from tests.system.processes import System, system, until
+from tests.system.processes import Process, System, system, until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -77,11 +77,20 @@ def ask(
     kiosk.page.click("#send")
 
 
-def listener(show: System) -> Any:
-    """Let the stand-in for TouchDesigner connect."""
-    process = show.start("listener", "-m", "event_gateway", "listen")
-    until(lambda: "connected to" in process.log, "listening")
-    return process
+@pytest.fixture
+def touchdesigner(show: System) -> Iterator[Callable[[], Process]]:
+    """What lets the stand-in for TouchDesigner connect."""
+    begun: list[Process] = []
+
+    def connect() -> Process:
+        process = show.start("listener", "-m", "event_gateway", "listen")
+        begun.append(process)
+        until(lambda: "connected to" in process.log, "listening")
+        return process
+
+    yield connect
+    for process in begun:
+        process.stop()
 
 
 def log_ids(desk: Visit) -> list[str]:
@@ -92,10 +101,12 @@ def log_ids(desk: Visit) -> list[str]:
     return found
 
 
-def test_a_session_arrives_on_both_pages(show: System, kiosk: Visit, desk: Visit) -> None:
+def test_a_session_arrives_on_both_pages(
+    touchdesigner: Callable[[], Process], kiosk: Visit, desk: Visit
+) -> None:
     """Three turns at the kiosk, the grid and the log at the desk; every sound has a shape."""
     assert "not connected" in desk.text("#client")
-    touchdesigner = listener(show)
+    client = touchdesigner()
     desk.until_text("#client", "connected, listen")
     ask(kiosk)
     kiosk.until_text("#progress", "Turn 2 of 3")
@@ -123,7 +134,7 @@ def test_a_session_arrives_on_both_pages(show: System, kiosk: Visit, desk: Visit
     assert payload["type"] == "dialogue.waves.ready"
     pictures(desk, "technician")
     pictures(kiosk, "kiosk")
-    touchdesigner.stop()
+    client.stop()
     desk.until_text("#client", "not connected")
 
 
@@ -182,28 +193,27 @@ def post(show: System, message: str, *, slots: int) -> None:
     assert answer.status_code == httpx.codes.OK
 
 
-def test_a_rehearsal_reaches_the_connected_client(show: System, told: None, desk: Visit) -> None:
+def test_a_rehearsal_reaches_the_connected_client(
+    show: System, told: None, touchdesigner: Callable[[], Process], desk: Visit
+) -> None:
     """Refused with a remedy while nobody is connected; then every event comes, marked."""
     desk.until("!document.querySelector('#begin').hidden")
     desk.page.click("#begin")
     desk.until_text("#rehearsal", "open the TouchDesigner project")
-    touchdesigner = listener(show)
+    client = touchdesigner()
     desk.until_text("#client", "connected, listen")
     desk.page.select_option("#speed", "4")
     desk.page.click("#begin")
     desk.until_text("#rehearsal", "Rehearsed")
     desk.until("document.querySelectorAll('#log [data-state=\"rehearsal\"]').length > 1")
     fresh = httpx.get(f"{show.gateway_url}/v1/rehearsal", trust_env=False).json()
-    until(
-        lambda: f"[{fresh['sessionId'][:8]} #{fresh['events']}]" in touchdesigner.log, "rehearsed"
-    )
+    until(lambda: f"[{fresh['sessionId'][:8]} #{fresh['events']}]" in client.log, "rehearsed")
     desk.page.check("#loop")
     desk.page.click("#begin")
     desk.until_text("#rehearsal", "Rehearsing")
     desk.screenshot("technician-rehearsal")
     desk.page.click("#end")
     desk.until_text("#rehearsal", "has ended")
-    touchdesigner.stop()
 
 
 def test_failures_are_clear_and_the_rest_goes_on(show: System, kiosk: Visit, desk: Visit) -> None:
