@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import uvicorn
@@ -200,17 +201,19 @@ def _decompose(finished: WavesJobResult) -> WavesJobResult:
 
 def inotify(port: str, folder: str) -> None:
     """Learn of a file by the system's notification (watchdog)."""
-    from watchdog.events import FileSystemEvent, FileSystemEventHandler  # noqa: PLC0415
+    from watchdog.events import FileSystemEvent  # noqa: PLC0415
     from watchdog.observers import Observer  # noqa: PLC0415
 
     @contextlib.asynccontextmanager
     async def learn(told: Told) -> AsyncIterator[None]:
-        class Handler(FileSystemEventHandler):
-            def on_moved(self, event: FileSystemEvent) -> None:
-                told(Path(str(event.dest_path)).read_text("utf-8"))
+        class Handler:
+            def dispatch(self, event: FileSystemEvent) -> None:
+                if event.event_type == "moved":
+                    told(Path(str(event.dest_path)).read_text("utf-8"))
 
         observer = Observer()
-        observer.schedule(Handler(), folder)
+        handler: Any = Handler()  # what watchdog calls; its base class is untyped where it lacks
+        observer.schedule(handler, folder)
         observer.start()
         threading.Thread(target=_end_with_stdin, daemon=True).start()
         yield

@@ -105,7 +105,7 @@ class Visit:
             self.strangers.append(url)
 
     def text(self, selector: str) -> str:
-        return self.page.inner_text(selector)
+        return str(self.page.inner_text(selector))
 
     def until(self, expression: str, argument: Any = None) -> None:
         """Wait until a JavaScript expression is true; `argument` is `it` there."""
@@ -118,7 +118,7 @@ class Visit:
 
     def body(self) -> str:
         """Return what the page says, for a person who reads a failure."""
-        return self.page.inner_text("body")
+        return str(self.page.inner_text("body"))
 
     def until_text(self, selector: str, text: str) -> None:
         """Wait until an element says something."""
