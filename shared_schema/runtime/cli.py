@@ -56,7 +56,7 @@ def server_cli(package: str, service: str, serve: Callable[[Settings], int]) -> 
             except RestartFailed as error:
                 say(f"{service}: {error}")
                 return FAILED
-            typer.echo(f"{service} restarted: {restarted}")
+            typer.echo(f"{service} restarted: process {restarted.new_pid}")
             return OK
 
         raise typer.Exit(exit_code_of(ask, name=service))
