@@ -394,3 +394,12 @@ def test_dialogues_already_decided_hold_nothing_back() -> None:
     late = UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(3, 2))
     assert tell(readiness, *[fact for fact in truth.facts() if fact != late]) == []
     assert names(tell(readiness, late)) == TOLD[2:]
+
+
+def test_a_dialogue_names_what_it_needs_in_play_order() -> None:
+    """The commenters of Turn 2 in increasing slot id, then the respondent of Turn 3."""
+    truth = whole()
+    readiness = machine()
+    tell(readiness, truth.begun())
+    (session,) = readiness
+    assert session.needs(truth.dialogues[1]) == [(2, 1), (2, 3), (3, 2)]
