@@ -13,9 +13,10 @@ from waves.grid import CELL, SAMPLE_RATE_HZ, Float32, Float64
 from waves.pitch import PitchTrack
 from waves.smoothing import bridged, smoothed
 
-# Three times the top, and the sidebands of a changing amplitude around it, stay below 240 Hz;
-# those around the bottom stay above 15 Hz.
-LOWEST_HZ: Final = 21.0
+# Three times the top, and the sidebands of a changing amplitude around it, stay below 240 Hz; those
+# around the bottom stay above 15 Hz. From 21 Hz, a voice that ends its phrases low had 0.8 % of its
+# energy below 15 Hz; from here the worst of 31 clips has 0.07 %.
+LOWEST_HZ: Final = 27.0
 HIGHEST_HZ: Final = 76.0
 
 _PERCENTILES: Final = (3.0, 97.0)  # what lies outside is mostly the tracker's error

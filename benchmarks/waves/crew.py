@@ -15,6 +15,7 @@ import psutil
 
 from benchmarks.report import median, table, verdict
 from benchmarks.waves.material import Clip
+from benchmarks.waves.memory import peak_mb
 from shared_schema.ids import new_session_id
 from shared_schema.jobs import DecomposeJob, WavesJobResult
 from shared_schema.layout import speech_path
@@ -99,7 +100,7 @@ def run(clips: list[Clip], folder: Path) -> list[tuple[str, str, str]]:
         for clip in [longest] * 2 * _WORKERS:  # both are warm after this
             two.do(clip)
         _session(two, clips)
-        peak = max((_peak_mb(process) for process in workers()), default=float("nan"))
+        peak = max((peak_mb(process.pid) for process in workers()), default=float("nan"))
     if sys.platform != "win32":
         _restart(longest, folder)
     return [("worker memory, peak RSS, MB", f"{peak:.1f}", verdict(peak, 80))]
@@ -158,13 +159,3 @@ def _after_a_death_at_work(one: Crew, clip: Clip) -> float:
         one.pool.submit(following)
         told = [one.result() for _ in range(2)]
     return max(when for when, result in told if result.result.success) - killed
-
-
-def _peak_mb(process: psutil.Process) -> float:
-    """Return the most memory that a process has had, or has now where only that is told."""
-    status = Path(f"/proc/{process.pid}/status")
-    if status.is_file():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
-    return float(process.memory_info().rss) / 2**20

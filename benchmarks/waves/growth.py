@@ -20,11 +20,12 @@ _ROUNDS: Final = 5
 _LONG_S: Final = 10
 
 _PEAK: Final = """
-import resource, sys
+import sys
 from pathlib import Path
+from benchmarks.waves.memory import peak_mb
 from waves.job import decompose_file
 decompose_file(Path(sys.argv[1]), Path(sys.argv[2]))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(peak_mb())
 """
 
 
@@ -66,8 +67,6 @@ def _times(files: dict[int, Path], folder: Path) -> dict[int, float]:
 
 
 def _peak_mb(path: Path, folder: Path) -> float:
-    if sys.platform == "win32":
-        return float("nan")
     ended = subprocess.run(
         [sys.executable, "-c", _PEAK, path, folder / "peak"],
         check=True,

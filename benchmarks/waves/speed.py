@@ -138,9 +138,6 @@ def _run(program: str, clip: Path, folder: Path) -> float:
 
 
 _TELL_PEAK: Final = """
-try:
-    import resource
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-except ImportError:
-    print("nan")
+from benchmarks.waves.memory import peak_mb
+print(peak_mb())
 """

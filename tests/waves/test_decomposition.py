@@ -69,7 +69,7 @@ def test_the_carrier_follows_the_melody() -> None:
     base = as_float(decompose(rising, sample_rate_hz=RATE_HZ).wave1)
     crossings = np.flatnonzero(np.diff(np.signbit(base)))
     first, last = (crossings < RATE_HZ // 2).sum(), (crossings >= 2.5 * RATE_HZ).sum()
-    assert first == pytest.approx(2 * 0.5 * 27, abs=6)
+    assert first == pytest.approx(2 * 0.5 * 32, abs=6)
     assert last == pytest.approx(2 * 0.5 * 70, abs=6)
 
 
