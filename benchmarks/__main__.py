@@ -1,5 +1,6 @@
 """``python -m benchmarks``: one command a subject; without a command, all of them."""
 
+import os
 import sys
 
 import typer
@@ -28,6 +29,7 @@ def waves(
     rounds: int = typer.Option(15, help="Interleaved rounds against the floor."),
 ) -> None:
     """Truth, pitch, speed and the pool of the waves. Example: python -m benchmarks waves"""
+    _on_one_core()
     from benchmarks.waves.run import run  # noqa: PLC0415
 
     raise typer.Exit(run(rounds=rounds))
@@ -36,9 +38,16 @@ def waves(
 @app.command()
 def decomposition() -> None:
     """How the cost grows from 1 s to 10 min. Example: python -m benchmarks decomposition"""
+    _on_one_core()
     from benchmarks.waves.growth import run  # noqa: PLC0415
 
     raise typer.Exit(run())
+
+
+def _on_one_core() -> None:
+    """Keep linear algebra in one thread, as in a worker; it is read when numpy is loaded."""
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 if __name__ == "__main__":

@@ -193,8 +193,7 @@ class WavePool:
             self._processes = None
             # Workers that die as they start would otherwise be started again and again.
             self._inspection_s = min(2 * self._inspection_s, _LONGEST_INSPECTION_S)
-        # Read by the numerics library as it is loaded: each worker is one thread on one core.
-        for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        for name in worker.ONE_THREAD:
             os.environ.setdefault(name, "1")
         try:
             self._processes = Processes(

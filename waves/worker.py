@@ -33,6 +33,9 @@ _GREETING_MS: Final = 200
 _EXIT_TERMINATED: Final = 128 + signal.SIGTERM
 _EXIT_ORPHANED: Final = 3
 
+# Read by the numerics library as it is loaded: each worker is one thread on one core.
+ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
 _log = logging.getLogger(__name__)
 
 
@@ -102,6 +105,14 @@ def initialise(artifacts: Path, bus: BusAddress | None, epoch: str) -> None:
     if announcer is not None:
         announcer.await_gateway()
     _worker = _Worker(artifacts, announcer)
+
+
+def initialise_batch() -> None:
+    """Prepare a process of the batch tool: there is no bus and no session."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    follow_parent()
+    keep_freed_memory()
+    warm_up()
 
 
 def perform(job: DecomposeJob) -> WavesJobResult:

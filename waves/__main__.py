@@ -1,0 +1,82 @@
+"""``python -m waves``: speech files become wave files."""
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from waves import batch
+from waves.batch import Outcome
+from waves.summary import Progress, print_summary
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+
+_FAILED = 1
+_CANNOT = 2
+
+
+@app.callback()
+def main() -> None:
+    """Speech files become wave files. Example: python -m waves decompose speech.wav"""
+
+
+@app.command(no_args_is_help=True)
+def decompose(
+    files: Annotated[list[Path], typer.Argument(help="WAV, FLAC, OGG or MP3, 8 to 192 kHz.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the waves; by default, beside each file.")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Files at the same time; by default, as many as cores.")
+    ] = os.cpu_count() or 1,
+    plot: Annotated[bool, typer.Option("--plot", help="Also draw a picture of each file.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON array instead of a table.")
+    ] = False,
+) -> None:
+    """Write three waves and their mix for each file, and tell how true they are.
+
+    The exit code is 1 if a file could not be decomposed.
+
+    Example: python -m waves decompose recordings/*.wav --out waves --plot
+    """
+    if plot and not _has_matplotlib():
+        typer.echo(
+            "--plot needs matplotlib, which is the extra `plot`: uv sync --extra plot", err=True
+        )
+        raise typer.Exit(_CANNOT)
+    planned = batch.tasks_of(files, out, plot=plot)
+    outcomes = {one.file: one for one in planned if isinstance(one, Outcome)}
+    with Progress(len(planned) - len(outcomes)) as progress:
+
+        def told(outcome: Outcome) -> None:
+            outcomes[outcome.file] = outcome
+            progress.advance()
+
+        tasks = [one for one in planned if isinstance(one, batch.Task)]
+        batch.run(tasks, workers=workers, told=told)
+    in_order = [outcomes[str(path)] for path in files]
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(in_order)).decode())
+    else:
+        print_summary(in_order)
+    for outcome in in_order:
+        if outcome.error is not None:
+            typer.echo(f"failed: {outcome.file}: {outcome.error}", err=True)
+    if any(outcome.error is not None for outcome in in_order):
+        raise typer.Exit(_FAILED)
+
+
+def _has_matplotlib() -> bool:
+    try:
+        return find_spec("matplotlib") is not None
+    except ValueError:
+        return False  # somebody keeps it from being imported
+
+
+if __name__ == "__main__":
+    sys.exit(app())

@@ -1,0 +1,82 @@
+"""What the batch tool shows: a bar and a table for a person, plain lines for a pipe."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from waves.batch import Outcome
+
+_HEADER = ("file", "seconds", "correlation", "level error dB", "ms", "x real time")
+
+
+class Progress:
+    """A bar on stderr that goes away when all is done; nothing if stderr is no terminal."""
+
+    def __init__(self, total: int) -> None:
+        console = Console(stderr=True)
+        self._bar = Bar(
+            TextColumn("decomposing"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("", total=total)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def advance(self) -> None:
+        """Show one file more as done."""
+        self._bar.advance(self._task)
+
+
+def print_summary(outcomes: Sequence[Outcome]) -> None:
+    """Print a line for each file that was decomposed."""
+    rows = [_row(outcome) for outcome in outcomes if outcome.error is None]
+    if not rows:
+        return
+    if not sys.stdout.isatty():
+        for row in (_HEADER, *rows):
+            sys.stdout.write("\t".join(row) + "\n")
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in _HEADER:
+        table.add_column(name, justify="left" if name == "file" else "right")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _row(outcome: Outcome) -> tuple[str, ...]:
+    metrics = outcome.metrics
+    return (
+        Path(outcome.file).name,
+        _number(outcome.duration_s, "{:.2f}"),
+        _number(metrics.envelope_correlation if metrics else None, "{:.4f}"),
+        _number(metrics.level_error_db if metrics else None, "{:.2f}"),
+        _number(outcome.processing_s and 1e3 * outcome.processing_s, "{:.1f}"),
+        _number(outcome.real_time_factor and 1 / outcome.real_time_factor, "{:.0f}"),
+    )
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)
