@@ -155,6 +155,8 @@ def _submitter(
         queue_max_size=settings.waves_queue_max_size,
         job_timeout_s=settings.waves_job_timeout_s,
         on_result=on_result,
+        max_duration_s=settings.waves_max_duration_s,
+        dask_scheduler=settings.dask_scheduler if settings.waves_executor == "dask" else None,
     )
     stack.push_async_callback(asyncio.to_thread, pool.close, POOL_CLOSE_S)
     pool.warm()

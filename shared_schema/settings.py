@@ -106,6 +106,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     waves_max_workers: Whole = 2
     waves_queue_max_size: Whole = 256
     waves_job_timeout_s: Positive = 60.0
+    waves_max_duration_s: Positive = 300.0
+    waves_executor: typing.Literal["pool", "dask"] = "pool"
+    dask_scheduler: Annotated[str, Meta(pattern=r"\A(?:(?:tcp|tls)://\S+:\d+)?\Z")] = ""
 
     # Everywhere
     log_level: typing.Literal["debug", "info", "warning", "error"] = "info"
@@ -142,6 +145,8 @@ def load_settings(
         raise InvalidSetting(
             "RR_EVENTS_WS_SINGLE_CLIENT may only be true: the gateway serves one client"
         )
+    if settings.waves_executor == "dask" and not settings.dask_scheduler:
+        raise InvalidSetting("RR_WAVES_EXECUTOR=dask needs RR_DASK_SCHEDULER=tcp://host:port")
     return settings
 
 

@@ -11,3 +11,7 @@ class UnreadableSound(WavesError):
 
 class UnsuitableSound(WavesError):
     """The sound can be read but not used: empty, too long, not finite, or of an unusual rate."""
+
+
+class TooLong(UnsuitableSound):
+    """The sound lasts longer than it may."""

@@ -12,8 +12,9 @@ from shared_schema.errors import OutsideArtifacts
 from shared_schema.facts import Stage
 from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
 from shared_schema.layout import WAVE_MIX, Artifacts, wave_path
+from shared_schema.settings import variable
 from waves.decomposition import Waves, synthesise
-from waves.errors import WavesError
+from waves.errors import TooLong, WavesError
 from waves.grid import SAMPLE_RATE_HZ, Float32
 from waves.metrics import Metrics, measure
 from waves.output import write_waves
@@ -82,7 +83,9 @@ def decompose_file(
     )
 
 
-def run_job(job: DecomposeJob, artifacts: Path) -> DecomposeResult:
+def run_job(
+    job: DecomposeJob, artifacts: Path, *, max_duration_s: float = MAX_DURATION_S
+) -> DecomposeResult:
     """Make the waves of one utterance and say how it ended; nothing bad in it raises.
 
     Parameters
@@ -91,15 +94,21 @@ def run_job(job: DecomposeJob, artifacts: Path) -> DecomposeResult:
         Its paths are relative to `artifacts`.
     artifacts : Path
         The artifacts folder.
+    max_duration_s : float
+        Longer speech is a failure, in seconds.
     """
     started = time.perf_counter()
     root = Artifacts(artifacts)
     try:
         mix = wave_path(job.input_path, WAVE_MIX)
-        done = decompose_file(root.path(job.input_path), root.path(mix).parent)
+        done = decompose_file(
+            root.path(job.input_path), root.path(mix).parent, max_duration_s=max_duration_s
+        )
     except (WavesError, OutsideArtifacts, OSError, ValueError, MemoryError) as error:
         # ValueError: a path that does not lie where speech lies.
         message = str(error) or "the sound needs more memory than there is"
+        if isinstance(error, TooLong):
+            message += f" ({variable('waves_max_duration_s')})"
         return failure(message, duration_ms=1e3 * (time.perf_counter() - started))
     return DecomposeResult(
         success=True,

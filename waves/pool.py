@@ -9,18 +9,20 @@ Theory of operation
   of a worker that died. There is one exception: if a worker dies while no worker has a job, the
   whole Pebble pool is declared broken. The dispatcher then replaces it; jobs that had been handed
   over but not begun go back to the head of the queue.
+* Where the work is done is a `Workforce`: processes of this machine, or a Dask cluster. All of the
+  above holds for both.
 * A job's callback runs exactly once. Before a job is called failed, the finished mix is looked for:
   a worker may die between moving it into place and saying so.
 """
 
 import logging
-import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -31,8 +33,10 @@ from shared_schema.jobs import DecomposeJob, WavesJobResult
 from shared_schema.settings import variable
 from shared_schema.sockets import BusAddress
 from waves import worker
+from waves.errors import WavesError
 from waves.job import failure, finished_before
-from waves.processes import Processes
+from waves.sound import MAX_DURATION_S
+from waves.workforce import LocalWorkers, Workforce
 
 # Begun or about to begin, per worker: one in its hands and one in the pipe hides the hand-over.
 _IN_HAND_PER_WORKER: Final = 2
@@ -55,6 +59,7 @@ class _Entry:
     def __init__(self, job: DecomposeJob) -> None:
         self.job = job
         self.attempts = 0
+        self.since = time.monotonic()
 
 
 class WavePool:
@@ -77,6 +82,16 @@ class WavePool:
     on_result : callable
         Called exactly once for each submitted job, from a thread of the pool, or from the thread
         that calls `submit` or `close`. It must be quick, and safe to call from any thread.
+    max_duration_s : float
+        Longer speech is a failed job, in seconds.
+    dask_scheduler : str, optional
+        Address of a Dask cluster that does the work instead of processes of this machine;
+        `max_workers` then says how many of its threads are kept busy.
+
+    Raises
+    ------
+    WavesError
+        If a cluster is asked for and what speaks with it is not installed.
     """
 
     def __init__(
@@ -89,9 +104,14 @@ class WavePool:
         queue_max_size: int,
         job_timeout_s: float,
         on_result: OnResult,
+        max_duration_s: float = MAX_DURATION_S,
+        dask_scheduler: str | None = None,
     ) -> None:
         self._artifacts = artifacts_dir.resolve()
-        self._initialiser_arguments = (self._artifacts, bus, epoch)
+        self._context = worker.Context(
+            artifacts=self._artifacts, bus=bus, epoch=epoch, max_duration_s=max_duration_s
+        )
+        self._dask_scheduler = dask_scheduler
         self._max_workers = max_workers
         self._queue_max_size = queue_max_size
         self._job_timeout_s = job_timeout_s
@@ -102,7 +122,9 @@ class WavePool:
         self._in_hand: set[_Entry] = set()
         self._closed = False
         self._dispatcher: threading.Thread | None = None
-        self._processes: Processes | None = None
+        self._processes: Workforce | None = None
+        if dask_scheduler is not None and find_spec("distributed") is None:
+            raise WavesError("a Dask cluster needs the extra `dask`: uv sync --extra dask")
         self._inspection_s = _INSPECTION_S
 
     def warm(self) -> None:
@@ -172,6 +194,8 @@ class WavePool:
         """Keep sound processes, and keep them in work, until the pool is closed."""
         while not self._closed:
             processes = self._sound_processes()
+            if processes is None:
+                self._fail_what_waits_too_long()
             with self._changed:
                 if self._closed:
                     return
@@ -183,33 +207,48 @@ class WavePool:
                 self._in_hand.add(entry)
             self._hand_over(processes, entry)
 
-    def _sound_processes(self) -> Processes | None:
+    def _sound_processes(self) -> Workforce | None:
         """Return the processes, new ones if they broke; None if none can be started now."""
         if self._processes is not None:
             if self._processes.sound:
                 return self._processes
-            _log.warning("a worker died between two jobs; the workers are replaced")
+            _log.warning(self._processes.obituary)
             self._processes.end(_FAREWELL_S)
             self._processes = None
             # Workers that die as they start would otherwise be started again and again.
             self._inspection_s = min(2 * self._inspection_s, _LONGEST_INSPECTION_S)
-        for name in worker.ONE_THREAD:
-            os.environ.setdefault(name, "1")
         try:
-            self._processes = Processes(
-                count=self._max_workers,
-                initialiser=worker.initialise,
-                arguments=self._initialiser_arguments,
-            )
+            self._processes = self._started()
         except (OSError, RuntimeError) as error:
-            _log.error("no worker process can be started: %s", error)
+            _log.error("there are no workers for waves: %s", error)
             self._inspection_s = min(2 * self._inspection_s, _LONGEST_INSPECTION_S)
         return self._processes
 
-    def _hand_over(self, processes: Processes, entry: _Entry) -> None:
+    def _started(self) -> Workforce:
+        """Return processes of this machine, or those of a cluster."""
+        if self._dask_scheduler is not None:
+            # A second to import, and not everywhere installed.
+            from waves.cluster import Cluster  # noqa: PLC0415
+
+            return Cluster(self._dask_scheduler, self._context)
+        return LocalWorkers(self._max_workers, self._context)
+
+    def _fail_what_waits_too_long(self) -> None:
+        """End jobs that found no workers within the time that a job may take."""
+        limit = time.monotonic() - self._job_timeout_s
+        with self._changed:
+            late = [entry for entry in self._waiting if entry.since <= limit]
+            for entry in late:
+                self._waiting.remove(entry)
+                self._in_hand.add(entry)  # until its end is told
+        for entry in late:
+            setting = variable("waves_job_timeout_s")
+            self._fail(entry, f"no worker was there within {self._job_timeout_s:g} s ({setting})")
+
+    def _hand_over(self, workforce: Workforce, entry: _Entry) -> None:
         entry.attempts += 1
         try:
-            future = processes.schedule(worker.perform, entry.job, timeout_s=self._job_timeout_s)
+            future = workforce.perform(entry.job, timeout_s=self._job_timeout_s)
         except RuntimeError:  # they broke a moment ago
             self._unbegun(entry)
         else:

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from waves.errors import UnreadableSound, UnsuitableSound
+from waves.errors import TooLong, UnreadableSound, UnsuitableSound
 from waves.grid import SAMPLE_RATE_HZ, Float32, Float64
 
 LOWEST_RATE_HZ: Final = 8_000
@@ -48,7 +48,7 @@ def load(path: Path, *, max_duration_s: float = MAX_DURATION_S) -> Float32:
             _check_rate(file.samplerate)
             duration_s = file.frames / file.samplerate
             if duration_s > max_duration_s:
-                raise UnsuitableSound(
+                raise TooLong(
                     f"{path.name} lasts {duration_s:.0f} s; the limit is {max_duration_s:.0f} s"
                 )
             blocks = list(_resampled(_mono_blocks(file), sample_rate_hz=file.samplerate))

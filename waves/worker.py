@@ -18,6 +18,7 @@ from typing import Final
 
 import numpy as np
 import zmq
+from msgspec import Struct
 
 from shared_schema.bus import TOPIC_WAVES, WavesFinished, encode_message
 from shared_schema.jobs import DecomposeJob, WavesJobResult
@@ -79,32 +80,46 @@ class Announcer:
             self._context.term()
 
 
-class _Worker:
-    """What this process was told when it started."""
+class Context(Struct, frozen=True, kw_only=True):
+    """What jobs have in common.
 
-    def __init__(self, artifacts: Path, announcer: Announcer | None) -> None:
-        self.artifacts = artifacts
-        self.announcer = announcer
+    Attributes
+    ----------
+    artifacts
+        What their paths are relative to.
+    bus
+        Where completions are published; None for nowhere.
+    epoch
+        The life of the backend in whose name they are.
+    max_duration_s
+        Longer speech is refused.
+    """
+
+    artifacts: Path
+    bus: BusAddress | None
+    epoch: str
+    max_duration_s: float
 
 
-_worker: _Worker | None = None
+# What this process was told when it started.
+_told: tuple[Context, Announcer | None] | None = None
 
 
-def initialise(artifacts: Path, bus: BusAddress | None, epoch: str) -> None:
+def initialise(context: Context) -> None:
     """Prepare this process: follow the parent, connect to the bus, do everything once."""
-    global _worker  # noqa: PLW0603 - a pool's initialiser has no other way to hand something on
+    global _told  # noqa: PLW0603 - a pool's initialiser has no other way to hand something on
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     if sys.platform != "win32":
         # Before any thread starts, since threads inherit it: see `leave_when_told`.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     follow_parent()
     keep_freed_memory()
-    announcer = Announcer(bus, epoch) if bus is not None else None
+    announcer = Announcer(context.bus, context.epoch) if context.bus is not None else None
     leave_when_told(announcer)
     warm_up()
     if announcer is not None:
         announcer.await_gateway()
-    _worker = _Worker(artifacts, announcer)
+    _told = (context, announcer)
 
 
 def initialise_batch() -> None:
@@ -116,18 +131,23 @@ def initialise_batch() -> None:
 
 
 def perform(job: DecomposeJob) -> WavesJobResult:
-    """Run a job, publish how it ended, and return it."""
-    if _worker is None:
+    """Run a job in a process that was prepared for it."""
+    if _told is None:
         raise RuntimeError("initialise() was not called in this process")
+    return carry_out(job, *_told)
+
+
+def carry_out(job: DecomposeJob, context: Context, announcer: Announcer | None) -> WavesJobResult:
+    """Run a job, publish how it ended, and return it."""
     try:
-        result = run_job(job, _worker.artifacts)
+        result = run_job(job, context.artifacts, max_duration_s=context.max_duration_s)
     except Exception as error:
         # A mistake of ours must not leave the gateway waiting for this utterance.
         _log.exception("a wave job failed in an unforeseen way")
         result = failure(f"{type(error).__name__}: {error}")
     finished = WavesJobResult(job=job, result=result)
-    if _worker.announcer is not None:
-        _worker.announcer.publish(finished)
+    if announcer is not None:
+        announcer.publish(finished)
     return finished
 
 
