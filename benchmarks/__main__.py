@@ -5,12 +5,28 @@ import sys
 
 import typer
 
+from benchmarks import document
+
 app = typer.Typer(add_completion=False, help=__doc__)
 
 
-@app.callback()
-def main() -> None:
-    """Measurements; every figure is a ratio within one run."""
+@app.callback(invoke_without_command=True)
+def main(context: typer.Context) -> None:
+    """Measurements; every figure is a ratio within one run.
+
+    Without a command: all of them (about 75 minutes), kept in docs/benchmarks.md.
+    """
+    if context.invoked_subcommand is None:
+        raise typer.Exit(document.write(list(document.SUBJECTS)))
+
+
+@app.command()
+def keep(subjects: list[str]) -> None:
+    """Run some, and keep what they print in docs/benchmarks.md. Example: keep waves gateway"""
+    unknown = sorted(set(subjects) - set(document.SUBJECTS))
+    if unknown:
+        raise typer.BadParameter(f"{unknown} not among {list(document.SUBJECTS)}")
+    raise typer.Exit(document.write(subjects))
 
 
 @app.command()

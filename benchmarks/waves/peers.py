@@ -25,7 +25,7 @@ PACKAGES: Final = {
 def missing() -> list[str]:
     """Return a sentence for each peer that is not installed."""
     return [
-        f"not compared with {what}: {package} is not installed (extra bench-waves)"
+        f"not compared with {what}: {package} is not installed (extra bench)"
         for package, what in PACKAGES.items()
         if find_spec(package) is None
     ]

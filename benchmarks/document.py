@@ -1,0 +1,82 @@
+"""``docs/benchmarks.md``: what the commands printed last, each under its own heading."""
+
+import datetime
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[1]
+DOCUMENT: Final = ROOT / "docs" / "benchmarks.md"
+# In the order of the document; the titles are its headings.
+SUBJECTS: Final = {
+    "waves": "The waves: true to the voice",
+    "decomposition": "The waves: cost against length",
+    "gateway": "The gateway",
+    "session": "A session as the visitor has it",
+    "sse": "What the gateway costs the visitor (AC4)",
+    "starting": "Starting",
+    "growth": "Growth",
+    "soak": "The show that never stops",
+}
+_PREFACE: Final = """\
+# Benchmarks
+
+Written by `python -m benchmarks`; each part also by its own command, which prints it. Peers run in
+the same process run, interleaved with ours; figures are medians and ratios. Times in ms or s stand
+here for orientation: they belong to the machine named above them. What these figures need:
+`uv sync --extra bench`, and `espeak-ng` for a part of the clips.
+"""
+
+
+def write(subjects: list[str]) -> int:
+    """Run subjects, each in a process of its own, and keep what they print.
+
+    Return 0 if each reached what it must; a subject that breaks keeps its old text.
+    """
+    failed = 0
+    for subject in subjects:
+        text, code = _run(subject)
+        failed |= code
+        if text.strip():
+            _keep(subject, text)
+    return int(bool(failed))
+
+
+def _run(subject: str) -> tuple[str, int]:
+    """Return what a subject printed, showing it meanwhile, and its exit code."""
+    print(f"\n== {subject}", flush=True)
+    lines = []
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks", subject], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lines.append(line)
+    if process.returncode not in (0, 1):
+        return "", process.returncode
+    return "".join(lines), process.returncode
+
+
+def _keep(subject: str, text: str) -> None:
+    parts = _parts()
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    parts[subject] = f"`python -m benchmarks {subject}`, {today}\n\n{text.strip()}\n"
+    document = [_PREFACE]
+    for each, title in SUBJECTS.items():
+        if each in parts:
+            document.append(f"<!-- {each} -->\n## {title}\n\n{parts[each]}<!-- end -->\n")
+    DOCUMENT.write_text("\n".join(document), encoding="utf-8")
+
+
+def _parts() -> dict[str, str]:
+    if not DOCUMENT.exists():
+        return {}
+    found = re.finditer(
+        r"^<!-- (\w+) -->\n## .*\n\n(.*?)<!-- end -->$",
+        DOCUMENT.read_text(encoding="utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+    return {match[1]: match[2] for match in found}
