@@ -71,7 +71,7 @@ def plot_decomposition(done: Decomposition, *, name: str) -> Path:
 def draw(drawing: Drawing, path: Path) -> None:
     """Write the picture as PNG."""
     figure = Figure(figsize=(11, 8.2), dpi=100, facecolor="white", layout="constrained")
-    figure.get_layout_engine().set(h_pad=0.08, w_pad=0.12)
+    figure.get_layout_engine().set(h_pad=0.08, w_pad=0.12)  # type: ignore[union-attr, call-arg, unused-ignore]
     figure.suptitle(drawing.title, x=0.02, ha="left", fontsize=15, fontweight="bold", color=_INK)
     axes = figure.subplots(4, 1, height_ratios=[1.1, 1.1, 1.2, 0.9])
     axes[0].set_title(drawing.subtitle, loc="left", fontsize=10, color=_FAINT, pad=14)
