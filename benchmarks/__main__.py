@@ -60,6 +60,56 @@ def decomposition() -> None:
     raise typer.Exit(run())
 
 
+@app.command()
+def growth() -> None:
+    """What grows with sessions, jobs and history. Example: python -m benchmarks growth"""
+    _on_one_core()
+    from benchmarks.growth.run import run  # noqa: PLC0415
+
+    raise typer.Exit(run())
+
+
+@app.command()
+def soak(
+    minutes: float = typer.Option(30, help="How long visitors come; hours show slow growth."),
+    seed: int = typer.Option(1, help="Fixes who comes and what is struck, and when."),
+) -> None:
+    """A show with faults, and its account. Example: python -m benchmarks soak --minutes 2"""
+    from benchmarks.soak.run import run  # noqa: PLC0415
+
+    raise typer.Exit(run(minutes=minutes, seed=seed))
+
+
+@app.command()
+def session(
+    sessions: int = typer.Option(8, help="Sessions one after another, besides the warm-up."),
+) -> None:
+    """The whole path, and where its time goes. Example: python -m benchmarks session"""
+    from benchmarks.session.run import run  # noqa: PLC0415
+
+    raise typer.Exit(run(sessions=sessions))
+
+
+@app.command()
+def sse(
+    sessions: int = typer.Option(20, help="Sessions with each state of the gateway."),
+) -> None:
+    """The visitor's events with and without a gateway. Example: python -m benchmarks sse"""
+    from benchmarks.session.sse import run  # noqa: PLC0415
+
+    raise typer.Exit(run(sessions=sessions))
+
+
+@app.command()
+def starting(
+    starts: int = typer.Option(7, help="Starts of each server."),
+) -> None:
+    """How soon the servers are ready. Example: python -m benchmarks starting"""
+    from benchmarks.session.starting import run  # noqa: PLC0415
+
+    raise typer.Exit(run(starts=starts))
+
+
 def _on_one_core() -> None:
     """Keep linear algebra in one thread, as in a worker; it is read when numpy is loaded."""
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):

@@ -1,0 +1,1 @@
+"""The show that never stops: visitors, blows against every process, and an exact account."""

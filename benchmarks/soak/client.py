@@ -1,0 +1,125 @@
+"""A TouchDesigner that is lost and comes back, as the kit does, and keeps every frame it got."""
+
+import asyncio
+import contextlib
+import wave
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
+
+from event_gateway.recordings import waves_of
+from shared_schema.events import SessionEvent, decode_server_event
+
+RETRY_S: Final = 0.5
+# The newest sessions that a resume names; older ones are outside the replay window.
+NAMED: Final = 200
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """An event as it came, for the first time."""
+
+    event: SessionEvent
+    text: str
+
+
+class TouchDesigner:
+    """The one client. It resumes with what it has; after a crash of its own, with "recent"."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._socket: ClientConnection | None = None
+        self._has: dict[str, int] = {}
+        self._may_return = asyncio.Event()
+        self._may_return.set()
+        self._connected = asyncio.Event()
+        self._whole_again = False
+        self.frames: dict[str, list[Frame]] = {}
+        self.counted: Counter[str] = Counter()
+        self.faults: list[str] = []
+
+    async def run(self) -> None:
+        """Stay connected, for ever."""
+        while True:
+            await self._may_return.wait()
+            with contextlib.suppress(
+                OSError, ConnectionClosed, InvalidHandshake, InvalidMessage, EOFError
+            ):
+                async with connect(self._url, compression=None, max_size=None) as socket:
+                    self._socket = socket
+                    await self._greet(socket)
+                    async for frame in socket:
+                        self._take(str(frame))
+            self._socket = None
+            self._connected.clear()
+            await asyncio.sleep(RETRY_S)
+
+    async def connected(self) -> None:
+        """Wait until there is a connection."""
+        await self._connected.wait()
+
+    async def lose(self, *, away_s: float, crash: bool) -> None:
+        """Lose the connection without a word and be away; a crash forgets what was received."""
+        await self.connected()
+        self._may_return.clear()
+        if self._socket is not None:
+            self._socket.transport.abort()
+        if crash:
+            self._has.clear()
+        await asyncio.sleep(away_s)
+        self._may_return.set()
+
+    async def _greet(self, socket: ClientConnection) -> None:
+        self._whole_again = not self._has
+        resume = "recent" if self._whole_again else dict(list(self._has.items())[-NAMED:])
+        hello = {"type": "hello", "client": "soak", "resume": resume}
+        await socket.send(msgspec.json.encode(hello).decode())
+        self.counted["resumes with recent" if self._whole_again else "resumes with a map"] += 1
+        self._connected.set()
+
+    def _take(self, text: str) -> None:
+        event = decode_server_event(text)
+        if not isinstance(event, SessionEvent):
+            return
+        session, seq = event.session_id, event.seq
+        had = self._has.get(session, 0)
+        kept = self.frames.setdefault(session, [])
+        if seq <= had:
+            self.faults.append(f"{session}: seq {seq} came twice, and it had said it has {had}")
+            self.counted["twice"] += 1
+        elif seq <= len(kept):  # known before the crash of the client
+            self.counted["sent again for `recent`"] += 1
+            if kept[seq - 1].text != text:
+                self.faults.append(f"{session}: seq {seq} came again, and was not the same")
+        elif seq == len(kept) + 1:
+            kept.append(Frame(event, text))
+            for path in _unsound(event):
+                self.faults.append(
+                    f"{session}: seq {seq} names {path}, which is not there and whole"
+                )
+                self.counted["paths not sound"] += 1
+        else:
+            self.faults.append(f"{session}: seq {seq} came after {len(kept)}: out of order")
+        self._has.pop(session, None)
+        self._has[session] = max(seq, had)
+
+
+def _unsound(event: SessionEvent) -> list[str]:
+    """Return the files of an event that are not there, or not as long as it says."""
+    unsound = []
+    for each in waves_of(event):
+        try:
+            with wave.open(each.wave_mix_path_abs, "rb") as file:
+                count, rate_hz = file.getnframes(), file.getframerate()
+                whole = len(file.readframes(count)) == count * file.getsampwidth()
+        except (OSError, EOFError, wave.Error):
+            whole, count, rate_hz = False, 0, 1
+        told = (
+            abs(1000 * count / rate_hz - each.duration_ms) <= 1 and rate_hz == each.sample_rate_hz
+        )
+        if not (whole and told and Path(each.speech_path_abs).is_file()):
+            unsound.append(each.wave_mix_path_abs)
+    return unsound

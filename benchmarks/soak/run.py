@@ -1,0 +1,230 @@
+"""Run the show, strike it, and print the account."""
+
+import asyncio
+import random
+import re
+import shutil
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+import httpx
+import msgspec
+
+from benchmarks.report import machine, table
+from benchmarks.soak.account import Balance, balance, stream_faults, visit_faults
+from benchmarks.soak.client import TouchDesigner
+from benchmarks.soak.lives import Lives
+from benchmarks.soak.show import PACKAGES, Show, until
+from benchmarks.soak.trouble import CLIENT_BLOWS, SERVER_BLOWS, Outage, Trouble
+from benchmarks.soak.truth import Known, ended_by, known_sessions
+from benchmarks.soak.visitors import Visit, Visitors
+from shared_schema.layout import PARTIAL_SUFFIX
+
+# Servers are struck in the first part; then they live on, so that growth can be seen.
+FIRE_SHARE: Final = 1 / 3
+SERVER_BLOW_EVERY_S: Final = 8.0
+CLIENT_BLOW_EVERY_S: Final = 20.0
+SETTLED_WITHIN_S: Final = 90.0
+# What came twice would come after all that is due.
+AFTERWARDS_S: Final = 2.0
+_TRACEBACK: Final = "Traceback (most recent call last)"
+_WARNING: Final = re.compile(r" (?:warning|error) +(\w+) +(.*?)(?:  |$)")
+
+
+def run(*, minutes: float, seed: int) -> int:
+    """Print the account; return 0 if everything adds up."""
+    print(machine("uvicorn", "pyzmq", "websockets", "hibari-tts", "pebble"), flush=True)
+    with tempfile.TemporaryDirectory(prefix="soak-") as name:
+        return asyncio.run(_Soak(Path(name), minutes=minutes, seed=seed).run())
+
+
+class _Soak:
+    """Owns everything of a run."""
+
+    def __init__(self, folder: Path, *, minutes: float, seed: int) -> None:
+        self._minutes = minutes
+        self._seed = seed
+        self._show = Show(folder)
+        self._client = TouchDesigner(self._show.events_url)
+        # One stream of chance each: what one of them does leaves the others as they are.
+        self._visitors = Visitors(self._show.chat_url, random.Random(f"visitors {seed}"))
+        self._trouble = Trouble(self._show, self._client, random.Random(f"trouble {seed}"))
+        self._lives = Lives(self._show)
+        self._temporary: set[Path] = set()
+
+    async def run(self) -> int:
+        try:
+            await self._show.open()
+            self._temporary = set(self._show.temporary.rglob("*"))
+            watching = asyncio.create_task(self._lives.watch())
+            listening = asyncio.create_task(self._client.run())
+            try:
+                await self._perform()
+                unsettled = await self._settle()
+                recorded = await self._recorded()
+            finally:
+                for task in (watching, listening):
+                    task.cancel()
+                await asyncio.gather(watching, listening, return_exceptions=True)
+        finally:
+            self._show.close()
+        return self._report(recorded, unsettled)
+
+    async def _perform(self) -> None:
+        begun = time.monotonic()
+        end, fire_end = begun + 60 * self._minutes, begun + 60 * FIRE_SHARE * self._minutes
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._visitors.arrive(end))
+            group.create_task(
+                self._trouble.strike(SERVER_BLOWS, every_s=SERVER_BLOW_EVERY_S, until=fire_end)
+            )
+            group.create_task(
+                self._trouble.strike(CLIENT_BLOWS, every_s=CLIENT_BLOW_EVERY_S, until=end)
+            )
+
+    # Afterwards
+
+    def _sessions(self) -> list[Known]:
+        return known_sessions(self._show.artifacts, self._visitors.visits)
+
+    async def _settle(self) -> list[str]:
+        """Wait until every session is over and told; return what still is not."""
+        for package in PACKAGES:
+            await self._show.until_ready(package)
+        await self._client.connected()
+
+        async def over() -> bool:
+            return not await self._under_way()
+
+        try:
+            await until(over, "all told", within_s=SETTLED_WITHIN_S)
+        except TimeoutError:
+            return await self._under_way()
+        await asyncio.sleep(AFTERWARDS_S)
+        return []
+
+    async def _under_way(self) -> list[str]:
+        outages = self._trouble.outages
+        open_files = [
+            f"{each.session_id}: session.json never settled"
+            for each in self._sessions()
+            if each.settled_at == float("inf") and ended_by(each, outages) is None
+        ]
+        if open_files:
+            return open_files
+        live = (await self._get("/v1/sessions"))["sessions"]
+        return [f"{each['sessionId']}: still open at the gateway" for each in live]
+
+    async def _recorded(self) -> dict[str, list[str]]:
+        """Return every session's frames on the gateway's record, once the client has had time."""
+        return {
+            each.session_id: [
+                bytes(event).decode()
+                for event in msgspec.json.decode(
+                    await self._bytes(f"/v1/events/history?sessionId={each.session_id}"),
+                    type=dict[str, list[msgspec.Raw]],
+                )["events"]
+            ]
+            for each in self._sessions()
+        }
+
+    async def _get(self, path: str) -> dict[str, list[dict[str, str]]]:
+        answer: dict[str, list[dict[str, str]]] = msgspec.json.decode(await self._bytes(path))
+        return answer
+
+    async def _bytes(self, path: str) -> bytes:
+        async with httpx.AsyncClient(trust_env=False, timeout=20) as http:
+            return (await http.get(self._show.gateway_url + path)).raise_for_status().content
+
+    # The report
+
+    def _report(self, recorded: dict[str, list[str]], unsettled: list[str]) -> int:
+        sessions, outages = self._sessions(), self._trouble.outages
+        it = balance(sessions, outages, self._client, recorded)
+        it.faults += unsettled
+        for visit in self._visitors.visits:
+            it.faults += visit_faults(visit, outages)
+        for session in sessions:
+            it.faults += stream_faults(session)
+        log = self._show.log.read_text("utf-8", errors="replace").splitlines()
+        left = self._left_behind()
+        tracebacks = [place for place, line in enumerate(log) if _TRACEBACK in line]
+        growth, judged = self._lives.report()
+        print(f"\n{self._minutes:g} minutes, seed {self._seed}. {_weather(self._minutes)}\n")
+        print(_struck(self._trouble, self._client, outages), end="\n\n")
+        print(_visits(self._visitors.visits), end="\n\n")
+        print(it.text(self._client), end="\n\n")
+        print(growth, end="\n\n")
+        print(_warnings(log), end="\n\n")
+        print(f"Files left half-written, or more in the temp folder: {_verdict(len(left))}")
+        for path in left[:20]:
+            print(f"* {path}")
+        print(f"Tracebacks in the logs: {_verdict(len(tracebacks))}")
+        for place in tracebacks[:5]:
+            print("\n".join(f"    {line}" for line in log[place : place + 25]))
+        print(f"What does not add up: {_verdict(len(it.faults))}")
+        for fault in it.faults:
+            print(f"* {fault}")
+        if not judged:
+            print("No life was long enough for growth to be judged.")
+        wrong = bool(it.faults or left or tracebacks) or "MISSED" in growth
+        if wrong:
+            kept = Path(tempfile.gettempdir()) / f"soak-{self._seed}.log"
+            shutil.copy(self._show.log, kept)
+            print(f"The log is kept as {kept}.")
+        return int(wrong or _unbalanced(it, self._client))
+
+    def _left_behind(self) -> list[str]:
+        """Return partial files, and what came into the temp folder after the start."""
+        partial = [
+            path
+            for path in self._show.artifacts.rglob("*")
+            if PARTIAL_SUFFIX in path.name or path.name.startswith(".")
+        ]
+        new = sorted(set(self._show.temporary.rglob("*")) - self._temporary)
+        return [path.relative_to(self._show.folder).as_posix() for path in partial + new]
+
+
+def _unbalanced(it: Balance, client: TouchDesigner) -> bool:
+    return bool(it.missing or it.beyond or client.counted["twice"])
+
+
+def _weather(minutes: float) -> str:
+    fire = FIRE_SHARE * minutes
+    return (
+        f"In the first {fire:.1f} minutes a server or a wave worker is struck every"
+        f" {SERVER_BLOW_EVERY_S:g} s on average; the client all the time, every"
+        f" {CLIENT_BLOW_EVERY_S:g} s."
+    )
+
+
+def _verdict(count: int) -> str:
+    return f"{count}, {'met' if count == 0 else 'MISSED'} (<= 0)"
+
+
+def _struck(trouble: Trouble, client: TouchDesigner, outages: list[Outage]) -> str:
+    counts = {**trouble.struck, **{name: client.counted[name] for name in sorted(client.counted)}}
+    rows = [(name, counts[name]) for name in counts if name not in ("twice", "paths not sound")]
+    for package in PACKAGES:
+        away = [each.back_at - each.at for each in outages if each.package == package]
+        if away:
+            rows.append((f"longest absence of {package}, s", round(max(away))))
+    return table(("what was done", "count"), rows)
+
+
+def _visits(visits: list[Visit]) -> str:
+    endings = Counter((visit.manner, visit.ending) for visit in visits)
+    rows = [(manner, ending, count) for (manner, ending), count in sorted(endings.items())]
+    overlapped = sum(visit.overlapped for visit in visits)
+    rows_and_total = [*rows, ("all", f"{overlapped} while another was there", len(visits))]
+    return table(("visitor", "how it ended", "count"), rows_and_total)
+
+
+def _warnings(log: list[str]) -> str:
+    found = Counter(
+        f"{match[1]}: {match[2]}" for line in log if (match := _WARNING.search(line)) is not None
+    )
+    return table(("warnings and errors in the logs", "count"), found.most_common(15))

@@ -1,0 +1,143 @@
+"""The installation as ``honcho start`` runs it, and where its processes are."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final, Literal
+
+import httpx
+import msgspec
+import psutil
+
+from shared_schema.layout import RUN_DIR
+from shared_schema.runtime.control import RunFile, run_file
+from tests.system.processes import Process, System
+
+Package = Literal["chat_backend", "event_gateway"]
+PACKAGES: Final[tuple[Package, ...]] = ("chat_backend", "event_gateway")
+PROCFILE: Final = Path(__file__).parents[2] / "Procfile"
+READY_WITHIN_S: Final = 60.0
+_LOOK_EVERY_S: Final = 0.02
+# No deadline shall decide here: what is due follows from what became ready, and from nothing else.
+_TURN_TIMEOUT_S: Final = 60
+_REPLAY_WINDOW_S: Final = 120
+# How long the chat backend remembers a finished session; until then its memory has to grow.
+KEPT_S: Final = _REPLAY_WINDOW_S + 2 * _TURN_TIMEOUT_S
+
+
+class Show(System):
+    """A private installation with both servers under their supervisors, and its own temp folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            folder,
+            agents="offline",
+            tts="hibari",
+            events_turn1_timeout_s=_TURN_TIMEOUT_S,
+            events_dialogue_timeout_s=_TURN_TIMEOUT_S,
+            events_replay_window_s=_REPLAY_WINDOW_S,
+        )
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir(parents=True)
+        self.honcho: Process | None = None
+
+    def environment(self) -> dict[str, str]:
+        """Return the servers' environment; what they leave in a temp folder shall be seen."""
+        return {**super().environment(), "TMPDIR": str(self.temporary)}
+
+    async def open(self) -> None:
+        """Start both servers and wait until they are ready."""
+        self.honcho = self.start("honcho", "-m", "honcho", "-f", str(PROCFILE), "start")
+        for package in PACKAGES:
+            await self.until_ready(package)
+
+    @property
+    def log(self) -> Path:
+        """Everything that the supervisors, the servers and the workers wrote."""
+        assert self.honcho is not None
+        return self.honcho.output
+
+    def server(self, package: Package) -> psutil.Process | None:
+        """Return a server's process, if it runs now."""
+        run = self._run_file(package)
+        if run is None or run.server_pid is None:
+            return None
+        return _living(run.server_pid)
+
+    def supervisor(self, package: Package) -> psutil.Process | None:
+        """Return the small parent of a server."""
+        run = self._run_file(package)
+        return None if run is None else _living(run.supervisor_pid)
+
+    def workers(self) -> list[psutil.Process]:
+        """Return the wave workers."""
+        chat = self.server("chat_backend")
+        found = []
+        with contextlib.suppress(psutil.Error):
+            for child in chat.children() if chat is not None else []:
+                with contextlib.suppress(psutil.Error):
+                    if "spawn_main" in " ".join(child.cmdline()):
+                        found.append(child)
+        return found
+
+    async def until_ready(self, package: Package) -> None:
+        """Wait until a server does its work."""
+        paths = {
+            "chat_backend": f"{self.chat_url}/v1/health",
+            "event_gateway": f"{self.gateway_url}/readyz",
+        }
+        async with httpx.AsyncClient(trust_env=False, timeout=2.0) as http:
+            await until(lambda: _answers(http, paths[package]), f"{package} ready")
+
+    async def replaced(self, package: Package, old_pid: int) -> None:
+        """Wait until another process than this one serves."""
+
+        async def another() -> bool:
+            server = self.server(package)
+            return server is not None and server.pid != old_pid
+
+        await until(another, f"another {package}")
+        await self.until_ready(package)
+
+    async def ask_restart(self, package: Package) -> None:
+        """Ask for a restart with the command that an operator uses."""
+        asked = self.start("restart", "-m", package, "restart")
+        code = await asyncio.to_thread(asked.wait, READY_WITHIN_S)
+        self.processes.remove(asked)
+        if code != 0:
+            raise RuntimeError(f"{package} restart: {asked.log}")
+
+    def _run_file(self, package: Package) -> RunFile | None:
+        try:
+            content = run_file(self.artifacts / RUN_DIR, package).read_bytes()
+            return msgspec.json.decode(content, type=RunFile)
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+
+async def until(
+    condition: Callable[[], Awaitable[bool]], what: str, *, within_s: float = READY_WITHIN_S
+) -> None:
+    """Wait for a condition; raise `TimeoutError` after the limit."""
+    give_up_at = time.monotonic() + within_s
+    while not await condition():
+        if time.monotonic() > give_up_at:
+            raise TimeoutError(f"{what}: not within {within_s:g} s")
+        await asyncio.sleep(_LOOK_EVERY_S)
+
+
+async def _answers(http: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await http.get(url)).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+def _living(pid: int) -> psutil.Process | None:
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process
+    except psutil.Error:
+        return None

@@ -1,0 +1,113 @@
+"""What is done to the show: restarts, kills and lost connections, at random and on record."""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections import Counter
+from typing import Final, Literal
+
+import psutil
+from msgspec import Struct
+
+from benchmarks.soak.client import TouchDesigner
+from benchmarks.soak.show import Package, Show
+
+Blow = Literal[
+    "gateway killed",
+    "gateway restarted",
+    "chat killed",
+    "chat restarted",
+    "wave worker killed",
+    "client lost",
+    "client crashed",
+]
+
+SERVER_BLOWS: Final[dict[Blow, int]] = {
+    "gateway killed": 4,
+    "gateway restarted": 3,
+    "chat killed": 1,
+    "chat restarted": 1,
+    "wave worker killed": 3,
+}
+CLIENT_BLOWS: Final[dict[Blow, int]] = {"client lost": 3, "client crashed": 1}
+_LONGEST_ABSENCE_S: Final = 15.0
+
+
+class Outage(Struct, kw_only=True):
+    """A server was away: from the blow until it was ready again, in seconds since 1970."""
+
+    package: Package
+    at: float
+    back_at: float = float("inf")
+
+
+class Trouble:
+    """Strikes at random; `outages` and `struck` are the record."""
+
+    def __init__(self, show: Show, client: TouchDesigner, chance: random.Random) -> None:
+        self._show = show
+        self._client = client
+        self._chance = chance
+        self.struck: Counter[str] = Counter()
+        self.outages: list[Outage] = []
+
+    async def strike(self, blows: dict[Blow, int], *, every_s: float, until: float) -> None:
+        """Strike, so often on average, until this moment (monotonic)."""
+        while (wait_s := self._chance.expovariate(1 / every_s)) + time.monotonic() < until:
+            await asyncio.sleep(wait_s)
+            blow = self._chance.choices(list(blows), weights=list(blows.values()))[0]
+            if await self._strike(blow):
+                self.struck[blow] += 1
+        await asyncio.sleep(max(0.0, until - time.monotonic()))
+
+    async def _strike(self, blow: Blow) -> bool:
+        """Do it; return whether there was something to strike."""
+        match blow:
+            case "gateway killed":
+                return await self._kill("event_gateway")
+            case "gateway restarted":
+                return await self._restart("event_gateway")
+            case "chat killed":
+                return await self._kill("chat_backend")
+            case "chat restarted":
+                return await self._restart("chat_backend")
+            case "wave worker killed":
+                return self._kill_worker()
+            case "client lost" | "client crashed":
+                away_s = self._chance.uniform(0.0, _LONGEST_ABSENCE_S)
+                await self._client.lose(away_s=away_s, crash=blow == "client crashed")
+                return True
+
+    async def _kill(self, package: Package) -> bool:
+        server = self._show.server(package)
+        if server is None:
+            return False
+        outage = self._begin(package)
+        server.kill()
+        await self._show.replaced(package, server.pid)
+        outage.back_at = time.time()
+        return True
+
+    async def _restart(self, package: Package) -> bool:
+        server = self._show.server(package)
+        if server is None:
+            return False
+        outage = self._begin(package)
+        await self._show.ask_restart(package)
+        await self._show.replaced(package, server.pid)
+        outage.back_at = time.time()
+        return True
+
+    def _begin(self, package: Package) -> Outage:
+        outage = Outage(package=package, at=time.time())
+        self.outages.append(outage)
+        return outage
+
+    def _kill_worker(self) -> bool:
+        workers = self._show.workers()
+        if not workers:
+            return False
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self._chance.choice(workers).kill()
+        return True
