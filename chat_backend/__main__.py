@@ -1,74 +1,9 @@
 """``python -m chat_backend``: the conversation's server, its supervisor, and a visitor."""
 
-import sys
-from typing import Annotated
-
-import typer
-
-from chat_backend.sessions_cli import app as sessions
-from shared_schema.runtime.cli import server_cli
-from shared_schema.runtime.exits import exit_code_of
-from shared_schema.runtime.logs import configure_logging
-from shared_schema.settings import Settings, load_settings
-
-
-def _serve(settings: Settings) -> int:
-    # A visitor at the command line needs none of the server's libraries.
-    from chat_backend.server import serve  # noqa: PLC0415
-
-    return serve(settings)
-
-
-app = server_cli("chat_backend", "chat", _serve)
-app.add_typer(sessions, name="sessions")
-
-
-@app.command()
-def say(
-    message: Annotated[str, typer.Argument(help="What the visitor says.")],
-    wait: Annotated[bool, typer.Option(help="First wait until TouchDesigner is there.")] = True,
-    stay: Annotated[bool, typer.Option(help="Stay when all is said, until ended.")] = False,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for the servers.")] = 60.0,
-) -> None:
-    """Say something to the six, and show their three turns as they come.
-
-    Example: python -m chat_backend say "What does the sea dream of?"
-    """
-
-    from chat_backend.say import Visit, visit  # noqa: PLC0415  # not for the server
-
-    def run() -> int:
-        settings = load_settings()
-        return visit(
-            Visit(
-                message=message,
-                chat_url=f"http://localhost:{settings.chat_port}",
-                gateway_url=f"http://localhost:{settings.gateway_port}",
-                token=settings.events_token,
-                wait_for_client=wait and settings.events_ws_enabled,
-                stay=stay,
-                timeout_s=timeout,
-            )
-        )
-
-    raise typer.Exit(exit_code_of(run, name="say"))
-
-
-@app.command()
-def check() -> None:
-    """Ask every configured provider once and show who answers; exit code 0 if all do.
-
-    Example: python -m chat_backend check
-    """
-    from chat_backend.check import check as try_all  # noqa: PLC0415  # not for the server
-
-    def run() -> int:
-        settings = load_settings()
-        configure_logging(level="error", form=settings.log_format, service="check")
-        return try_all(settings)
-
-    raise typer.Exit(exit_code_of(run, name="check"))
-
-
 if __name__ == "__main__":
+    # Here, because each wave worker imports this module once more as it starts, and needs nothing.
+    import sys
+
+    from chat_backend.cli import app
+
     sys.exit(app())

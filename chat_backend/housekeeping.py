@@ -6,13 +6,12 @@ from typing import Final
 
 import structlog
 
-from chat_backend.session_archive import Archive, Removal, prune
+from chat_backend.session_archive import SECONDS_A_DAY, Archive, Removal, prune
 from shared_schema.settings import Settings
 
 log = structlog.get_logger("chat")
 
 LOOK_EVERY_S: Final = 3600.0
-SECONDS_A_DAY: Final = 86_400.0
 
 
 async def keep_house(

@@ -18,6 +18,7 @@ from shared_schema.session_document import SessionDocument, read_document
 
 _SESSION: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 EVENTS_FILE: Final = "events.jsonl"
+SECONDS_A_DAY: Final = 86_400.0
 
 
 class StoredSession(Struct, frozen=True, kw_only=True):

@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from chat_backend.housekeeping import SECONDS_A_DAY
-from chat_backend.session_archive import Archive, StoredSession, old
+from chat_backend.session_archive import SECONDS_A_DAY, Archive, StoredSession, old
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.exits import CONFIGURATION, FAILED, OK, StartRefused, exit_code_of, say
 from shared_schema.session_document import encode_document

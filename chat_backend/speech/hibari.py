@@ -5,8 +5,11 @@ compute, so the event loop stays free.
 """
 
 import asyncio
+import contextlib
+import sys
 import threading
 import zlib
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +31,7 @@ Array = NDArray[np.float32]
 
 # Touches the number reader, the guesser for unknown words and both branches of the synthesis.
 WARM_UP: Final = "Forty-two zubblets, said the water."
+_SCIPY: Final = "scipy.fft"
 
 
 class HibariModel:
@@ -37,7 +41,8 @@ class HibariModel:
     """
 
     def __init__(self) -> None:
-        from hibari import Hibari, dsp  # noqa: PLC0415
+        with _without_scipy():
+            from hibari import Hibari, dsp  # noqa: PLC0415
 
         self._voice: Any = Hibari(voice="heart", threads=1)
         self._synth: Any = dsp.synth
@@ -69,6 +74,23 @@ class HibariModel:
         """Return the waveform of the frames."""
         waveform: Array = self._synth(*frames, rng)
         return waveform
+
+
+@contextlib.contextmanager
+def _without_scipy() -> Iterator[None]:
+    """Let the package take numpy's FFT: the same speed and sound, and a third of the start less.
+
+    It prefers scipy's for its float32, which numpy's has had since 2.0; to load `scipy.fft` loads
+    half of both libraries. A name that is None in sys.modules is "not installed" to an import.
+    """
+    known = sys.modules.get(_SCIPY)
+    sys.modules[_SCIPY] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[_SCIPY]
+        if known is not None:
+            sys.modules[_SCIPY] = known
 
 
 class HibariSpeech:

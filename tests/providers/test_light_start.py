@@ -1,4 +1,4 @@
-"""A default start loads nothing of any provider."""
+"""A default start loads nothing of any provider, and nothing else that it has no use for."""
 
 import json
 import os
@@ -44,17 +44,41 @@ asyncio.run(start())
 @pytest.mark.parametrize("what", [IMPORTED, STARTED], ids=["imported", "started"])
 def test_no_providers_library_is_loaded(what: str, tmp_path: Path) -> None:
     """Neither by the import of the server nor by a whole start with the embedded voice."""
+    loaded = loaded_by(what, tmp_path)
+    assert "chat_backend" in loaded
+    assert loaded & HEAVY == set()
+
+
+def test_no_console_library_is_loaded(tmp_path: Path) -> None:
+    """Rich, which structlog loads where it is not kept from it, is half a second of a start."""
+    loaded = loaded_by("import chat_backend.cli, chat_backend.server", tmp_path)
+    assert "structlog" in loaded
+    assert "rich" not in loaded
+
+
+def test_a_wave_worker_loads_no_commands(tmp_path: Path) -> None:
+    """As it starts it imports the main module again, which must weigh nothing."""
+    assert loaded_by("import chat_backend.__main__", tmp_path).isdisjoint({"typer", "structlog"})
+
+
+def test_the_voice_needs_no_scipy(tmp_path: Path) -> None:
+    """It would be a third of the start; afterwards others can load it as ever."""
+    what = "from chat_backend.speech.hibari import HibariModel; HibariModel()"
+    assert "scipy" not in loaded_by(what, tmp_path)
+    assert "scipy" in loaded_by(f"{what}; import scipy.fft", tmp_path)
+
+
+def loaded_by(what: str, folder: Path) -> set[str]:
+    """Return the top-level packages that a fresh interpreter has loaded after some code."""
     root = Path(__file__).parents[2]
     kept = {name: value for name, value in os.environ.items() if name not in KEY_VARIABLES}
     done = subprocess.run(
         [sys.executable, "-c", f"{what}\nimport json, sys\nprint(json.dumps(list(sys.modules)))"],
-        cwd=tmp_path,
+        cwd=folder,
         env={**kept, "PYTHONPATH": str(root)},
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
     )
-    loaded = {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
-    assert "chat_backend" in loaded
-    assert loaded & HEAVY == set()
+    return {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
