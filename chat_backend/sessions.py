@@ -109,6 +109,13 @@ class Sessions:
     def waves_finished(self, result: WavesJobResult) -> None:
         """Take note of a wave job's end, in the event loop."""
         self._services.events.waves_finished(result)
+        log.debug(
+            "waves done",
+            session=result.job.session_id,
+            turn=result.job.turn_index,
+            slot=result.job.slot_id,
+            took_ms=round(result.result.duration_ms, 1),
+        )
         session = self._sessions.get(result.job.session_id)
         if session is not None and session.task is not None and session.task.done():
             self._save(session)

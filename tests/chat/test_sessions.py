@@ -1,0 +1,44 @@
+"""What the sessions of a process tell about themselves."""
+
+from typing import Any
+
+from structlog.testing import capture_logs
+
+from chat_backend.events import SessionEvents
+from chat_backend.ledger import Ledger
+from chat_backend.metrics import Metrics
+from chat_backend.sessions import Sessions
+from chat_backend.workflow import Services
+from shared_schema.layout import Artifacts
+from tests.sessions import Truth, session_id
+
+
+def test_how_long_a_wave_job_took_is_logged(tmp_path: Any) -> None:
+    """With its place: the only word outside the bus on where a session's time goes."""
+    nobody: Any = None
+    services = Services(
+        agents=nobody,
+        speech=nobody,
+        events=SessionEvents(Ledger(epoch="test", keep_s=0.0)),
+        memory=nobody,
+        artifacts=Artifacts(tmp_path),
+        submit=nobody,
+        turn_timeout_s=1.0,
+        metrics=Metrics(),
+    )
+    truth = Truth(
+        session_id=session_id(), slots=(3,), targets={}, replied=(), ready=frozenset({(1, 3)})
+    )
+    finished = truth.finished(1, 3)
+    with capture_logs() as logs:
+        Sessions(services, max_sessions=1, seed=None).waves_finished(finished)
+    assert logs == [
+        {
+            "event": "waves done",
+            "log_level": "debug",
+            "session": session_id(),
+            "turn": 1,
+            "slot": 3,
+            "took_ms": round(finished.result.duration_ms, 1),
+        }
+    ]
