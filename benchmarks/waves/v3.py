@@ -44,13 +44,9 @@ def decompose(samples: npt.NDArray[np.float32]) -> list[Float64]:
     frames = min(len(f0_hz), spectrum.shape[1])
     f0_hz, voiced = f0_hz[:frames], voiced[:frames]
 
-    known = f0_hz[voiced]
-    low, high = (known.min(), known.max()) if known.size else (0.0, 1.0)
-    base_hz = LOWEST_HZ + (f0_hz - low) / max(high - low, 1.0) * (HIGHEST_HZ - LOWEST_HZ)
     at_frames = np.arange(frames) * HOP
     at_samples = np.arange(len(samples))
-    carrier_hz = np.interp(at_samples, at_frames, base_hz)
-    phase = 2 * np.pi * np.cumsum(carrier_hz) / RATE_HZ
+    phase = 2 * np.pi * np.cumsum(carrier(f0_hz, voiced, len(samples))) / RATE_HZ
 
     waves = []
     for k in (1, 2, 3):
@@ -65,6 +61,15 @@ def decompose(samples: npt.NDArray[np.float32]) -> list[Float64]:
     curve = np.interp(at_samples, np.arange(len(gain)) * HOP, gain)
     waves = [wave * curve for wave in waves]
     return [*waves, waves[0] + waves[1] + waves[2]]
+
+
+def carrier(f0_hz: Float64, voiced: npt.NDArray[np.bool_], count: int) -> Float64:
+    """Return the base carrier's frequency at each of `count` samples; it goes below zero."""
+    known = f0_hz[voiced]
+    low, high = (known.min(), known.max()) if known.size else (0.0, 1.0)
+    base_hz = LOWEST_HZ + (f0_hz - low) / max(high - low, 1.0) * (HIGHEST_HZ - LOWEST_HZ)
+    hertz: Float64 = np.interp(np.arange(count), np.arange(len(base_hz)) * HOP, base_hz)
+    return hertz
 
 
 def decompose_file(path: Path, folder: Path) -> Float64:

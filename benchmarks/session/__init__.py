@@ -1,0 +1,1 @@
+"""The whole measured from outside: a session, what a gateway costs the visitor, and starting."""
