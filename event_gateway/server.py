@@ -20,7 +20,7 @@ from event_gateway.errors import AnotherGateway, OutboxUnavailable
 from event_gateway.metrics import Metrics
 from event_gateway.orchestrator import Orchestrator
 from event_gateway.outbox import Outbox
-from event_gateway.protocol import AbortableProtocol
+from event_gateway.protocol import DirectProtocol
 from event_gateway.readiness import Limits, Readiness
 from event_gateway.recordings import Recordings
 from event_gateway.rehearsal import Rehearsal
@@ -51,7 +51,7 @@ def serve(settings: Settings) -> int:
         host=settings.gateway_host,
         port=settings.gateway_port,
         name="gateway",
-        ws=AbortableProtocol,
+        ws=DirectProtocol,
     )
 
 

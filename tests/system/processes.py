@@ -1,6 +1,8 @@
 """Real processes for tests: their settings, their start, their end, and what they left behind."""
 
 import contextlib
+import errno
+import itertools
 import os
 import signal
 import socket
@@ -9,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import psutil
@@ -22,20 +24,39 @@ LOOK_EVERY_S = 0.02
 
 
 def free_port() -> int:
-    """Return a port that is free on both loopbacks now."""
-    for _ in range(50):
-        with socket.socket(socket.AF_INET) as four:
-            four.bind(("127.0.0.1", 0))
-            port = int(four.getsockname()[1])
-            with socket.socket(socket.AF_INET6) as six:
-                try:
-                    six.bind(("::1", port))
-                except OSError:
-                    if not socket.has_ipv6:
-                        return port
-                    continue
-                return port
+    """Return a port that is free on both loopbacks now, and that nobody else is given.
+
+    Below those that systems hand out for outgoing connections, and from a part of them that belongs
+    to this process, so that tests in parallel do not take each other's before they use it.
+    """
+    for port in itertools.islice(_ports, 500):
+        if not any(_taken(family, (host, port)) for family, host in _LOOPBACKS):
+            return port
     raise RuntimeError("no port is free")
+
+
+def _own_ports() -> Iterator[int]:
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _PARTS
+    size = (_PORTS.stop - _PORTS.start) // _PARTS
+    part = _PORTS[worker * size : (worker + 1) * size]
+    # Two runs at the same time begin at different places.
+    return itertools.islice(itertools.cycle(part), os.getpid() % size, None)
+
+
+def _taken(family: socket.AddressFamily, address: tuple[str, int]) -> bool:
+    try:
+        with socket.socket(family) as one:
+            one.bind(address)
+    except OSError as error:
+        # A machine may be without IPv6; then nobody listens there either.
+        return error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+    return False
+
+
+_LOOPBACKS: Final = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
+_PORTS: Final = range(20_000, 32_000)
+_PARTS: Final = 8
+_ports = _own_ports()
 
 
 def connects(port: int) -> bool:

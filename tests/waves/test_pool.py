@@ -3,7 +3,6 @@
 import os
 import queue
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ from shared_schema.bus import (
 )
 from shared_schema.jobs import DecomposeJob
 from shared_schema.sockets import BusAddress, open_subscriber
+from tests.system.processes import free_port
 from tests.waves.conftest import DEADLINE_S, Results, eventually, workers_of
 from waves import run_job
 from waves.pool import WavePool
@@ -41,9 +41,7 @@ class Gateway:
     """
 
     def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.url = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+        self.url = f"tcp://127.0.0.1:{free_port()}"
         self._heard: queue.SimpleQueue[list[bytes]] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._ready = threading.Event()

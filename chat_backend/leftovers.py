@@ -1,0 +1,65 @@
+"""Half-written files of processes that were killed: nobody will finish them.
+
+A writer removes its own partial file whatever happens to it, except when it is killed. So they are
+looked for where a killed writer may have been: in a session whose wave job was lost, and, as the
+backend starts, in the sessions that its former life may have had under way.
+"""
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from heapq import nlargest
+from pathlib import Path
+from typing import Final
+
+from shared_schema.layout import PARTIAL_SUFFIX, SPEECH_ROOT, WAVES_ROOT, Artifacts
+
+# More than could be under way at once: running ones, and those whose wave jobs had not ended.
+NEWEST: Final = 100
+# See shared_schema.files: what it becomes, who writes it, and the suffix.
+_PARTIAL: Final = re.compile(rf".+\.(\d+){re.escape(PARTIAL_SUFFIX)}\Z")
+
+
+def sweep_session(artifacts: Artifacts, session_id: str) -> int:
+    """Remove a session's partial files that nobody writes; return how many. Blocks."""
+    removed = 0
+    for root in (SPEECH_ROOT, WAVES_ROOT):
+        for path in list(_partials(artifacts.root / root / session_id)):
+            with contextlib.suppress(OSError):  # gone, or (Windows) still open
+                path.unlink()
+                removed += 1
+    return removed
+
+
+def sweep_newest(artifacts: Artifacts) -> int:
+    """Do so in the sessions that changed last, as many as may have been under way. Blocks."""
+    sessions: dict[str, float] = {}
+    for root in (SPEECH_ROOT, WAVES_ROOT):
+        with contextlib.suppress(OSError), os.scandir(artifacts.root / root) as entries:
+            for entry in entries:
+                changed_at = entry.stat(follow_symlinks=False).st_mtime
+                sessions[entry.name] = max(changed_at, sessions.get(entry.name, 0.0))
+    newest = nlargest(NEWEST, sessions, key=lambda session_id: sessions[session_id])
+    return sum(sweep_session(artifacts, session_id) for session_id in newest)
+
+
+def _partials(folder: Path) -> Iterator[Path]:
+    for path, _, names in os.walk(folder):
+        for name in names:
+            match = _PARTIAL.match(name)
+            if match is not None and not _lives(int(match[1])):
+                yield Path(path) / name
+
+
+def _lives(pid: int) -> bool:
+    """Return whether a process of this machine has that id; on Windows its open file stays."""
+    if os.name == "nt":
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True

@@ -1,0 +1,136 @@
+"""The commands of ``python -m event_gateway``: the sidecar, its supervisor, a stand-in, and more."""
+
+from typing import Annotated
+
+import typer
+
+from event_gateway.__main__ import SERVICE, serve
+from shared_schema.runtime.cli import server_cli
+from shared_schema.runtime.exits import exit_code_of
+from shared_schema.settings import Settings, load_settings
+
+
+app = server_cli("event_gateway", SERVICE, serve)
+
+
+@app.command()
+def listen(
+    url: Annotated[str, typer.Option(help="The socket; default: the gateway's settings.")] = "",
+    sessions: Annotated[int, typer.Option(help="End after so many sessions; 0: never.")] = 0,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the next event.")] = 120.0,
+) -> None:
+    """Stand in for TouchDesigner: print each event, check each file.
+
+    Ends with 0 when it has seen everything that the sessions promised and every file is sound.
+    Example: python -m event_gateway listen --sessions 1
+    """
+
+    # Only this command needs NumPy; the gateway starts without it.
+    from event_gateway.listen import Expectation, listen_until_told  # noqa: PLC0415
+
+    def run() -> int:
+        settings = load_settings()
+        where = url or f"ws://localhost:{settings.gateway_port}{settings.events_ws_path}"
+        return listen_until_told(
+            where, Expectation(sessions=sessions, timeout_s=timeout, token=settings.events_token)
+        )
+
+    raise typer.Exit(exit_code_of(run, name="listen"))
+
+
+@app.command()
+def rehearse(
+    session: Annotated[str, typer.Argument(help="A session's id, or latest.")] = "latest",
+    speed: Annotated[float, typer.Option(min=0.1, max=100, help="2 is twice as fast.")] = 1.0,
+    loop: Annotated[bool, typer.Option(help="Begin again at the end, until Ctrl-C.")] = False,
+) -> None:
+    """Send a past session again to the connected client, in its rhythm, under a fresh id.
+
+    Live sessions come first and end it. Needs a running gateway and a connected client.
+    Example: python -m event_gateway rehearse latest --speed 2 --loop
+    """
+    from event_gateway import rehearse as rehearsing  # noqa: PLC0415  # only here
+
+    def run() -> int:
+        settings = load_settings()
+        plan = rehearsing.Plan(
+            session_id=session,
+            speed=speed,
+            loop=loop,
+            gateway_url=f"http://localhost:{settings.gateway_port}",
+            token=settings.events_token,
+        )
+        return rehearsing.rehearse(plan, typer.echo)
+
+    raise typer.Exit(exit_code_of(run, name="rehearse"))
+
+
+@app.command()
+def sample(
+    slots: Annotated[int, typer.Option(min=2, max=6, help="How many voices speak.")] = 3,
+) -> None:
+    """Make a small session with the embedded voices, to rehearse on an empty machine.
+
+    Asks no provider and needs no running server. Example: python -m event_gateway sample
+    """
+    from event_gateway.sample import sample as make  # noqa: PLC0415  # only here
+
+    def run() -> int:
+        folder = load_settings().artifacts_dir.expanduser().resolve()
+        return make(folder, slots=slots, say=typer.echo)
+
+    raise typer.Exit(exit_code_of(run, name="sample"))
+
+
+@app.command()
+def history(session: Annotated[str, typer.Argument(help="The session's id.")]) -> None:
+    """Print a session's events, one JSON object a line, whether or not the gateway runs.
+
+    Example: python -m event_gateway history 3f0c1f1e-0000-4000-8000-000000000000
+    """
+    from event_gateway.history import history as tell  # noqa: PLC0415  # only here
+
+    raise typer.Exit(
+        exit_code_of(lambda: tell(load_settings(), session, typer.echo), name="history")
+    )
+
+
+@app.command()
+def describe(
+    markdown: Annotated[bool, typer.Option(help="For people: docs/events.md.")] = False,
+) -> None:
+    """Print what is sent on the socket, as AsyncAPI 3 (docs/asyncapi.json) or as a page.
+
+    Example: python -m event_gateway describe --markdown
+    """
+    import json  # noqa: PLC0415  # only here
+
+    from event_gateway.asyncapi import describe as document  # noqa: PLC0415
+    from event_gateway.events_page import page  # noqa: PLC0415
+
+    def run() -> int:
+        if markdown:
+            typer.echo(page(), nl=False)
+            return 0
+        defaults = Settings()
+        described = document(
+            host=defaults.gateway_host, port=defaults.gateway_port, path=defaults.events_ws_path
+        )
+        typer.echo(json.dumps(described, indent=2))
+        return 0
+
+    raise typer.Exit(exit_code_of(run, name="describe"))
+
+
+@app.command()
+def keys() -> None:
+    """Make the four keys of a bus that leaves this machine, as lines for .env.
+
+    Example: python -m event_gateway keys >> .env
+    """
+    import zmq  # noqa: PLC0415  # only here
+
+    for owner in ("SERVER", "CLIENT"):
+        public, secret = zmq.curve_keypair()
+        typer.echo(f"RR_BUS_CURVE_{owner}_PUBLIC='{public.decode()}'")
+        typer.echo(f"RR_BUS_CURVE_{owner}_SECRET='{secret.decode()}'")
