@@ -1,9 +1,13 @@
 """``python -m chat_backend``: the conversation's server, its supervisor, and a visitor."""
 
 if __name__ == "__main__":
-    # Here, because each wave worker imports this module once more as it starts, and needs nothing.
+    # Each wave worker imports this module once more as it starts, and needs nothing of it.
     import sys
 
+    if len(sys.argv) == 1:
+        from shared_schema.runtime.plain import serve_as
+
+        sys.exit(serve_as("chat", "chat_backend.server"))
     from chat_backend.cli import app
 
     sys.exit(app())

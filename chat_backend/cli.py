@@ -1,4 +1,4 @@
-"""The commands of ``python -m chat_backend``: the server, its supervisor, and a visitor."""
+"""The commands of ``python -m chat_backend``: a supervisor, a visitor, and what looks after it."""
 
 from typing import Annotated
 
@@ -8,17 +8,9 @@ from chat_backend.sessions_cli import app as sessions
 from shared_schema.runtime.cli import server_cli
 from shared_schema.runtime.exits import exit_code_of
 from shared_schema.runtime.logs import configure_logging
-from shared_schema.settings import Settings, load_settings
+from shared_schema.settings import load_settings
 
-
-def _serve(settings: Settings) -> int:
-    # A visitor at the command line needs none of the server's libraries.
-    from chat_backend.server import serve  # noqa: PLC0415
-
-    return serve(settings)
-
-
-app = server_cli("chat_backend", "chat", _serve)
+app = server_cli("chat_backend", "chat")
 app.add_typer(sessions, name="sessions")
 
 

@@ -1,13 +1,12 @@
 """``python -m event_gateway``: the sidecar, its supervisor, and a stand-in for TouchDesigner."""
 
-import sys
-
 if __name__ == "__main__":
+    import sys
+
     if len(sys.argv) == 1:
-        from event_gateway.serve import serve
         from shared_schema.runtime.plain import serve_as
 
-        sys.exit(serve_as("gateway", serve))
+        sys.exit(serve_as("gateway", "event_gateway.server"))
     from event_gateway.cli import app
 
     sys.exit(app())

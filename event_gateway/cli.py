@@ -1,16 +1,14 @@
-"""The commands of ``python -m event_gateway``: the sidecar, its supervisor, a stand-in, and more."""
+"""The commands of ``python -m event_gateway``: a supervisor, a stand-in, rehearsals and more."""
 
 from typing import Annotated
 
 import typer
 
-from event_gateway.__main__ import SERVICE, serve
 from shared_schema.runtime.cli import server_cli
 from shared_schema.runtime.exits import exit_code_of
 from shared_schema.settings import Settings, load_settings
 
-
-app = server_cli("event_gateway", SERVICE, serve)
+app = server_cli("event_gateway", "gateway")
 
 
 @app.command()

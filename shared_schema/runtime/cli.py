@@ -1,20 +1,19 @@
-"""The commands that both servers have: run, supervise, restart."""
+"""The commands that both servers have: supervise and restart. To serve is `plain`."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import typer
 
 from shared_schema.layout import RUN_DIR
 from shared_schema.runtime.exits import CONFIGURATION, FAILED, OK, exit_code_of, say
-from shared_schema.runtime.logs import bearable_streams, configure_logging
+from shared_schema.runtime.logs import bearable_streams
 from shared_schema.runtime.restart import NoSupervisor, RestartFailed, request_restart
 from shared_schema.runtime.supervise import supervise as run_supervised
 from shared_schema.settings import Settings, load_settings
 
 
-def server_cli(package: str, service: str, serve: Callable[[Settings], int]) -> typer.Typer:
-    """Return ``python -m <package>``, which serves, with the commands `supervise` and `restart`."""
+def server_cli(package: str, service: str) -> typer.Typer:
+    """Return the commands of ``python -m <package>`` that both have: `supervise` and `restart`."""
     app = typer.Typer(
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -22,16 +21,9 @@ def server_cli(package: str, service: str, serve: Callable[[Settings], int]) -> 
         f" Example: python -m {package}",
     )
 
-    @app.callback(invoke_without_command=True)
-    def main(context: typer.Context) -> None:
+    @app.callback()
+    def main() -> None:
         bearable_streams()
-        if context.invoked_subcommand is None:
-            raise typer.Exit(exit_code_of(_served, name=service))
-
-    def _served() -> int:
-        settings = load_settings()
-        configure_logging(level=settings.log_level, form=settings.log_format, service=service)
-        return serve(settings)
 
     @app.command(
         help=f"Serve, and start again after a crash. Example: python -m {package} supervise"

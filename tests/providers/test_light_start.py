@@ -49,11 +49,12 @@ def test_no_providers_library_is_loaded(what: str, tmp_path: Path) -> None:
     assert loaded & HEAVY == set()
 
 
-def test_no_console_library_is_loaded(tmp_path: Path) -> None:
-    """Rich, which structlog loads where it is not kept from it, is half a second of a start."""
-    loaded = loaded_by("import chat_backend.cli, chat_backend.server", tmp_path)
+@pytest.mark.parametrize("server", ["chat_backend.server", "event_gateway.server"])
+def test_a_server_loads_nothing_for_people_at_a_console(server: str, tmp_path: Path) -> None:
+    """No commands, and not Rich, which structlog takes along where it is not kept from it."""
+    loaded = loaded_by(f"import shared_schema.runtime.plain, {server}", tmp_path)
     assert "structlog" in loaded
-    assert "rich" not in loaded
+    assert loaded.isdisjoint({"rich", "typer"})
 
 
 def test_a_wave_worker_loads_no_commands(tmp_path: Path) -> None:
