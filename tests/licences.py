@@ -63,15 +63,17 @@ def locked() -> list[Locked]:
     return found
 
 
-def direct() -> dict[str, str]:
-    """Return the version that pyproject.toml pins of each package it names, extras included."""
+def direct(*, extras: bool = True) -> dict[str, str]:
+    """Return the version that pyproject.toml pins of each package it names.
+
+    Without `extras`: of those that requirements.txt is made from.
+    """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    named = [
-        project["project"]["dependencies"],
-        *project["project"]["optional-dependencies"].values(),
-        *project["dependency-groups"].values(),
-    ]
-    pins = [_PIN.match(each) for group in named for each in group]
+    named = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    if extras:
+        groups = [project["project"]["optional-dependencies"], project["dependency-groups"]]
+        named += [each for group in groups for pins in group.values() for each in pins]
+    pins = [_PIN.match(each) for each in named]
     return {pin[1]: pin[2] for pin in pins if pin}
 
 
