@@ -1,6 +1,7 @@
 """Both pages in a real browser, with real servers behind them."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -235,6 +236,7 @@ def test_failures_are_clear_and_the_rest_goes_on(show: System, kiosk: Visit, des
     assert desk.axe() == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
 def test_a_late_wave_is_called_late(show: System, browser: "Browser") -> None:
     """A wave that Turn 1 went out without."""
     stage(show, hang=["1:1"])

@@ -154,7 +154,10 @@ def test_links_are_not_followed(archive: Archive, tmp_path: Path) -> None:
     (outside / "precious.wav").write_bytes(b"mine")
     inside = Archive(Artifacts(tmp_path / "artifacts"))
     folder = tmp_path / "artifacts/tts/sessions" / session
-    (folder / "link").symlink_to(outside, target_is_directory=True)
+    try:
+        (folder / "link").symlink_to(outside, target_is_directory=True)
+    except OSError:
+        pytest.skip("links need a privilege here")
     (tmp_path / "artifacts/tts/sessions" / session_id(2)).symlink_to(outside)
     for each in inside.sessions():
         inside.remove(each)

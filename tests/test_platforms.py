@@ -1,0 +1,89 @@
+"""What only one kind of system has stays behind a check of the platform."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("shared_schema", "waves", "event_gateway", "chat_backend", "touchdesigner")
+POSIX_ONLY = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
+# Where a module of ours needs an extra, it is not loaded by a start without it.
+EXTRAS = {"distributed", "matplotlib", "pydantic_ai"}
+
+# Imports all modules of the servers twice: as here, so that all that others wrote is loaded, and
+# again as if the system were Windows, without any module that only POSIX has.
+AS_ON_WINDOWS = f"""
+import importlib, pkgutil, signal, sys, types
+
+def load():
+    loaded, missing = 0, set()
+    for package in {PACKAGES[:4]!r}:
+        for each in pkgutil.walk_packages(importlib.import_module(package).__path__, package + "."):
+            if each.name.endswith(".__main__"):
+                continue  # to import it is to run it
+            try:
+                importlib.import_module(each.name)
+                loaded += 1
+            except ModuleNotFoundError as error:
+                missing.add(error.name.partition(".")[0])
+    return loaded, missing
+
+here = load()
+for name in list(sys.modules):
+    if name.partition(".")[0] in {PACKAGES[:4]!r}:
+        del sys.modules[name]
+for name in {POSIX_ONLY!r}:
+    sys.modules[name] = None
+sys.modules["msvcrt"] = types.ModuleType("msvcrt")
+signal.SIGBREAK = signal.SIGINT
+for name in ("SIGKILL", "SIGSTOP", "SIGCONT", "SIGHUP", "SIGUSR1", "SIGALRM", "pthread_sigmask"):
+    delattr(signal, name)
+sys.platform = "win32"
+there = load()
+assert here == there, (here, there)
+assert there[0] > 80 and there[1] <= {EXTRAS!r}, there
+import shared_schema.runtime.lock
+assert shared_schema.runtime.lock.msvcrt
+"""
+
+
+def unconditional(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield every node that does not stand beneath a check of ``sys.platform``."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "sys.platform" in ast.unparse(node.test):
+            continue
+        yield node
+        yield from unconditional(node)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_posix_module_is_imported_unasked(package: str) -> None:
+    """An import of fcntl, say, stands in the branch of a platform that has it."""
+    for path in (ROOT / package).rglob("*.py"):
+        for node in unconditional(ast.parse(path.read_text("utf-8"))):
+            names: set[str] = set()
+            if isinstance(node, ast.Import):
+                names = {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names = {node.module or ""}
+            assert names.isdisjoint(POSIX_ONLY | {"msvcrt", "winreg"}), path
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the other tests show it")
+def test_every_module_loads_without_what_windows_lacks() -> None:
+    """No POSIX module, no POSIX signal, and the branches of Windows: all can be imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", AS_ON_WINDOWS],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
