@@ -31,8 +31,8 @@ SESSIONS = 5
 # loaded by the first visitor that a start should have loaded.
 LOADED_LATER = 0.05
 IMPORTS = {
-    "gateway": "import event_gateway.__main__, event_gateway.server",
-    "chat": "import chat_backend.cli, chat_backend.server",
+    "gateway": "import shared_schema.runtime.plain, event_gateway.server",
+    "chat": "import shared_schema.runtime.plain, chat_backend.server",
 }
 HEAVIEST = 8
 _IMPORT_TIME = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|\s+([\w.]+)")
