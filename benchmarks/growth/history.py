@@ -13,7 +13,6 @@ from typing import Final
 import httpx
 
 from benchmarks.growth.fit import Curve
-from benchmarks.report import median
 from chat_backend import session_file
 from chat_backend.ledger import Ledger
 from event_gateway.outbox import Outbox
@@ -27,7 +26,7 @@ from tests.system.client import write_wav
 from tests.system.processes import System
 
 SIZES: Final = (10, 100, 1_000, 10_000)
-_LOADS: Final = 40
+_LOADS: Final = 60
 _SECONDS_APART: Final = 60.0
 _NEVER_LATE: Final = Limits(
     turn1_timeout_s=1e9, dialogue_timeout_s=1e9, session_limit_s=1e9, replay_window_s=1e9
@@ -137,7 +136,8 @@ def _loads(logs: Path, folder: Path, history: History) -> dict[str, float]:
                 "/metrics": lambda: "/metrics",
             }
             return {
-                name: median([_load(http, path(), told) for _ in range(_LOADS)])
+                # The least: what else the machine does is no cost of ours.
+                name: min(_load(http, path(), told) for _ in range(_LOADS))
                 for name, path in requests.items()
             }
     finally:

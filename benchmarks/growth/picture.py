@@ -50,7 +50,7 @@ def _draw(axis: object, panel: Panel) -> None:
     _reference(axis, panel.curves)
     axis.set_title(panel.title, fontsize=11)
     axis.set_xlabel(panel.growing)
-    axis.set_ylabel("time in ms, median")
+    axis.set_ylabel("time in ms")
     axis.grid(visible=True, which="major", color="#dddddd", linewidth=0.7)
     axis.legend(fontsize=8, loc="upper left", framealpha=0.9, title="(exponent)", title_fontsize=8)
 

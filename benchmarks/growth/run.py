@@ -21,8 +21,9 @@ def run() -> int:
         Panel("The technician's page", "past sessions on disk", history.measure(_say)),
     ]
     print(
-        "\nMedians in ms, and the exponent of a power law fitted over all decades: 0 is flat, 1 is"
-        f" linear, and at most {EXPONENT_LIMIT:g} is allowed.\n"
+        "\nTimes in ms (a page: the least of many loads; the rest: medians), and the exponent of a"
+        " power law fitted over all decades: 0 is flat, 1 is linear, and at most"
+        f" {EXPONENT_LIMIT:g} is allowed.\n"
     )
     for panel in panels:
         sizes = [f"{size}" for size in panel.curves[0].sizes]
