@@ -1,7 +1,6 @@
 """Past sessions, as they can be told again: from the outbox, or else from ``session.json``."""
 
 import os
-import re
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from msgspec import Struct
 from event_gateway.outbox import Outbox
 from event_gateway.readiness import Limits, Readiness
 from event_gateway.rendering import Renderer, timestamp
+from event_gateway.session_folders import SessionFolders
 from shared_schema.bus import SnapshotSession
 from shared_schema.errors import InvalidMessage
 from shared_schema.events import (
@@ -42,7 +42,6 @@ _NO_LIMITS: Final = Limits(
 
 # Older sessions are found by their id only.
 LOOK_BACK: Final = 200
-SESSION_NAME: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -75,6 +74,7 @@ class Recordings:
     def __init__(self, outbox: Outbox, artifacts: Artifacts) -> None:
         self._outbox = outbox
         self._artifacts = artifacts
+        self._folders = SessionFolders(artifacts.root / SPEECH_ROOT, look_back=LOOK_BACK)
 
     def find(self, session_id: str) -> Recording | None:
         """Return a session if its events are known and every file in them is still there."""
@@ -116,7 +116,7 @@ class Recordings:
 
     def _newest(self) -> Iterator[tuple[float, str]]:
         """Yield when and which, newest first."""
-        found = dict(_folders(self._artifacts.root / SPEECH_ROOT))
+        found = dict(self._folders.newest())
         found.update(self._outbox.sessions(limit=LOOK_BACK))
         newest = sorted(((at, session) for session, at in found.items()), reverse=True)
         yield from newest[:LOOK_BACK]
@@ -232,17 +232,6 @@ def told_again(event: SessionEvent, *, session_id: str, seq: int, ts: str) -> Se
         case DialogueWavesReady():
             dialogue = msgspec.structs.replace(event.payload, rehearsal=True)
             return msgspec.structs.replace(event, payload=dialogue, **changes)
-
-
-def _folders(root: Path) -> Iterator[tuple[str, float]]:
-    """Yield which session has a folder, and when something in it was last put in place."""
-    try:
-        with os.scandir(root) as entries:
-            for entry in entries:
-                if SESSION_NAME.match(entry.name):
-                    yield entry.name, entry.stat().st_mtime
-    except OSError:
-        return
 
 
 def _rate_of(path: Path) -> int:

@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from event_gateway.recordings import SESSION_NAME, Recordings
+from event_gateway.recordings import Recordings
 from event_gateway.rehearsal import Rehearsal, RehearsalRefused, Wish
+from event_gateway.session_folders import SESSION_NAME
 from event_gateway.watching import Watching
 from shared_schema.decoding import decode
 from shared_schema.errors import InvalidMessage
