@@ -15,6 +15,7 @@ from chat_backend.app import Chat, Voices
 from chat_backend.conversation import Memory
 from chat_backend.events import SessionEvents
 from chat_backend.housekeeping import keep_house
+from chat_backend.leftovers import sweep_newest
 from chat_backend.ledger import Ledger
 from chat_backend.metrics import Metrics
 from chat_backend.publisher import bus_publisher
@@ -99,6 +100,8 @@ async def open_chat(
         sessions = Sessions(services, max_sessions=settings.chat_max_sessions, seed=settings.seed)
         results.take = sessions.waves_finished
         stack.push_async_callback(sessions.close)
+        sweeping = asyncio.create_task(asyncio.to_thread(sweep_newest, artifacts), name="leftovers")
+        stack.callback(sweeping.cancel)
         if settings.artifacts_keep_days:
             keeping = asyncio.create_task(
                 keep_house(Archive(artifacts), settings, lambda: sessions.live), name="house"

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 
 import structlog
 from msgspec import Struct
@@ -9,6 +10,7 @@ from msgspec import Struct
 from chat_backend import session_file
 from chat_backend.conversation import Conversation
 from chat_backend.errors import ChatBackendError
+from chat_backend.leftovers import sweep_session
 from chat_backend.ledger import Record
 from chat_backend.providers.usage import Usage, charged_to
 from chat_backend.workflow import Services, Workflow
@@ -143,12 +145,18 @@ class Sessions:
             session.unsaved = False
             try:
                 content = self._document(session, record)
-                await asyncio.to_thread(session_file.write, path, content)
+                await asyncio.to_thread(self._write, path, content)
             except OSError as error:
                 log.error("session.json not written", session=session_id, reason=str(error))  # noqa: TRY400  # the reason says it all
         session.saving = None
         if record is None or record.settled_at is not None:
             self._sessions.pop(session_id, None)
+
+    def _write(self, path: Path, content: SessionDocument) -> None:
+        """Write session.json; after the last time, see what killed workers left. Blocks."""
+        session_file.write(path, content)
+        if content.settled and any(each.state == "failed" for each in content.utterances):
+            sweep_session(self._services.artifacts, content.session_id)
 
     @staticmethod
     def _document(session: _Session, record: Record) -> SessionDocument:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared_schema.session_document import read_document
+from tests.sessions import session_id
 from tests.system.client import listening
 from tests.system.processes import Process, System, system, until
 from tests.system.visitor import post, request
@@ -49,6 +50,18 @@ def test_old_sessions_go_and_the_disk_is_watched(tmp_path: Path) -> None:
         (warning,) = request(show.chat_url, "GET", "/v1/health").json()["warnings"]
         assert "RR_DISK_MIN_GB" in warning
         assert "sessions prune" in warning
+
+
+def test_what_a_killed_life_left_half_written_goes_at_the_start(tmp_path: Path) -> None:
+    """A partial file of a process that is gone does not stay for ever."""
+    with system(tmp_path) as show:
+        gone = show.start("gone", "-c", "")
+        gone.wait()
+        partial = show.artifacts / f"tts/sessions/{session_id()}/turn_1/slot-1.wav.{gone.pid}.tmp"
+        partial.parent.mkdir(parents=True)
+        partial.write_bytes(b"half")
+        show.chat()
+        until(lambda: not partial.exists(), "the partial file gone")
 
 
 async def test_the_commands_look_after_sessions(tmp_path: Path) -> None:
