@@ -15,9 +15,9 @@ from benchmarks.soak.show import KEPT_S, PACKAGES, Show
 SAMPLE_EVERY_S: Final = 2.0
 # Before that a process has to grow: caches, threads made when first needed, and the sessions that
 # the chat backend remembers for KEPT_S.
-WARM_UP_S: Final = KEPT_S + 60.0
+WARM_UP_S: Final = KEPT_S + 30.0
 # A life that lasts so much longer than its warm-up is judged; of both ends this share is compared.
-JUDGED_S: Final = 240.0
+JUDGED_S: Final = 180.0
 _END_SHARE: Final = 0.25
 MEMORY_LIMIT: Final = 1.05
 COUNT_LIMIT: Final = 2
