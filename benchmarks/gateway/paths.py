@@ -16,12 +16,18 @@ import uuid
 from pathlib import Path
 from typing import Protocol
 
+import httpx
+
 from benchmarks.gateway.wire import RawClient
 from tests.system.processes import System, free_port
 
 STAMP = re.compile(rb"stamp:(\d+)")
 # About as long as a Turn 1 event with one slot.
 PADDING = 700
+# At rest is a gateway that for so long hears little more than two heartbeats a second.
+AT_REST_S = 2.0
+AT_REST_MESSAGES = 10
+REST_WITHIN_S = 120.0
 
 
 class Path3(Protocol):
@@ -126,6 +132,26 @@ class Sidecar:
         self._client = RawClient(self._system.gateway_port)
         self._client.text()
         time.sleep(0.5)  # the gateway waits 0.3 s for a first frame
+        if open_sessions:
+            self._await_rest()
+
+    def _await_rest(self) -> None:
+        """Wait until the gateway has caught up: where facts were dropped, it asks for all again."""
+        give_up_at = time.monotonic() + REST_WITHIN_S
+        heard = self._heard()
+        while time.monotonic() < give_up_at:
+            time.sleep(AT_REST_S)
+            before, heard = heard, self._heard()
+            if heard - before <= AT_REST_MESSAGES:
+                return
+        raise TimeoutError("the gateway does not catch up")
+
+    def _heard(self) -> int:
+        url = f"{self._system.gateway_url}/metrics"
+        text = httpx.get(url, trust_env=False, timeout=REST_WITHIN_S).text
+        match = re.search(r"^rr_bus_messages_total (\S+)$", text, re.MULTILINE)
+        assert match is not None
+        return int(float(match[1]))
 
     def sample(self) -> float:
         """Return one latency in seconds."""
