@@ -1,18 +1,21 @@
 """What we use of the hibari package; an upgrade that changes it fails here and says what."""
 
+import gzip
+import json
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import hibari
 import numpy as np
 import pytest
-from hibari import dsp
+from hibari import dsp, g2p
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat_backend.errors import SpeechFailed
-from chat_backend.speech.hibari import HibariModel
+from chat_backend.speech.hibari import HibariModel, asset
 from chat_backend.speech.speakable import speakable
 from chat_backend.speech.wav import SAMPLE_RATE_HZ
 
@@ -72,6 +75,15 @@ def test_an_unvoiced_frame_has_a_pitch_below_forty(model: HibariModel) -> None:
     pitch = model.frames(model.phonemes("Six soft fish, she says.")[0], speed=1.0).pitch
     assert np.mean((pitch > 10) & (pitch < 60)) < 0.05
     assert 0.1 < np.mean(pitch > 60) < 0.95
+
+
+@pytest.mark.parametrize("name", ["lexicon_us_gold.json.gz", "tokenizer_exceptions.json"])
+def test_our_reader_of_its_dictionaries_reads_the_same(model: HibariModel, name: str) -> None:
+    """It stands in for the package's own, which is still asked for by this name."""
+    content = (Path(hibari.__file__).parent / "assets" / name).read_bytes()
+    assert asset(name) == json.loads(gzip.decompress(content) if name.endswith("gz") else content)
+    assert g2p._load_json is asset
+    assert "_load_json" in g2p.G2P.__init__.__code__.co_names
 
 
 def test_the_guesser_for_unknown_words_is_there(model: HibariModel) -> None:
