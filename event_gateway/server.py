@@ -4,14 +4,13 @@ import asyncio
 import hmac
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import structlog
 import zmq
 from starlette.types import ASGIApp
-from zmq.auth.thread import ThreadAuthenticator
 
 from event_gateway.app import Gateway, disabled_app
 from event_gateway.continuity import Continuity
@@ -79,7 +78,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         stack.callback(context.term)
         if address.curve is not None:
-            stack.callback(_let_in_only(address.curve.client_public, context).stop)
+            stack.callback(_let_in_only(address.curve.client_public, context))
         bus = _bind_bus(context, address)
         stack.callback(bus.close, linger=0)
         metrics = Metrics()
@@ -186,14 +185,16 @@ def _open_outbox(artifacts: Artifacts) -> Outbox:
     return outbox
 
 
-def _let_in_only(
-    client_public: str, context: zmq.Context[zmq.Socket[bytes]]
-) -> ThreadAuthenticator:
-    """Let only holders of the client's secret key connect to sockets of `context`."""
+def _let_in_only(client_public: str, context: zmq.Context[zmq.Socket[bytes]]) -> Callable[[], None]:
+    """Let only holders of the client's secret key connect to `context`; return what ends that."""
+    # Only a bus that leaves this machine needs it.
+    from zmq.auth.thread import ThreadAuthenticator  # noqa: PLC0415
+
     authenticator = ThreadAuthenticator(context)
     authenticator.start()
     authenticator.configure_curve_callback("*", _OneKey(client_public))
-    return authenticator
+    stop: Callable[[], None] = authenticator.stop
+    return stop
 
 
 class _OneKey:
