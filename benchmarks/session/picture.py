@@ -31,7 +31,7 @@ def draw(session: Timeline, path: Path = PICTURE) -> str:
         at = {
             "waiting for a voice": way.text,
             "speech": way.speaking,
-            "queue for waves": way.announced,
+            "queue for waves": way.spoken,
             "waves": way.decomposing,
         }
         for name, colour in COLOURS.items():

@@ -130,7 +130,7 @@ def report(took: dict[str, list[float]], waits: list[list[float]]) -> str:
             "A fresh chat backend, one slot, the same text; from the message to its first sound:",
             "",
             table(
-                ("session", *range(1, SESSIONS + 1)),
+                ("session", *map(str, range(1, SESSIONS + 1))),
                 [("median in ms", *(f"{1e3 * median(each):.0f}" for each in sounds))],
             ),
         ]

@@ -9,8 +9,8 @@ What is seen:
 
 From these: a *speech job* runs from the moment its text was there and one of RR_SPEECH_WORKERS
 threads was free (they take jobs in order) until its file is in place. A *wave job* runs for as long
-as its worker says, and ends when its mix is in place; what lies between the sound's announcement
-and that beginning is the queue.
+as its worker says, and ends when its mix is in place; what lies between the speech and that
+beginning is the queue.
 
 The *critical path* is covered by work at a moment if at least one speech or wave job of the session
 runs then. What is left of the time from the message to the last dialogue event, the moments at
@@ -42,7 +42,6 @@ class Way(Struct, frozen=True, kw_only=True):
     text: float
     speaking: float
     spoken: float
-    announced: float
     decomposing: float
     mixed: float
 
@@ -53,8 +52,7 @@ class Way(Struct, frozen=True, kw_only=True):
             "agent": self.text - self.asked,
             "waiting for a voice": self.speaking - self.text,
             "speech": self.spoken - self.speaking,
-            "announcing": self.announced - self.spoken,
-            "queue for waves": self.decomposing - self.announced,
+            "queue for waves": self.decomposing - self.spoken,
             "waves": self.mixed - self.decomposing,
         }
 
@@ -102,17 +100,15 @@ def timeline(visit: Visit, told: Told, artifacts: Path, log: str, voices: int) -
     """Return a session's timeline. `log` is the backend's, with lines of JSON at level debug."""
     took = job_times(log, visit.session_id)
     asked, texts = visit.at(SlotStart), visit.at(SlotDone)
-    announced = {
-        (event.turn_index, event.slot_id): (at, event.audio_path)
-        for at, event in visit.events
+    sounds: dict[Place, str] = {
+        (event.turn_index, event.slot_id): event.audio_path
+        for _, event in visit.events
         if isinstance(event, SlotAudio)
     }
-    spoken: dict[Place, float] = {
-        place: (artifacts / path).stat().st_ctime_ns / 1e9 for place, (_, path) in announced.items()
-    }
+    spoken = {place: (artifacts / path).stat().st_ctime_ns / 1e9 for place, path in sounds.items()}
     speaking = begun_in_threads(texts, spoken, voices)
     ways = []
-    for place, (at, path) in announced.items():
+    for place, path in sounds.items():
         mixed = (artifacts / wave_path(path, WAVE_MIX)).stat().st_ctime_ns / 1e9
         way = Way(
             place=place,
@@ -120,7 +116,6 @@ def timeline(visit: Visit, told: Told, artifacts: Path, log: str, voices: int) -
             text=texts[place],
             speaking=speaking[place],
             spoken=spoken[place],
-            announced=at,
             decomposing=mixed - took[place],
             mixed=mixed,
         )
