@@ -4,6 +4,10 @@ A start is measured from the process's birth to the first 200 of ``/readyz`` and
 port is bound before anything else and the first request waits in it, so one connection sees the
 moment; it costs the server nothing meanwhile. Beside each pair of starts an empty program that
 imports starlette and uvicorn is started: times are judged, ratios travel.
+
+"Warm" is what a machine is after the first start: the files are in the cache, and Python has kept
+the bytecode. An environment with PYTHONDONTWRITEBYTECODE compiles all sources at each start; what
+that costs is measured too and not judged.
 """
 
 import http.client
@@ -16,6 +20,7 @@ import time
 from pathlib import Path
 
 from benchmarks.report import machine, median, percentile, table, verdict
+from benchmarks.session.bytecode import bytecode
 from benchmarks.session.visitor import ask, visit
 from shared_schema.chat import SlotAudio
 from tests.system.processes import Process, System, system
@@ -35,6 +40,8 @@ IMPORTS = {
     "chat": "import shared_schema.runtime.plain, chat_backend.server",
 }
 HEAVIEST = 8
+# Starts without bytecode, which are not judged.
+COMPILING = 3
 _IMPORT_TIME = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|\s+([\w.]+)")
 
 
@@ -58,25 +65,26 @@ def floor() -> float:
     return time.monotonic() - begun
 
 
-def measure(starts: int) -> tuple[dict[str, list[float]], list[list[float]]]:
+Took = dict[str, list[float]]
+
+
+def measure(starts: int, *, sounds: bool = True) -> tuple[Took, list[list[float]]]:
     """Return the starts, and of each fresh chat the waits for the first sound, in seconds."""
-    took: dict[str, list[float]] = {"floor": [], "gateway": [], "chat": []}
+    took: Took = {"floor": [], "gateway": [], "chat": []}
     waits = []
-    for number in range(1 + starts):
+    for _ in range(starts):
         with (
             tempfile.TemporaryDirectory(prefix="starting-") as folder,
             system(Path(folder), seed=7) as show,
         ):
-            figures = {
-                "floor": floor(),
-                "gateway": ready(show, "gateway", "event_gateway", show.gateway_port, "/readyz")[0],
-                "chat": ready(show, "chat", "chat_backend", show.chat_port, "/v1/health")[0],
-            }
-            if number == 0:  # warms the file cache
-                continue
-            for name, figure in figures.items():
-                took[name].append(figure)
-            waits.append([_first_sound(show) for _ in range(SESSIONS)])
+            took["floor"].append(floor())
+            for name, module, port, path in (
+                ("gateway", "event_gateway", show.gateway_port, "/readyz"),
+                ("chat", "chat_backend", show.chat_port, "/v1/health"),
+            ):
+                took[name].append(ready(show, name, module, port, path)[0])
+            if sounds:
+                waits.append([_first_sound(show) for _ in range(SESSIONS)])
     return took, waits
 
 
@@ -100,7 +108,7 @@ def heaviest(code: str) -> tuple[float, list[tuple[str, float]]]:
     return sum(packages.values()), ordered[:HEAVIEST]
 
 
-def report(took: dict[str, list[float]], waits: list[list[float]]) -> str:
+def report(took: Took, waits: list[list[float]]) -> str:
     """Return the tables."""
     middle = {name: median(values) for name, values in took.items()}
     rows = [
@@ -141,8 +149,18 @@ def run(*, starts: int) -> int:
     """Print everything; return 0 if all that must be reached is."""
     print(machine("uvicorn", "starlette", "hibari-tts"), f"load {os.getloadavg()[0]:.1f}")
     print(flush=True)
-    took, waits = measure(starts)
-    print(report(took, waits), end="\n\n")
+    with tempfile.TemporaryDirectory(prefix="bytecode-") as folder, bytecode(Path(folder)):
+        measure(1)  # reads the files, and keeps the bytecode, also of what visitors make it load
+        took, waits = measure(starts)
+        print(report(took, waits), end="\n\n", flush=True)
+    with bytecode(None):
+        compiling, _ = measure(COMPILING, sounds=False)
+    slower = {name: median(compiling[name]) / median(took[name]) for name in took}
+    print(
+        "With PYTHONDONTWRITEBYTECODE, where all sources are compiled at each start: "
+        + ", ".join(f"{name} {ratio:.1f} times as long" for name, ratio in slower.items())
+        + ".\n"
+    )
     gateway, chat = median(took["gateway"]), median(took["chat"])
     later = median([wait[0] - wait[-1] for wait in waits]) / chat
     rows = [
