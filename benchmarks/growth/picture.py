@@ -52,7 +52,9 @@ def _draw(axis: object, panel: Panel) -> None:
     axis.set_xlabel(panel.growing)
     axis.set_ylabel("time in ms")
     axis.grid(visible=True, which="major", color="#dddddd", linewidth=0.7)
-    axis.legend(fontsize=8, loc="upper left", framealpha=0.9, title="(exponent)", title_fontsize=8)
+    axis.legend(
+        fontsize=8, loc="upper left", framealpha=0.9, title="what (exponent)", title_fontsize=8
+    )
 
 
 def _reference(axis: object, curves: list[Curve]) -> None:
