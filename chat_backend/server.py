@@ -15,8 +15,8 @@ from chat_backend.app import Chat, Voices
 from chat_backend.conversation import Memory
 from chat_backend.events import SessionEvents
 from chat_backend.housekeeping import keep_house
-from chat_backend.leftovers import sweep_newest
 from chat_backend.ledger import Ledger
+from chat_backend.leftovers import sweep_newest
 from chat_backend.metrics import Metrics
 from chat_backend.publisher import bus_publisher
 from chat_backend.session_archive import Archive

@@ -10,8 +10,8 @@ from msgspec import Struct
 from chat_backend import session_file
 from chat_backend.conversation import Conversation
 from chat_backend.errors import ChatBackendError
-from chat_backend.leftovers import sweep_session
 from chat_backend.ledger import Record
+from chat_backend.leftovers import sweep_session
 from chat_backend.providers.usage import Usage, charged_to
 from chat_backend.workflow import Services, Workflow
 from shared_schema.chat import ChatRequest

@@ -1,5 +1,6 @@
 """The AsyncAPI 3 description of the socket, made from the types that are really sent."""
 
+import inspect
 from typing import Any, get_args
 
 import msgspec
@@ -47,11 +48,14 @@ def describe(*, host: str, port: int, path: str) -> dict[str, Any]:
 
 
 def _portable(node: Any) -> Any:
-    """Return a schema whose patterns are in the language of JSON Schema, not of Python."""
+    """Return a schema in JSON Schema's language of patterns, with the same text on any Python."""
     if isinstance(node, dict):
         portable = {key: _portable(value) for key, value in node.items()}
         if isinstance(node.get("pattern"), str):
             portable["pattern"] = node["pattern"].replace(r"\A", "^").replace(r"\Z", "$")
+        if isinstance(node.get("description"), str):
+            # Since Python 3.13 docstrings have no indentation; before, it is in the description.
+            portable["description"] = inspect.cleandoc(node["description"])
         return portable
     if isinstance(node, list | tuple):
         return [_portable(each) for each in node]

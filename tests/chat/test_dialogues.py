@@ -13,6 +13,7 @@ targets = st.dictionaries(st.integers(1, 6), st.integers(1, 6)).map(
 def test_all_that_answered_comment_unless_alone() -> None:
     """With a single answering slot there is no Turn 2."""
     assert commenters({4, 1, 3}) == (1, 3, 4)
+    assert commenters({5, 2}) == (2, 5)
     assert commenters({4}) == ()
     assert commenters(set()) == ()
 

@@ -2,9 +2,10 @@
 
 import hypothesis.strategies as st
 from hypothesis import given
+from msgspec import structs
 
 from chat_backend.ledger import MAX_FINISHED, Ledger
-from shared_schema.bus import FactPublished
+from shared_schema.bus import FactPublished, SnapshotSession
 from shared_schema.facts import Turn1Complete, Turn3Complete, UtteranceReported
 from tests.sessions import Truth, whole
 
@@ -146,3 +147,25 @@ def test_a_wave_only_gets_better(order: list[int], repeated: set[int]) -> None:
     assert record is not None
     assert record.of_turns(1) == tuple(truth.utterance(1, slot) for slot in truth.slots)
     assert len(facts) == len({(fact.slot_id, fact.state) for fact in facts})
+
+
+def test_facts_say_whose_they_are() -> None:
+    """Each names the life that it belongs to, its number, and its session."""
+    truth, ledger = whole(), Ledger(epoch="life", keep_s=KEEP_S)
+    begun = ledger.begin(truth.session_id, truth.begun().slots)
+    assert begun == FactPublished(epoch="life", n=1, fact=truth.begun())
+    made = ledger.utterance(truth.session_id, truth.utterance(1, 1), 0.0)
+    told = UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(1, 1))
+    assert made == FactPublished(epoch="life", n=2, fact=told)
+
+
+def test_a_snapshot_tells_each_utterance_once() -> None:
+    """The session's utterances in the order of turns and slots; its turns name who, and when."""
+    truth = whole()
+    snapshot = ledger_with(truth, now=100.0).told(truth.session_id, 130.0)
+    assert snapshot == SnapshotSession(
+        begun=truth.begun(),
+        utterances=tuple(truth.utterance(*part) for part in sorted(truth.parts())),
+        turn1=structs.replace(truth.turn1(age_s=30.0), utterances=()),
+        turn3=structs.replace(truth.turn3(age_s=30.0), utterances=()),
+    )

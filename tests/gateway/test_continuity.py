@@ -3,10 +3,12 @@
 import itertools
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given, settings
 
 from event_gateway.continuity import (
     ANSWER_STALLED_S,
+    RETIRED_REMEMBERED,
     Action,
     Ask,
     Continuity,
@@ -14,7 +16,13 @@ from event_gateway.continuity import (
     Observe,
     Unask,
 )
-from event_gateway.decisions import BackendBack, BackendSilent, EpochRetired, SnapshotJoined
+from event_gateway.decisions import (
+    BackendBack,
+    BackendSilent,
+    EpochRetired,
+    Origin,
+    SnapshotJoined,
+)
 from shared_schema.bus import (
     FactPublished,
     Heartbeat,
@@ -22,6 +30,7 @@ from shared_schema.bus import (
     SnapshotEnd,
     WavesFinished,
 )
+from shared_schema.facts import UtteranceReported
 from tests.sessions import whole
 
 SILENCE_S = 10.0
@@ -248,3 +257,130 @@ def test_a_snapshot_message_on_another_topic_is_ignored() -> None:
     """What answers no question is not joined as if it did."""
     rig = Rig()
     assert rig.it.receive(whole().snapshot(), 0.0) == [Ignored("unexpected_topic")]
+
+
+def test_before_the_first_answer_nothing_is_known() -> None:
+    """No life, no number, and nothing to complain of."""
+    it = Rig().it
+    assert (it.epoch, it.seen, it.silent, it.gaps, it.snapshots) == (None, 0, False, 0, 0)
+
+
+def test_what_is_passed_on_says_whose_it_is() -> None:
+    """A fact has its number, a snapshot's session that of the snapshot, a worker's word none."""
+    rig = Rig()
+    rig.begin("q1", 3)
+    assert rig.session("q1") == [Observe(whole().snapshot(), Origin("a", 3))]
+    rig.end("q1", 1)
+    assert rig.fact(4) == [Observe(whole().begun(), Origin("a", 4))]
+    result = whole().finished(1, 1)
+    told = UtteranceReported(session_id=whole().session_id, utterance=result.utterance())
+    word = WavesFinished(epoch="a", result=result)
+    assert rig.it.receive(word, 0.0) == [Observe(told, Origin("a"))]
+
+
+def test_an_answer_by_two_lives_is_none() -> None:
+    """It began in one and ended in another: nobody is missed by it, and it is asked again."""
+    rig = Rig()
+    rig.begin("q1", 3)
+    rig.session("q1")
+    actions = rig.end("q1", 1, epoch="b")
+    assert actions == [Unask("q1"), Ask("q2")]
+    assert rig.it.snapshots == 0
+
+
+def test_holes_and_answers_are_counted() -> None:
+    """Each hole leads to an answer, which is counted as well."""
+    rig = Rig().joined()
+    for gaps, n in ((1, 6), (2, 9)):
+        (nonce,) = asked(rig.fact(n))
+        rig.answer(nonce, n)
+        assert (rig.it.gaps, rig.it.snapshots) == (gaps, 1 + gaps)
+
+
+def test_an_answer_covers_what_came_before_it() -> None:
+    """The same life answers again: its number is what was seen, and the next fact no hole."""
+    rig = Rig().joined()
+    rig.fact(6)
+    rig.begin("q2", 8)
+    assert rig.it.seen == 8
+    rig.session("q2")
+    assert asked(rig.end("q2", 1) + rig.fact(9)) == []
+
+
+def test_a_backend_that_answers_is_not_silent() -> None:
+    """Its facts, and the beginning, the sessions and the end of an answer are heard as well."""
+    rig = Rig()
+    said: list[object] = []
+    parts = {
+        8: lambda: rig.begin("q1", 3),
+        16: lambda: rig.session("q1"),
+        24: lambda: rig.end("q1", 1),
+        32: lambda: rig.fact(4),
+        40: lambda: rig.beat(4),
+    }
+    for half in range(1, 98):
+        rig.now = half / 2
+        if rig.now in parts:
+            said += observed(parts[int(rig.now)]())
+        said += observed(rig.it.awake(rig.now))
+    assert BackendSilent() not in said
+    assert rig.it.silent is False
+
+
+def test_the_return_with_a_hole_is_a_return_and_a_question() -> None:
+    """Whoever comes back after a loss is asked what was lost."""
+    rig = Rig().joined()
+    for tenth in range(1, 110):
+        rig.it.awake(tenth / 10)
+    actions = rig.fact(9)
+    assert observed(actions) == [BackendBack(), whole().begun()]
+    assert asked(actions) == ["q2"]
+    assert rig.it.silent is False
+
+
+def test_limits_are_exceeded_and_not_reached() -> None:
+    """A pause, a silence, a hold and a stalled answer each last longer than their limit."""
+    rig = Rig()
+    for second in range(1, int(SILENCE_S) + 1):
+        assert rig.it.awake(float(second)) == []
+    assert rig.it.held
+    assert observed(rig.it.awake(SILENCE_S + 0.5)) == [BackendSilent()]
+    assert not rig.it.held
+    rig = Rig()
+    rig.now = ANSWER_STALLED_S
+    assert asked(rig.beat(0)) == []
+
+
+@pytest.mark.parametrize("why", ["a pause", "an answer that was incomplete", "a hole beyond it"])
+def test_the_next_question_has_its_own_time_to_be_answered(why: str) -> None:
+    """It is put again when it stalls, and not before; the stalled one is taken back."""
+    rig = Rig()
+    rig.now = 5.0
+    if why == "a pause":
+        rig.joined()
+        actions = rig.it.awake(rig.now)
+    else:
+        rig.begin("q1", 3)
+        if why == "a hole beyond it":
+            rig.session("q1")
+            rig.fact(7)
+        actions = rig.end("q1", 1)
+    assert asked(actions) == ["q2"]
+    rig.now += ANSWER_STALLED_S
+    assert asked(rig.fact(20)) == []
+    rig.now += 0.1
+    assert [each for each in rig.fact(30) if not isinstance(each, Observe)] == [
+        Unask("q2"),
+        Ask("q3"),
+    ]
+
+
+def test_what_is_remembered_of_retired_lives_is_bounded() -> None:
+    """A backend that is started again for months fills no memory."""
+    rig = Rig().joined()
+    for number in range(RETIRED_REMEMBERED + 5):
+        epoch = f"life {number}"
+        (nonce,) = asked(rig.fact(1, epoch))
+        rig.answer(nonce, 1, epoch)
+    assert rig.it.snapshots == RETIRED_REMEMBERED + 6
+    assert len(rig.it._retired) == RETIRED_REMEMBERED

@@ -156,7 +156,9 @@ def test_a_foreign_database_is_moved_aside(tmp_path: Path) -> None:
     outbox = Outbox.open(tmp_path)
     assert outbox.moved_aside is not None
     outbox.close()
-    assert sqlite3.connect(outbox.moved_aside).execute("SELECT * FROM theirs").fetchall() == []
+    foreign = sqlite3.connect(outbox.moved_aside)
+    assert foreign.execute("SELECT * FROM theirs").fetchall() == []
+    foreign.close()
 
 
 def test_a_folder_that_can_not_be_made_is_told(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """What is due, when: one session at a time."""
 
+from msgspec import structs
+
 from event_gateway.decisions import (
     BackendBack,
     BackendSilent,
@@ -403,3 +405,84 @@ def test_a_dialogue_names_what_it_needs_in_play_order() -> None:
     tell(readiness, truth.begun())
     (session,) = readiness
     assert session.needs(truth.dialogues[1]) == [(2, 1), (2, 3), (3, 2)]
+
+
+def test_a_completed_turn_answers_for_its_own_slots_only() -> None:
+    """Who is not among Turn 1's utterances has none; of Turns 2 and 3 that says nothing."""
+    truth = whole()
+    readiness = machine()
+    tell(readiness, truth.turn1(ended=False))
+    (session,) = readiness
+    assert session.resolved(1, 7)
+    assert not session.resolved(2, 1)
+    assert not session.resolved(3, 1)
+
+
+def test_a_slot_without_an_utterance_is_not_waited_for() -> None:
+    """Turn 1 is over and slot 6 was silent: the event comes at once, without it."""
+    turn1 = whole().turn1()
+    (due,) = tell(machine(), structs.replace(turn1, utterances=turn1.utterances[:5]))
+    assert isinstance(due, Turn1Due)
+    assert due.missing_slot_ids == (6,)
+
+
+def test_a_snapshot_tells_which_slots_were_asked_for() -> None:
+    """A session known by a snapshot of its beginning has its event when its slots are ready."""
+    truth = whole()
+    reports = [
+        UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(1, slot))
+        for slot in truth.slots
+    ]
+    told = tell(machine(), SnapshotSession(begun=truth.begun()), *reports)
+    assert names(told) == ["Turn1Due turn1"]
+
+
+def test_the_last_moment_of_the_replay_window_is_live() -> None:
+    """Turn 1 was due 15 s after its end and dialogues 30 s after theirs: 300 s later they count."""
+    for age_s, live in ((315.0, [True] * 3), (316.0, [False, True, True]), (331.0, [False] * 3)):
+        decisions = tell(machine(), whole().snapshot(age_s=age_s))
+        assert [each.live for each in decisions if hasattr(each, "live")] == live
+    dialogue = tell(machine(), whole().snapshot(age_s=330.0))[1]
+    assert isinstance(dialogue, DialogueDue)
+    assert dialogue.live
+
+
+def test_the_earliest_end_that_was_told_decides_what_is_live() -> None:
+    """A turn first heard of as new, and then as old, is old."""
+    truth = whole()
+    readiness = machine()
+    tell(readiness, truth.turn1(ended=False), now=0.0)
+    tell(readiness, truth.turn1(ended=False, age_s=400.0), now=1.0)
+    (turn1,) = readiness.advance(1.0)
+    assert isinstance(turn1, Turn1Due)
+    assert not turn1.live
+    readiness = machine()
+    tell(readiness, truth.turn3(ended=False), now=0.0)
+    decisions = tell(readiness, truth.turn3(age_s=400.0), now=1.0)
+    assert [each.live for each in decisions if hasattr(each, "live")] == [False] * 3
+
+
+def test_why_a_dialogue_was_dropped_is_told() -> None:
+    """A respondent that failed is not called late."""
+    dropped = tell(machine(), *whole(lost=frozenset({(3, 1)})).facts())[1]
+    assert isinstance(dropped, DialogueDropped)
+    assert dropped.reason == "the respondent failed"
+
+
+def test_why_a_session_was_closed_is_told() -> None:
+    """Told to its end, or given up: its backend is gone or has forgotten it."""
+    comment = UtteranceReported(session_id=whole().session_id, utterance=whole().utterance(2, 1))
+    nobody = SnapshotJoined("life", 1, frozenset())
+    for fact, end, reason in (
+        (whole().begun(), EpochRetired("life"), "its backend is gone"),
+        (comment, EpochRetired("life"), "its backend is gone"),
+        (whole().begun(), nobody, "its backend knows it no more"),
+    ):
+        readiness = machine()
+        tell(readiness, fact)
+        closed = readiness.apply(end, 1.0)[-1]
+        assert isinstance(closed, SessionClosed)
+        assert closed.reason == reason
+    closed = tell(machine(), whole().snapshot())[-1]
+    assert isinstance(closed, SessionClosed)
+    assert closed.reason == "told"

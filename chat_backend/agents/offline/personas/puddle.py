@@ -72,7 +72,7 @@ PUDDLE: Final = Persona(
         "Hello, mind your shoes, or better, do not!",
     ),
     single=(
-        "“{word}”, plop!",
+        "“{word}”, what a round little plop!",
         "One word, “{word}”, and it made such a good ring!",
         "“{word}” is {size}, just like me, we could be twins!",
     ),

@@ -1,0 +1,65 @@
+"""What is due, when: several sessions at a time."""
+
+from event_gateway.decisions import EpochRetired, Origin, SnapshotJoined
+from event_gateway.readiness import Limits, Readiness
+from tests.sessions import Truth, whole
+
+LIMITS = Limits(turn1_timeout_s=15, dialogue_timeout_s=30, session_limit_s=900, replay_window_s=300)
+ONE, OTHER = whole(1), whole(2)
+
+
+def begun(*truths: Truth) -> Readiness:
+    """Return a machine that knows of these sessions that they began."""
+    readiness = Readiness(LIMITS)
+    for truth in truths:
+        readiness.apply(truth.begun(), 0.0, origin=Origin("life", 1))
+    return readiness
+
+
+def test_a_deadline_that_two_sessions_share_tells_both() -> None:
+    """None is forgotten over the other."""
+    readiness = begun(ONE, OTHER)
+    for truth in (ONE, OTHER):
+        readiness.apply(truth.turn1(ended=False), 0.0)
+    decisions = readiness.advance(15.0)
+    assert [each.session_id for each in decisions] == [ONE.session_id, OTHER.session_id]
+
+
+def test_the_time_limit_that_two_sessions_share_closes_both() -> None:
+    """Each has its Turn 1 event and its end."""
+    decisions = begun(ONE, OTHER).advance(900.0)
+    assert [(each.session_id, each.key) for each in decisions] == [
+        (truth.session_id, key) for truth in (ONE, OTHER) for key in ("turn1", "closed")
+    ]
+
+
+def test_all_sessions_of_a_life_are_given_up() -> None:
+    """Whether its successor answered, or a snapshot lacks them."""
+    for end in (EpochRetired("life"), SnapshotJoined("life", 1, frozenset())):
+        decisions = begun(ONE, OTHER).apply(end, 1.0)
+        assert [(each.session_id, each.key) for each in decisions] == [
+            (truth.session_id, key) for truth in (ONE, OTHER) for key in ("turn1", "closed")
+        ]
+
+
+def test_the_deadline_of_a_closed_session_holds_up_no_other() -> None:
+    """What is over is passed by, and the next one is judged."""
+    readiness = begun(ONE, OTHER)
+    readiness.apply(ONE.snapshot(age_s=5.0), 0.0)
+    assert ONE.session_id not in readiness
+    readiness.apply(OTHER.turn1(ended=False), 0.0)
+    assert readiness.next_deadline() == 10.0
+    (turn1,) = readiness.advance(15.0)
+    assert turn1.session_id == OTHER.session_id
+
+
+def test_the_deadlines_of_many_closed_sessions_take_no_other_with_them() -> None:
+    """While what is over is cleared away, who waits keeps its deadlines."""
+    readiness = begun(ONE)
+    readiness.apply(ONE.turn1(ended=False), 0.0)
+    for number in range(2, 200):
+        readiness.apply(whole(number).snapshot(), 0.0)
+    assert len(readiness) == 1
+    assert readiness.next_deadline() is not None
+    assert [each.key for each in readiness.advance(15.0)] == ["turn1"]
+    assert [each.key for each in readiness.advance(900.0)] == ["closed"]
