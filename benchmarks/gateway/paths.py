@@ -27,7 +27,7 @@ PADDING = 700
 # At rest is a gateway that for so long hears little more than two heartbeats a second.
 AT_REST_S = 2.0
 AT_REST_MESSAGES = 10
-REST_WITHIN_S = 120.0
+REST_WITHIN_S = 300.0
 
 
 class Path3(Protocol):
