@@ -172,11 +172,14 @@ class System:
         return f"ws://localhost:{self.gateway_port}/v1/events"
 
     def environment(self) -> dict[str, str]:
-        # Nor a developer's own keys: a test must not talk to anybody outside.
+        # Nor a developer's own keys: a test must not talk to anybody outside. Without bytecode every
+        # start would compile all that it imports, which takes as long as the rest of it.
         kept = {
             key: value
             for key, value in os.environ.items()
-            if not key.startswith("RR_") and key not in KEY_VARIABLES
+            if not key.startswith("RR_")
+            and key not in KEY_VARIABLES
+            and key != "PYTHONDONTWRITEBYTECODE"
         }
         return {**kept, **self.settings, "PYTHONUNBUFFERED": "1"}
 
