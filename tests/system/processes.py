@@ -172,7 +172,7 @@ class System:
         return f"ws://localhost:{self.gateway_port}/v1/events"
 
     def environment(self) -> dict[str, str]:
-        # Nor a developer's own keys: a test must not talk to anybody outside. Without bytecode every
+        # Nor a developer's own keys: a test must not talk to anybody outside. Without bytecode each
         # start would compile all that it imports, which takes as long as the rest of it.
         kept = {
             key: value
