@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("shared_schema", "waves", "event_gateway", "chat_backend", "touchdesigner")
 POSIX_ONLY = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
 # Where a module of ours needs an extra, it is not loaded by a start without it.
-EXTRAS = {"distributed", "matplotlib", "pydantic_ai"}
+EXTRAS = {"distributed", "httpx2", "matplotlib", "pydantic_ai"}
 
 # Imports all modules of the servers twice: as here, so that all that others wrote is loaded, and
 # again as if the system were Windows, without any module that only POSIX has.
