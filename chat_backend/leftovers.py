@@ -8,6 +8,7 @@ backend starts, in the sessions that its former life may have had under way.
 import contextlib
 import os
 import re
+import sys
 from collections.abc import Iterator
 from heapq import nlargest
 from pathlib import Path
@@ -54,7 +55,7 @@ def _partials(folder: Path) -> Iterator[Path]:
 
 def _lives(pid: int) -> bool:
     """Return whether a process of this machine has that id; on Windows its open file stays."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         return False
     try:
         os.kill(pid, 0)
