@@ -16,7 +16,7 @@ from chat_backend.conversation import Memory
 from chat_backend.events import SessionEvents
 from chat_backend.housekeeping import keep_house
 from chat_backend.ledger import Ledger
-from chat_backend.leftovers import sweep_newest
+from chat_backend.leftovers import sweep_newest, swept
 from chat_backend.metrics import Metrics
 from chat_backend.publisher import bus_publisher
 from chat_backend.session_archive import Archive
@@ -31,7 +31,8 @@ from shared_schema.layout import Artifacts
 from shared_schema.runtime.doors import bus_address
 from shared_schema.runtime.exits import StartRefused
 from shared_schema.runtime.serving import run_server
-from shared_schema.settings import Settings
+from shared_schema.settings import Settings, variable
+from waves.errors import WavesError
 from waves.pool import WavePool
 
 log = structlog.get_logger("chat")
@@ -100,7 +101,9 @@ async def open_chat(
         sessions = Sessions(services, max_sessions=settings.chat_max_sessions, seed=settings.seed)
         results.take = sessions.waves_finished
         stack.push_async_callback(sessions.close)
-        sweeping = asyncio.create_task(asyncio.to_thread(sweep_newest, artifacts), name="leftovers")
+        sweeping = asyncio.create_task(
+            asyncio.to_thread(sweep_newest, artifacts, swept(settings)), name="leftovers"
+        )
         stack.callback(sweeping.cancel)
         if settings.artifacts_keep_days:
             keeping = asyncio.create_task(
@@ -150,17 +153,20 @@ def _submitter(
                 ),
             )
         )
-    pool = WavePool(
-        artifacts_dir=artifacts.root,
-        bus=bus_address(settings) if settings.events_ws_enabled else None,
-        epoch=epoch,
-        max_workers=settings.waves_max_workers,
-        queue_max_size=settings.waves_queue_max_size,
-        job_timeout_s=settings.waves_job_timeout_s,
-        on_result=on_result,
-        max_duration_s=settings.waves_max_duration_s,
-        dask_scheduler=settings.dask_scheduler if settings.waves_executor == "dask" else None,
-    )
+    try:
+        pool = WavePool(
+            artifacts_dir=artifacts.root,
+            bus=bus_address(settings) if settings.events_ws_enabled else None,
+            epoch=epoch,
+            max_workers=settings.waves_max_workers,
+            queue_max_size=settings.waves_queue_max_size,
+            job_timeout_s=settings.waves_job_timeout_s,
+            on_result=on_result,
+            max_duration_s=settings.waves_max_duration_s,
+            dask_scheduler=settings.dask_scheduler if settings.waves_executor == "dask" else None,
+        )
+    except WavesError as error:
+        raise StartRefused(f"{variable('waves_executor')}=dask: {error}") from None
     stack.push_async_callback(asyncio.to_thread, pool.close, POOL_CLOSE_S)
     pool.warm()
     return pool.submit

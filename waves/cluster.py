@@ -6,6 +6,7 @@ and publishes completions to the gateway's bus just as a worker of ours does. A 
 died is done again by another one: the files that it writes are the same, each moved into place.
 """
 
+import logging
 import threading
 import time
 from concurrent.futures import CancelledError, Future
@@ -13,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Final
 
 from distributed import Client
+from distributed.client import ClosedClientError
 
 from shared_schema.jobs import DecomposeJob, WavesJobResult
 from shared_schema.sockets import BusAddress
@@ -24,6 +26,8 @@ _CONNECT_S: Final = 5.0
 _ANSWER_S: Final = 2.0
 # How long an answer of the scheduler counts; there is a job every few milliseconds.
 _FRESH_S: Final = 0.25
+
+_log = logging.getLogger(__name__)
 
 
 class Cluster:
@@ -39,13 +43,18 @@ class Cluster:
 
     def __init__(self, scheduler: str, context: worker.Context) -> None:
         self._context = context
-        self._client = Client(
-            scheduler, timeout=_CONNECT_S, set_as_default=False, name="reflective-resonance"
-        )
+        try:
+            self._client = Client(
+                scheduler, timeout=_CONNECT_S, set_as_default=False, name="reflective-resonance"
+            )
+        except OSError:
+            raise
+        except Exception as error:  # a tls:// address without certificates is a TypeError
+            raise RuntimeError(f"the Dask cluster at {scheduler} can't be used: {error}") from error
         self._asked = 0.0
         self._sound = False
         if not self.sound:
-            self._client.close(timeout=_ANSWER_S)
+            self.end(_ANSWER_S)
             raise RuntimeError(f"the Dask cluster at {scheduler} has no workers")
         self._executor = self._client.get_executor(pure=False)
 
@@ -67,7 +76,11 @@ class Cluster:
 
     def perform(self, job: DecomposeJob, *, timeout_s: float) -> Future[WavesJobResult]:
         """Hand over a job; see `waves.workforce.Workforce`."""
-        inner: Future[WavesJobResult] = self._executor.submit(perform, self._context, job)
+        try:
+            inner: Future[WavesJobResult] = self._executor.submit(perform, self._context, job)
+        except ClosedClientError as error:  # it was sound a moment ago
+            self._asked, self._sound = time.monotonic(), False
+            raise RuntimeError(str(error)) from error
         promised: Future[WavesJobResult] = Future()
         once = threading.Lock()  # taken by whoever comes first, the job's end or its time limit
 
@@ -90,7 +103,10 @@ class Cluster:
 
     def end(self, timeout_s: float) -> None:
         """Leave the cluster; what it still does for us is cancelled."""
-        self._client.close(timeout=max(0.1, timeout_s))
+        try:
+            self._client.close(timeout=max(0.1, timeout_s))
+        except (OSError, RuntimeError) as error:
+            _log.warning("the Dask cluster was not left in order: %s", error)
 
 
 _lock = threading.Lock()

@@ -14,6 +14,7 @@ import pytest
 
 from shared_schema.chat import SlotAudio, SlotDone, TurnDone
 from shared_schema.events import DialogueWavesReady
+from shared_schema.runtime.exits import CONFIGURATION
 from tests.system.client import listening, turn1_of
 from tests.system.processes import Process, System, system, until
 from tests.system.visitor import post, request, session_document
@@ -283,6 +284,20 @@ def test_waves_switched_off_are_known_failures(installation: System) -> None:
     stream = post(installation.chat_url, MESSAGE)
     stream.assert_in_order()
     assert not list(installation.artifacts.rglob("*_v3_wave_mix.wav"))
+
+
+def test_a_cluster_without_its_extra_is_refused_in_one_line(installation: System) -> None:
+    """The start says what to install, and shows no traceback."""
+    installation.settings |= {
+        "RR_WAVES_EXECUTOR": "dask",
+        "RR_DASK_SCHEDULER": "tcp://127.0.0.1:9",
+    }
+    without = "import runpy, sys; sys.modules['distributed'] = None; sys.argv[1:] = []"
+    run = "runpy.run_module('chat_backend', run_name='__main__', alter_sys=True)"
+    chat = installation.start("chat", "-c", f"{without}; {run}")
+    assert chat.wait(20.0) == CONFIGURATION
+    assert "uv sync --extra dask" in chat.log
+    assert "Traceback" not in chat.log
 
 
 def test_a_full_queue_is_a_known_failure(installation: System) -> None:

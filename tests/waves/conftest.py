@@ -1,5 +1,7 @@
 """What the tests of files and of the pool have in common."""
 
+import os
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -8,11 +10,14 @@ from pathlib import Path
 import psutil
 import pytest
 import soundfile
+import zmq
 
+from shared_schema.bus import MAX_MESSAGE_BYTES, TOPIC_WAVES, WavesFinished, decode_message
 from shared_schema.ids import new_session_id
 from shared_schema.jobs import DecomposeJob, WavesJobResult
 from shared_schema.layout import speech_path
-from shared_schema.sockets import BusAddress
+from shared_schema.sockets import BusAddress, open_subscriber
+from tests.system.processes import free_port
 from tests.waves.speechlike import speech_like
 from waves.pool import WavePool
 
@@ -31,10 +36,10 @@ class Results:
             self._results.append(result)
             self._heard.notify_all()
 
-    def wait_for(self, count: int) -> list[WavesJobResult]:
+    def wait_for(self, count: int, *, within_s: float = DEADLINE_S) -> list[WavesJobResult]:
         """Return all results as soon as there are `count`."""
         with self._heard:
-            self._heard.wait_for(lambda: len(self._results) >= count, timeout=DEADLINE_S)
+            self._heard.wait_for(lambda: len(self._results) >= count, timeout=within_s)
             assert len(self._results) == count
             return list(self._results)
 
@@ -50,6 +55,71 @@ def eventually(condition: Callable[[], bool], *, within_s: float = DEADLINE_S) -
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.01)
+
+
+class Gateway:
+    """A bound subscriber that reads all the time, as the gateway's does.
+
+    It greets newcomers only while it is being read, so a thread of its own does that.
+    """
+
+    def __init__(self) -> None:
+        self.url = f"tcp://127.0.0.1:{free_port()}"
+        self._heard: queue.SimpleQueue[list[bytes]] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._ready = threading.Event()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+        assert self._ready.wait(DEADLINE_S)
+
+    def _read(self) -> None:
+        with zmq.Context[zmq.Socket[bytes]]() as context:
+            subscriber = open_subscriber(
+                context, BusAddress(self.url), max_message_bytes=MAX_MESSAGE_BYTES
+            )
+            subscriber.subscribe(TOPIC_WAVES)
+            self._ready.set()
+            while not self._stop.is_set():
+                if subscriber.poll(50):
+                    self._heard.put(subscriber.recv_multipart())
+            subscriber.close(linger=0)
+
+    def completion(self) -> WavesFinished:
+        """Return the next completion on the bus."""
+        topic, payload = self._heard.get(timeout=DEADLINE_S)
+        assert topic == TOPIC_WAVES
+        message = decode_message(payload)
+        assert isinstance(message, WavesFinished)
+        return message
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._stop.set()
+        self._reader.join()
+
+
+def hang(job: DecomposeJob, root: Path) -> DecomposeJob:
+    """Replace a job's speech by a pipe, so that its worker waits in it for ever."""
+    file = root / job.input_path
+    file.unlink(missing_ok=True)
+    os.mkfifo(file)
+    return job
+
+
+def wait_until_reading(job: DecomposeJob, root: Path) -> int:
+    """Return a pipe's writing end as soon as a worker reads from it."""
+    opened = -1
+
+    def open_end() -> bool:
+        nonlocal opened
+        try:
+            opened = os.open(root / job.input_path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            return False  # nobody reads yet
+        return True
+
+    eventually(open_end)
+    return opened
 
 
 def workers_of(process: psutil.Process) -> list[psutil.Process]:
@@ -75,9 +145,11 @@ def speech_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture
 def make_job(tmp_path: Path, speech_bytes: bytes) -> Callable[..., DecomposeJob]:
     """Return a function that makes a job and, in `tmp_path`, the speech that it is about."""
-    session_id = new_session_id()
+    one_session = new_session_id()
 
-    def make(slot_id: int = 1, *, speech: bytes | None = speech_bytes) -> DecomposeJob:
+    def make(
+        slot_id: int = 1, *, speech: bytes | None = speech_bytes, session_id: str = one_session
+    ) -> DecomposeJob:
         path = speech_path(session_id, 1, slot_id, "gpt-4o", "calm_soothing")
         file = tmp_path / path
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -97,6 +169,14 @@ def make_job(tmp_path: Path, speech_bytes: bytes) -> Callable[..., DecomposeJob]
 
 
 @pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    """What stands in for the gateway."""
+    one = Gateway()
+    yield one
+    one.close()
+
+
+@pytest.fixture
 def results() -> Results:
     """What the pool of this test says."""
     return Results()
@@ -113,6 +193,7 @@ def make_pool(tmp_path: Path, results: Results) -> Iterator[Callable[..., WavePo
         max_workers: int = 1,
         queue_max_size: int = 256,
         job_timeout_s: float = 60.0,
+        dask_scheduler: str | None = None,
     ) -> WavePool:
         pool = WavePool(
             artifacts_dir=tmp_path,
@@ -122,6 +203,7 @@ def make_pool(tmp_path: Path, results: Results) -> Iterator[Callable[..., WavePo
             queue_max_size=queue_max_size,
             job_timeout_s=job_timeout_s,
             on_result=results,
+            dask_scheduler=dask_scheduler,
         )
         pools.append(pool)
         return pool

@@ -1,30 +1,27 @@
 """The pool with real processes, a real bus and real signals."""
 
 import os
-import queue
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import psutil
 import pytest
-import zmq
 
-from shared_schema.bus import (
-    MAX_MESSAGE_BYTES,
-    TOPIC_WAVES,
-    WavesFinished,
-    decode_message,
-)
 from shared_schema.jobs import DecomposeJob
-from shared_schema.sockets import BusAddress, open_subscriber
-from tests.system.processes import free_port
-from tests.waves.conftest import DEADLINE_S, Results, eventually, workers_of
+from shared_schema.sockets import BusAddress
+from tests.waves.conftest import (
+    Gateway,
+    Results,
+    eventually,
+    hang,
+    wait_until_reading,
+    workers_of,
+)
 from waves import run_job
 from waves.pool import WavePool
 
@@ -34,83 +31,10 @@ MakePool = Callable[..., WavePool]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and pipes")
 
 
-class Gateway:
-    """A bound subscriber that reads all the time, as the gateway's does.
-
-    It greets newcomers only while it is being read, so a thread of its own does that.
-    """
-
-    def __init__(self) -> None:
-        self.url = f"tcp://127.0.0.1:{free_port()}"
-        self._heard: queue.SimpleQueue[list[bytes]] = queue.SimpleQueue()
-        self._stop = threading.Event()
-        self._ready = threading.Event()
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-        assert self._ready.wait(DEADLINE_S)
-
-    def _read(self) -> None:
-        with zmq.Context[zmq.Socket[bytes]]() as context:
-            subscriber = open_subscriber(
-                context, BusAddress(self.url), max_message_bytes=MAX_MESSAGE_BYTES
-            )
-            subscriber.subscribe(TOPIC_WAVES)
-            self._ready.set()
-            while not self._stop.is_set():
-                if subscriber.poll(50):
-                    self._heard.put(subscriber.recv_multipart())
-            subscriber.close(linger=0)
-
-    def completion(self) -> WavesFinished:
-        """Return the next completion on the bus."""
-        topic, payload = self._heard.get(timeout=DEADLINE_S)
-        assert topic == TOPIC_WAVES
-        message = decode_message(payload)
-        assert isinstance(message, WavesFinished)
-        return message
-
-    def close(self) -> None:
-        """Stop reading."""
-        self._stop.set()
-        self._reader.join()
-
-
-@pytest.fixture
-def gateway() -> Iterator[Gateway]:
-    """What stands in for the gateway."""
-    one = Gateway()
-    yield one
-    one.close()
-
-
-def hang(job: DecomposeJob, root: Path) -> DecomposeJob:
-    """Replace a job's speech by a pipe, so that its worker waits in it for ever."""
-    file = root / job.input_path
-    file.unlink(missing_ok=True)
-    os.mkfifo(file)
-    return job
-
-
 def the_worker() -> psutil.Process:
     """Return the only worker of this process."""
     (worker,) = workers_of(psutil.Process())
     return worker
-
-
-def wait_until_reading(job: DecomposeJob, root: Path) -> int:
-    """Return a pipe's writing end as soon as a worker reads from it."""
-    opened = -1
-
-    def open_end() -> bool:
-        nonlocal opened
-        try:
-            opened = os.open(root / job.input_path, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:
-            return False  # nobody reads yet
-        return True
-
-    eventually(open_end)
-    return opened
 
 
 def test_completions_are_published_by_the_worker(

@@ -2,25 +2,22 @@
 
 import asyncio
 import os
-import queue
 import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-import soundfile
 
 from shared_schema.ids import new_session_id
-from shared_schema.jobs import DecomposeJob, WavesJobResult
-from shared_schema.layout import speech_path
+from shared_schema.jobs import DecomposeJob
 from shared_schema.sockets import BusAddress
 from tests.system.client import listening, turn1_of
 from tests.system.processes import Process, System, free_port, system, until
 from tests.system.visitor import post
-from tests.waves.speechlike import speech_like
-from tests.waves.test_pool import Gateway, hang, wait_until_reading
+from tests.waves.conftest import Gateway, Results, eventually, hang, wait_until_reading
 from waves.pool import WavePool
+from waves.worker import Context
 
 pytestmark = [
     pytest.mark.skipif(
@@ -29,10 +26,8 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="POSIX pipes, and who reads them in /proc"),
 ]
 
-SESSIONS = 4
-JOBS = 6 * SESSIONS
 WITHIN_S = 40.0
-Told = queue.SimpleQueue[WavesJobResult]
+MakeJob = Callable[..., DecomposeJob]
 MakePool = Callable[..., WavePool]
 ROOT = Path(__file__).parents[2]
 
@@ -67,27 +62,6 @@ class Cluster:
         return None
 
 
-def jobs_of_a_session(root: Path) -> list[DecomposeJob]:
-    """Return six jobs and write the speech that they are about."""
-    session_id = new_session_id()
-    jobs = []
-    for slot in range(1, 7):
-        path = speech_path(session_id, 1, slot, "gpt-4o", "calm_soothing")
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(root / path, speech_like(seed=slot, duration_s=1.0).samples, 8_000)
-        job = DecomposeJob(
-            session_id=session_id,
-            turn_index=1,
-            slot_id=slot,
-            agent_id="gpt-4o",
-            voice_profile="calm_soothing",
-            text="The water listens.",
-            input_path=path,
-        )
-        jobs.append(job)
-    return jobs
-
-
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
     """An installation whose processes find our packages."""
@@ -96,95 +70,78 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
         yield it
 
 
-@pytest.fixture
-def bus() -> Iterator[Gateway]:
-    """What listens where the gateway does."""
-    one = Gateway()
-    yield one
-    one.close()
-
-
-@pytest.fixture
-def told() -> Told:
-    """What the pool says."""
-    return queue.SimpleQueue()
-
-
-@pytest.fixture
-def make_pool(tmp_path: Path, told: Told) -> Iterator[MakePool]:
-    """Return a function that opens a pool on a cluster, closed after the test."""
-    pools: list[WavePool] = []
-
-    def make(scheduler: str, *, bus_url: str | None, job_timeout_s: float = WITHIN_S) -> WavePool:
-        pool = WavePool(
-            artifacts_dir=tmp_path,
-            bus=BusAddress(bus_url) if bus_url else None,
-            epoch="dask-epoch",
-            max_workers=2,
-            queue_max_size=64,
-            job_timeout_s=job_timeout_s,
-            on_result=told.put,
-            dask_scheduler=scheduler,
-        )
-        pools.append(pool)
-        return pool
-
-    yield make
-    for pool in pools:
-        pool.close(4.0)
-
-
 def test_a_worker_killed_during_a_batch_costs_no_job(
-    tmp_path: Path, host: System, bus: Gateway, told: Told, make_pool: MakePool
+    host: System,
+    gateway: Gateway,
+    make_job: MakeJob,
+    results: Results,
+    make_pool: MakePool,
 ) -> None:
     """Its job is done by the other one; each job is told of once, and its completion published."""
     cluster = Cluster(host)
-    pool = make_pool(cluster.address, bus_url=bus.url)
-    jobs = [job for _ in range(SESSIONS) for job in jobs_of_a_session(tmp_path)]
+    pool = make_pool(bus=BusAddress(gateway.url), max_workers=2, dask_scheduler=cluster.address)
+    jobs = [make_job(slot, session_id=new_session_id()) for slot in range(1, 7) for _ in range(4)]
     held = jobs[0]
-    file = tmp_path / held.input_path
+    root = host.folder.parent
+    file = root / held.input_path
     speech = file.read_bytes()
-    hang(held, tmp_path)
+    hang(held, root)
     for job in jobs:
         pool.submit(job)
-    end = wait_until_reading(held, tmp_path)
+    end = wait_until_reading(held, root)
     victim = cluster.reader_of(file)
-    first = told.get(timeout=WITHIN_S)
+    eventually(lambda: bool(results.now()), within_s=WITHIN_S)
     # From now on the file is what it was; only the victim still waits in the pipe.
     whole = file.with_suffix(".new")
     whole.write_bytes(speech)
     whole.replace(file)
     victim.popen.kill()
-    results = [first, *(told.get(timeout=WITHIN_S) for _ in jobs[1:])]
+    told = results.wait_for(len(jobs), within_s=WITHIN_S)
     os.close(end)
-    assert [one.result.error for one in results if not one.result.success] == []
-    names = sorted(job.input_path for job in jobs)
-    assert sorted(one.job.input_path for one in results) == names
+    assert [one.result.error for one in told if not one.result.success] == []
+    assert sorted(one.job.input_path for one in told) == sorted(job.input_path for job in jobs)
     # What the victim published may be lost with it; the backend tells that of its future.
-    published = [bus.completion() for _ in jobs[2:]]
-    assert {message.epoch for message in published} == {"dask-epoch"}
+    published = [gateway.completion() for _ in jobs[2:]]
+    assert {message.epoch for message in published} == {"test-epoch"}
     assert held in [message.result.job for message in published]
-    assert told.empty()
+    assert len(results.now()) == len(jobs)
 
 
 def test_jobs_of_a_cluster_without_workers_fail_by_name(
-    tmp_path: Path, host: System, told: Told, make_pool: MakePool
+    host: System, make_job: MakeJob, results: Results, make_pool: MakePool
 ) -> None:
-    """Within the time limit, whether both workers are killed or there is no scheduler at all."""
+    """Within the time limit: the workers are killed, nobody is there, or it speaks TLS only."""
     cluster = Cluster(host)
-    before, after, elsewhere, *_ = jobs_of_a_session(tmp_path)
-    make_pool(cluster.address, bus_url=None).submit(before)
-    assert told.get(timeout=WITHIN_S).result.success
-    pool = make_pool(cluster.address, bus_url=None, job_timeout_s=3.0)
+    make_pool(dask_scheduler=cluster.address).submit(make_job(1))
+    assert results.wait_for(1, within_s=WITHIN_S)[0].result.success
+    pool = make_pool(dask_scheduler=cluster.address, job_timeout_s=3.0)
     for worker in cluster.workers:
         worker.popen.kill()
         worker.popen.wait()
-    pool.submit(after)
-    make_pool(f"tcp://127.0.0.1:{free_port()}", bus_url=None, job_timeout_s=3.0).submit(elsewhere)
-    for _ in range(2):
-        failed = told.get(timeout=WITHIN_S).result
-        assert (failed.success, failed.stage) == (False, "waves")
-        assert "RR_WAVES_JOB_TIMEOUT_S" in str(failed.error)
+    pool.submit(make_job(2))
+    nobody = f"tcp://127.0.0.1:{free_port()}"
+    make_pool(dask_scheduler=nobody, job_timeout_s=3.0).submit(make_job(3))
+    locked = cluster.address.replace("tcp:", "tls:")
+    make_pool(dask_scheduler=locked, job_timeout_s=3.0).submit(make_job(4))
+    for failed in results.wait_for(4, within_s=WITHIN_S)[1:]:
+        assert (failed.result.success, failed.result.stage) == (False, "waves")
+        assert "RR_WAVES_JOB_TIMEOUT_S" in str(failed.result.error)
+
+
+def test_a_connection_that_was_closed_a_moment_ago_is_not_sound(
+    tmp_path: Path, host: System, make_job: MakeJob
+) -> None:
+    """The pool takes RuntimeError for that, and would stop at any other error."""
+    from waves.cluster import Cluster as Workforce  # noqa: PLC0415  # needs the extra
+
+    context = Context(artifacts=tmp_path, bus=None, epoch="test-epoch", max_duration_s=60.0)
+    workforce = Workforce(Cluster(host).address, context)
+    assert workforce.sound
+    workforce.end(2.0)
+    with pytest.raises(RuntimeError):
+        workforce.perform(make_job(), timeout_s=1.0)
+    assert not workforce.sound
+    workforce.end(2.0)
 
 
 async def test_a_session_on_a_cluster_reaches_the_client(host: System) -> None:
