@@ -9,23 +9,33 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from heapq import nlargest
 from pathlib import Path
 from typing import Final
 
 from shared_schema.layout import PARTIAL_SUFFIX, SPEECH_ROOT, WAVES_ROOT, Artifacts
+from shared_schema.settings import Settings
 
 # More than could be under way at once: running ones, and those whose wave jobs had not ended.
 NEWEST: Final = 100
+_ROOTS: Final = (SPEECH_ROOT, WAVES_ROOT)
 # See shared_schema.files: what it becomes, who writes it, and the suffix.
 _PARTIAL: Final = re.compile(rf".+\.(\d+){re.escape(PARTIAL_SUFFIX)}\Z")
 
 
-def sweep_session(artifacts: Artifacts, session_id: str) -> int:
+def swept(settings: Settings) -> tuple[str, ...]:
+    """Return where a partial file of no living process may be taken for abandoned.
+
+    Not where a cluster writes: whether a writer lives can be asked on its own machine only.
+    """
+    return (SPEECH_ROOT,) if settings.waves_executor == "dask" else _ROOTS
+
+
+def sweep_session(artifacts: Artifacts, session_id: str, roots: Sequence[str] = _ROOTS) -> int:
     """Remove a session's partial files that nobody writes; return how many. Blocks."""
     removed = 0
-    for root in (SPEECH_ROOT, WAVES_ROOT):
+    for root in roots:
         for path in list(_partials(artifacts.root / root / session_id)):
             with contextlib.suppress(OSError):  # gone, or (Windows) still open
                 path.unlink()
@@ -33,16 +43,16 @@ def sweep_session(artifacts: Artifacts, session_id: str) -> int:
     return removed
 
 
-def sweep_newest(artifacts: Artifacts) -> int:
+def sweep_newest(artifacts: Artifacts, roots: Sequence[str] = _ROOTS) -> int:
     """Do so in the sessions that changed last, as many as may have been under way. Blocks."""
     sessions: dict[str, float] = {}
-    for root in (SPEECH_ROOT, WAVES_ROOT):
+    for root in roots:
         with contextlib.suppress(OSError), os.scandir(artifacts.root / root) as entries:
             for entry in entries:
                 changed_at = entry.stat(follow_symlinks=False).st_mtime
                 sessions[entry.name] = max(changed_at, sessions.get(entry.name, 0.0))
     newest = nlargest(NEWEST, sessions, key=lambda session_id: sessions[session_id])
-    return sum(sweep_session(artifacts, session_id) for session_id in newest)
+    return sum(sweep_session(artifacts, session_id, roots) for session_id in newest)
 
 
 def _partials(folder: Path) -> Iterator[Path]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from chat_backend.leftovers import NEWEST, sweep_newest, sweep_session
-from shared_schema.layout import Artifacts
+from chat_backend.leftovers import NEWEST, sweep_newest, sweep_session, swept
+from shared_schema.layout import SPEECH_ROOT, Artifacts
+from shared_schema.settings import Settings
 from tests.sessions import session_id
 
 TURN = "waves/sessions/{}/turn_1"
@@ -55,3 +56,16 @@ def test_at_the_start_only_the_newest_sessions_are_looked_at(tmp_path: Path, dea
         os.utime(path.parents[1], (1e9 - age_s, 1e9 - age_s))
     assert sweep_newest(Artifacts(tmp_path)) == NEWEST
     assert [path for path in files if path.exists()] == files[NEWEST:]
+
+
+def test_what_a_cluster_writes_is_not_taken_for_abandoned(tmp_path: Path, dead_pid: int) -> None:
+    """Its writers live on other machines, where their ids mean something else."""
+    wave = put(tmp_path, 1, dead_pid)
+    speech = tmp_path / SPEECH_ROOT / session_id(1) / f"slot-1.wav.{dead_pid}.tmp"
+    speech.parent.mkdir(parents=True)
+    speech.write_bytes(b"half")
+    settings = Settings(waves_executor="dask", dask_scheduler="tcp://10.0.0.5:8786")
+    assert sweep_newest(Artifacts(tmp_path), swept(settings)) == 1
+    assert wave.exists()
+    assert sweep_newest(Artifacts(tmp_path), swept(Settings())) == 1
+    assert not wave.exists()
