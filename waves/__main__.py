@@ -11,7 +11,7 @@ import typer
 
 from waves import batch
 from waves.batch import Outcome
-from waves.summary import Progress, print_summary
+from waves.summary import print_summary, progress
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
@@ -51,11 +51,11 @@ def decompose(
         raise typer.Exit(_CANNOT)
     planned = batch.tasks_of(files, out, plot=plot)
     outcomes = {one.file: one for one in planned if isinstance(one, Outcome)}
-    with Progress(len(planned) - len(outcomes)) as progress:
+    with progress(len(planned) - len(outcomes)) as advance:
 
         def told(outcome: Outcome) -> None:
             outcomes[outcome.file] = outcome
-            progress.advance()
+            advance()
 
         tasks = [one for one in planned if isinstance(one, batch.Task)]
         batch.run(tasks, workers=workers, told=told)

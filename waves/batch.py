@@ -1,7 +1,6 @@
 """Many files at once: worker processes, one outcome for each file, whatever becomes of it."""
 
 import logging
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -69,8 +68,6 @@ def run(tasks: Sequence[Task], *, workers: int, told: Callable[[Outcome], None])
         return
     # A worker that ended is told of by its file's outcome; the library would show a traceback too.
     logging.getLogger("pebble").setLevel(logging.CRITICAL)
-    for name in worker.ONE_THREAD:
-        os.environ.setdefault(name, "1")
     processes = Processes(
         count=min(workers, len(tasks)), initialiser=worker.initialise_batch, arguments=()
     )

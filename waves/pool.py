@@ -122,7 +122,7 @@ class WavePool:
         self._in_hand: set[_Entry] = set()
         self._closed = False
         self._dispatcher: threading.Thread | None = None
-        self._processes: Workforce | None = None
+        self._workforce: Workforce | None = None
         if dask_scheduler is not None and find_spec("distributed") is None:
             raise WavesError("a Dask cluster needs the extra `dask`: uv sync --extra dask")
         self._inspection_s = _INSPECTION_S
@@ -165,8 +165,8 @@ class WavePool:
             self._changed.wait_for(lambda: not self._in_hand, timeout=patience)
         if self._dispatcher is not None:
             self._dispatcher.join(max(0.0, deadline - time.monotonic()))
-        if self._processes is not None:
-            self._processes.end(max(0.1, deadline - time.monotonic()))
+        if self._workforce is not None:
+            self._workforce.end(max(0.1, deadline - time.monotonic()))
         with self._changed:
             unfinished = list(self._in_hand)
         for entry in unfinished:
@@ -193,38 +193,38 @@ class WavePool:
     def _dispatch(self) -> None:
         """Keep sound processes, and keep them in work, until the pool is closed."""
         while not self._closed:
-            processes = self._sound_processes()
-            if processes is None:
+            workforce = self._sound_workforce()
+            if workforce is None:
                 self._fail_what_waits_too_long()
             with self._changed:
                 if self._closed:
                     return
                 room = len(self._in_hand) < _IN_HAND_PER_WORKER * self._max_workers
-                if processes is None or not self._waiting or not room:
+                if workforce is None or not self._waiting or not room:
                     self._changed.wait(self._inspection_s)
                     continue
                 entry = self._waiting.popleft()
                 self._in_hand.add(entry)
-            self._hand_over(processes, entry)
+            self._hand_over(workforce, entry)
 
-    def _sound_processes(self) -> Workforce | None:
-        """Return the processes, new ones if they broke; None if none can be started now."""
-        if self._processes is not None:
-            if self._processes.sound:
-                return self._processes
-            _log.warning(self._processes.obituary)
-            self._processes.end(_FAREWELL_S)
-            self._processes = None
+    def _sound_workforce(self) -> Workforce | None:
+        """Return who works, others if they broke; None if nobody can be had now."""
+        if self._workforce is not None:
+            if self._workforce.sound:
+                return self._workforce
+            _log.warning(self._workforce.obituary)
+            self._workforce.end(_FAREWELL_S)
+            self._workforce = None
             # Workers that die as they start would otherwise be started again and again.
             self._inspection_s = min(2 * self._inspection_s, _LONGEST_INSPECTION_S)
         try:
-            self._processes = self._started()
+            self._workforce = self._new_workforce()
         except (OSError, RuntimeError) as error:
             _log.error("there are no workers for waves: %s", error)
             self._inspection_s = min(2 * self._inspection_s, _LONGEST_INSPECTION_S)
-        return self._processes
+        return self._workforce
 
-    def _started(self) -> Workforce:
+    def _new_workforce(self) -> Workforce:
         """Return processes of this machine, or those of a cluster."""
         if self._dask_scheduler is not None:
             # A second to import, and not everywhere installed.

@@ -1,6 +1,7 @@
 """One life of a Pebble process pool, and a certain end of it."""
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -14,6 +15,8 @@ Outcome = TypeVar("Outcome")
 
 # A worker answers SIGTERM within the linger of its socket, one second, or not at all.
 _GRACE_S: Final = 1.5
+# Read by the numerics library as it is loaded: each worker is one thread on one core.
+_ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +51,8 @@ class Processes:
     def __init__(
         self, *, count: int, initialiser: Callable[..., None], arguments: tuple[object, ...]
     ) -> None:
+        for name in _ONE_THREAD:
+            os.environ.setdefault(name, "1")  # the workers inherit it
         self._context = _Remembering()
         self._pool = ProcessPool(
             max_workers=count, initializer=initialiser, initargs=arguments, context=self._context

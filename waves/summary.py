@@ -1,14 +1,18 @@
 """What the batch tool shows: a bar and a table for a person, plain lines for a pipe."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from waves.batch import Outcome
@@ -16,37 +20,24 @@ from waves.batch import Outcome
 _HEADER = ("file", "seconds", "correlation", "level error dB", "ms", "x real time")
 
 
-class Progress:
-    """A bar on stderr that goes away when all is done; nothing if stderr is no terminal."""
+@contextmanager
+def progress(total: int) -> Iterator[Callable[[], None]]:
+    """Show a bar on stderr while it is entered; none if that is no terminal.
 
-    def __init__(self, total: int) -> None:
-        console = Console(stderr=True)
-        self._bar = Bar(
-            TextColumn("decomposing"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self._task = self._bar.add_task("", total=total)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
-
-    def advance(self) -> None:
-        """Show one file more as done."""
-        self._bar.advance(self._task)
+    What it yields is to be called as each file is done.
+    """
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("decomposing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda: bar.advance(task)
 
 
 def print_summary(outcomes: Sequence[Outcome]) -> None:

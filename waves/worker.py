@@ -34,9 +34,6 @@ _GREETING_MS: Final = 200
 _EXIT_TERMINATED: Final = 128 + signal.SIGTERM
 _EXIT_ORPHANED: Final = 3
 
-# Read by the numerics library as it is loaded: each worker is one thread on one core.
-ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-
 _log = logging.getLogger(__name__)
 
 

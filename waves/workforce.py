@@ -1,6 +1,5 @@
 """Who does the jobs of the pool: processes of this machine, or a cluster (see `waves.cluster`)."""
 
-import os
 from concurrent.futures import Future
 from typing import Protocol
 
@@ -52,8 +51,6 @@ class LocalWorkers:
     obituary = "a worker died between two jobs; the workers are replaced"
 
     def __init__(self, count: int, context: worker.Context) -> None:
-        for name in worker.ONE_THREAD:
-            os.environ.setdefault(name, "1")
         self._processes = Processes(
             count=count, initialiser=worker.initialise, arguments=(context,)
         )
