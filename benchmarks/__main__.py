@@ -1,13 +1,17 @@
 """``python -m benchmarks``: one command a subject; without a command, all of them."""
 
 import os
+import signal
 import sys
+from typing import Final
 
 import typer
 
 from benchmarks import document
 
 app = typer.Typer(add_completion=False, help=__doc__)
+
+_TERMINATED: Final = 128 + signal.SIGTERM
 
 
 @app.callback(invoke_without_command=True)
@@ -16,6 +20,8 @@ def main(context: typer.Context) -> None:
 
     Without a command: all of them (about 75 minutes), kept in docs/benchmarks.md.
     """
+    # Asked to end, a benchmark ends the servers that it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     if context.invoked_subcommand is None:
         raise typer.Exit(document.write(list(document.SUBJECTS)))
 

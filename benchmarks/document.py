@@ -52,9 +52,13 @@ def _run(subject: str) -> tuple[str, int]:
         [sys.executable, "-m", "benchmarks", subject], stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            print(line, end="", flush=True)
-            lines.append(line)
+        try:
+            for line in process.stdout:
+                print(line, end="", flush=True)
+                lines.append(line)
+        except BaseException:  # whoever ends us means the subject as well
+            process.terminate()
+            raise
     if process.returncode not in (0, 1):
         return "", process.returncode
     return "".join(lines), process.returncode

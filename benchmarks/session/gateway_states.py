@@ -106,8 +106,7 @@ STATES: dict[str, State] = {
 
 def pin(pid: int, cores: set[int]) -> None:
     """Keep a process, all its threads and all below it on some cores (Linux)."""
-    if sys.platform != "linux":
-        raise NotImplementedError("processes are kept on cores on Linux only")
+    assert sys.platform == "linux", "asked for where CAN_PIN says no"
     process = psutil.Process(pid)
     for each in [process, *process.children(recursive=True)]:
         for thread in each.threads():

@@ -3,7 +3,6 @@
 import contextlib
 import threading
 import time
-from types import TracebackType
 from typing import Self
 
 from benchmarks.gateway.wire import RawClient
@@ -33,12 +32,7 @@ class Listener:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._client.close()
 
     def of(self, session_id: str) -> Told:
