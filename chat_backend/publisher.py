@@ -23,7 +23,7 @@ from shared_schema.bus import (
     SnapshotEnd,
     encode_message,
 )
-from shared_schema.sockets import BusAddress, Frames, LoopReader, open_publisher
+from shared_schema.sockets import BusAddress, Frames, LoopReader, open_publisher, send
 
 log = structlog.get_logger("chat")
 
@@ -46,7 +46,7 @@ class BusPublisher:
 
     def publish(self, message: Message, topic: bytes = TOPIC_FACTS) -> None:
         """Send a message if anybody listens; never blocks."""
-        self.socket.send_multipart([topic, encode_message(message)], zmq.NOBLOCK)
+        send(self.socket, topic, encode_message(message))
         self._reader.poke()
 
     async def beat(self) -> None:

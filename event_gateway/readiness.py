@@ -201,6 +201,8 @@ class Readiness:
 
         A session that is not in here is taken for new: restore it first if it is not.
         """
+        if isinstance(observation, UtteranceReported):  # nearly all of them
+            return self._apply_fact(observation, now, origin)
         match observation:
             case SnapshotJoined():
                 return self._give_up_absent(observation, now)
@@ -214,18 +216,23 @@ class Readiness:
                 self._silent = False
                 return []
             case _:
-                session = self._session(observation.session_id, now)
-                if origin is not None:
-                    session.epoch = origin.epoch
-                    session.first_n = min(session.first_n, _NEVER if origin.n is None else origin.n)
-                self._learn(session, observation, now)
-                if (
-                    type(observation) is UtteranceReported
-                    and type(observation.utterance.wave) is WavePending
-                    and not self._silent
-                ):
-                    return []  # what begins makes nothing due
-                return self._decide(session, now)
+                return self._apply_fact(observation, now, origin)
+
+    def _apply_fact(
+        self, fact: Fact | SnapshotSession, now: float, origin: Origin | None
+    ) -> list[Decision]:
+        session = self._session(fact.session_id, now)
+        if origin is not None:
+            session.epoch = origin.epoch
+            if origin.n is not None and origin.n < session.first_n:
+                session.first_n = origin.n
+        if isinstance(fact, UtteranceReported):
+            session.join(fact.utterance)
+            if isinstance(fact.utterance.wave, WavePending) and not self._silent:
+                return []  # what begins makes nothing due
+        else:
+            self._learn(session, fact, now)
+        return self._decide(session, now)
 
     def advance(self, now: float) -> list[Decision]:
         """Return what became due because time passed."""
@@ -252,10 +259,13 @@ class Readiness:
             self._await(session, now + self._limits.session_limit_s)
         return session
 
-    def _learn(self, session: Session, fact: Fact | SnapshotSession, now: float) -> None:
+    def _learn(
+        self,
+        session: Session,
+        fact: SessionBegun | Turn1Complete | Turn3Complete | SnapshotSession,
+        now: float,
+    ) -> None:
         match fact:
-            case UtteranceReported(utterance=utterance):
-                session.join(utterance)
             case SessionBegun(slots=slots):
                 session.slots = slots
             case Turn1Complete():

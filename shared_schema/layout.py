@@ -11,10 +11,9 @@ from msgspec import Meta
 from shared_schema.errors import OutsideArtifacts
 from shared_schema.ids import AgentId, TurnIndex, VoiceProfile
 
-# Relative, forward slashes, no drive letter, no "." or ".." step.
-RelPath = Annotated[
-    str, Meta(pattern=r"\A(?!/)(?!.*//)(?!(?:.*/)?\.{1,2}(?:/|\Z))[^\\:\x00]+\Z", max_length=512)
-]
+# Relative, forward slashes, no drive letter, no empty, "." or ".." step.
+_STEP: Final = r"(?!\.{1,2}(?:/|\Z))[^/\\:\x00-\x1f]+"
+RelPath = Annotated[str, Meta(pattern=rf"\A{_STEP}(?:/{_STEP})*\Z", max_length=512)]
 
 WavePart = Literal["wave1", "wave2", "wave3", "wave_mix"]
 WAVE_NAMES: Final[tuple[WavePart, ...]] = ("wave1", "wave2", "wave3")

@@ -23,6 +23,10 @@ DRAIN_BATCH: Final = 256
 
 Frames = list[bytes]
 
+# pyzmq's flags are Python enums; to combine them for every message would be felt.
+_NOW: Final = int(zmq.NOBLOCK)
+_NOW_AND_MORE: Final = int(zmq.NOBLOCK | zmq.SNDMORE)
+
 
 def _configure(socket: zmq.Socket[bytes]) -> None:
     socket.setsockopt(zmq.SNDHWM, HIGH_WATER_MARK)
@@ -97,11 +101,23 @@ def open_subscriber(
     return socket
 
 
+def send(socket: zmq.Socket[bytes], topic: bytes, payload: bytes) -> None:
+    """Send a message of the bus without waiting.
+
+    Raises
+    ------
+    zmq.ZMQError
+        If the socket is closed, or takes nothing now.
+    """
+    socket.send(topic, _NOW_AND_MORE)
+    socket.send(payload, _NOW)
+
+
 def drain(socket: zmq.Socket[bytes], handle: Callable[[Frames], None], limit: int) -> bool:
     """Hand over up to `limit` waiting messages; return whether the socket is empty now."""
     for _ in range(limit):
         try:
-            frames = socket.recv_multipart(zmq.NOBLOCK)
+            frames = socket.recv_multipart(_NOW)
         except zmq.Again:
             return True
         handle(frames)

@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from shared_schema.bus import TOPIC_WAVES, WavesFinished, encode_message
 from shared_schema.jobs import DecomposeJob, WavesJobResult
-from shared_schema.sockets import DRAIN_BATCH, BusAddress, drain, open_publisher
+from shared_schema.sockets import DRAIN_BATCH, BusAddress, drain, open_publisher, send
 from waves.decomposition import decompose
 from waves.grid import SAMPLE_RATE_HZ
 from waves.job import failure, run_job
@@ -65,7 +65,7 @@ class Announcer:
             # Subscriptions pile up in the socket otherwise; a worker has no use for them.
             drain(self._socket, lambda _: None, DRAIN_BATCH)
             try:
-                self._socket.send_multipart([TOPIC_WAVES, message], zmq.NOBLOCK)
+                send(self._socket, TOPIC_WAVES, message)
             except zmq.ZMQError as error:
                 # The backend tells the same from the job's future, only a little later.
                 _log.warning("a completion could not be published: %s", error)

@@ -6,7 +6,7 @@ import sys
 import zmq
 
 from shared_schema.bus import TOPIC_WAVES
-from shared_schema.sockets import BusAddress, open_publisher
+from shared_schema.sockets import BusAddress, open_publisher, send
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
     for line in sys.stdin.buffer:
         while socket.poll(0):
             socket.recv()
-        socket.send_multipart([TOPIC_WAVES, line.rstrip()], zmq.NOBLOCK)
+        send(socket, TOPIC_WAVES, line.rstrip())
     socket.close()
     context.term()
 

@@ -87,6 +87,8 @@ def test_a_bus_message_that_does_not_fit_names_the_field(
         "/etc/passwd",
         "../x.wav",
         "a/../../x.wav",
+        "a\n/../../x.wav",
+        "a/",
         "C:/x.wav",
         "a\\b.wav",
         "",

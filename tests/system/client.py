@@ -24,7 +24,7 @@ from shared_schema.events import (
     Turn1WavesReady,
     decode_server_event,
 )
-from shared_schema.sockets import BusAddress, CurveKeys
+from shared_schema.sockets import BusAddress, CurveKeys, send
 from tests.sessions import Truth
 
 EVENT_WITHIN_S = 20.0
@@ -115,7 +115,7 @@ class Backend:
 
     def send_raw(self, payload: bytes, topic: bytes = TOPIC_FACTS) -> None:
         """Send anything at all."""
-        self._socket.send_multipart([topic, payload], zmq.NOBLOCK)
+        send(self._socket, topic, payload)
 
     def tell(self, truth: Truth, *, ended: bool = True, write: bool = True) -> None:
         """Tell a whole session as it happened."""
