@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import multiprocessing
 import os
-import signal
 import socket
 import sys
 import threading
@@ -109,17 +108,23 @@ async def _publisher(bus: str, artifacts: Path, open_sessions: int) -> None:
 
 
 Told = Callable[[str], None]
+Poked = Callable[[], object]
 
 
-def serve(port: str, learn: Callable[[Told], contextlib.AbstractAsyncContextManager[None]]) -> None:
-    """Serve a WebSocket whose events come from `learn`, until stdin ends."""
+def serve(
+    port: str, learn: Callable[[Told], contextlib.AbstractAsyncContextManager[Poked]]
+) -> None:
+    """Serve a WebSocket whose events come from `learn`, until stdin ends.
+
+    What `learn` yields is called for every poke.
+    """
     queue: asyncio.Queue[str] = asyncio.Queue()
 
     async def events(websocket: WebSocket) -> None:
         await websocket.accept()
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-            while True:
-                await websocket.send_text(await queue.get())
+            while text := await queue.get():
+                await websocket.send_text(text)
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -139,12 +144,23 @@ def serve(port: str, learn: Callable[[Told], contextlib.AbstractAsyncContextMana
             lifespan="off",
         )
         server = uvicorn.Server(config)
-        async with learn(told):
+        async with learn(told) as poked:
+            over = asyncio.Event()
+
+            def forward() -> None:
+                while pokes():
+                    loop.call_soon_threadsafe(poked)
+                loop.call_soon_threadsafe(over.set)
+
             serving = asyncio.create_task(server.serve())
             while not server.started:
                 await asyncio.sleep(0.01)
+            threading.Thread(target=forward, daemon=True).start()
             ready()
-            await asyncio.wait([serving])
+            await over.wait()
+            queue.put_nowait("")
+            server.should_exit = True
+            await serving
 
     asyncio.run(main())
 
@@ -157,7 +173,7 @@ def handoff(port: str, _: str) -> None:
     """
 
     @contextlib.asynccontextmanager
-    async def learn(told: Told) -> AsyncIterator[None]:
+    async def learn(told: Told) -> AsyncIterator[Poked]:
         loop = asyncio.get_running_loop()
         results: asyncio.Queue[WavesJobResult] = asyncio.Queue()
         readiness = material.readiness()
@@ -180,15 +196,9 @@ def handoff(port: str, _: str) -> None:
                     for decision in readiness.apply(fact, time.monotonic()):
                         told(material.rendered(decision))
 
-            def forward() -> None:
-                while pokes():
-                    loop.call_soon_threadsafe(submit)
-                os.kill(os.getpid(), signal.SIGTERM)
-
-            threading.Thread(target=forward, daemon=True).start()
             async with asyncio.TaskGroup() as group:
                 consumer = group.create_task(consume())
-                yield
+                yield submit
                 consumer.cancel()
 
     serve(port, learn)
@@ -205,7 +215,7 @@ def inotify(port: str, folder: str) -> None:
     from watchdog.observers import Observer  # noqa: PLC0415
 
     @contextlib.asynccontextmanager
-    async def learn(told: Told) -> AsyncIterator[None]:
+    async def learn(told: Told) -> AsyncIterator[Poked]:
         class Handler:
             def dispatch(self, event: FileSystemEvent) -> None:
                 if event.event_type == "moved":
@@ -215,8 +225,11 @@ def inotify(port: str, folder: str) -> None:
         handler: Any = Handler()  # what watchdog calls; its base class is untyped where it lacks
         observer.schedule(handler, folder)
         observer.start()
-        threading.Thread(target=_end_with_stdin, daemon=True).start()
-        yield
+        try:
+            yield _nothing
+        finally:
+            observer.stop()
+            observer.join()
 
     serve(port, learn)
 
@@ -225,7 +238,7 @@ def polling(port: str, folder: str) -> None:
     """Learn of a file by looking every half second."""
 
     @contextlib.asynccontextmanager
-    async def learn(told: Told) -> AsyncIterator[None]:
+    async def learn(told: Told) -> AsyncIterator[Poked]:
         def look() -> None:
             seen: set[str] = set()
             while True:
@@ -236,16 +249,13 @@ def polling(port: str, folder: str) -> None:
                 time.sleep(0.5)
 
         threading.Thread(target=look, daemon=True).start()
-        threading.Thread(target=_end_with_stdin, daemon=True).start()
-        yield
+        yield _nothing
 
     serve(port, learn)
 
 
-def _end_with_stdin() -> None:
-    while pokes():
-        pass
-    os._exit(0)
+def _nothing() -> None:
+    """Another process was poked."""
 
 
 ACTORS: dict[str, Callable[..., None]] = {
