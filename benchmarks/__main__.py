@@ -43,7 +43,7 @@ def gateway(
     """Latency, intake, growth and soak of the gateway. Example: python -m benchmarks gateway"""
     from benchmarks.gateway.run import run  # noqa: PLC0415  # only what is asked for is loaded
 
-    raise typer.Exit(run(rounds=rounds, sessions=sessions))
+    raise _ended(run(rounds=rounds, sessions=sessions))
 
 
 @app.command()
@@ -54,7 +54,7 @@ def waves(
     _on_one_core()
     from benchmarks.waves.run import run  # noqa: PLC0415
 
-    raise typer.Exit(run(rounds=rounds))
+    raise _ended(run(rounds=rounds))
 
 
 @app.command()
@@ -63,7 +63,7 @@ def decomposition() -> None:
     _on_one_core()
     from benchmarks.waves.growth import run  # noqa: PLC0415
 
-    raise typer.Exit(run())
+    raise _ended(run())
 
 
 @app.command()
@@ -72,7 +72,7 @@ def growth() -> None:
     _on_one_core()
     from benchmarks.growth.run import run  # noqa: PLC0415
 
-    raise typer.Exit(run())
+    raise _ended(run())
 
 
 @app.command()
@@ -83,7 +83,7 @@ def soak(
     """A show with faults, and its account. Example: python -m benchmarks soak --minutes 2"""
     from benchmarks.soak.run import run  # noqa: PLC0415
 
-    raise typer.Exit(run(minutes=minutes, seed=seed))
+    raise _ended(run(minutes=minutes, seed=seed))
 
 
 @app.command()
@@ -93,7 +93,7 @@ def session(
     """The whole path, and where its time goes. Example: python -m benchmarks session"""
     from benchmarks.session.run import run  # noqa: PLC0415
 
-    raise typer.Exit(run(sessions=sessions))
+    raise _ended(run(sessions=sessions))
 
 
 @app.command()
@@ -103,7 +103,7 @@ def sse(
     """The visitor's events with and without a gateway. Example: python -m benchmarks sse"""
     from benchmarks.session.sse import run  # noqa: PLC0415
 
-    raise typer.Exit(run(sessions=sessions))
+    raise _ended(run(sessions=sessions))
 
 
 @app.command()
@@ -113,7 +113,12 @@ def starting(
     """How soon the servers are ready. Example: python -m benchmarks starting"""
     from benchmarks.session.starting import run  # noqa: PLC0415
 
-    raise typer.Exit(run(starts=starts))
+    raise _ended(run(starts=starts))
+
+
+def _ended(missed: int) -> typer.Exit:
+    """Return how to end after a subject; one that breaks ends with Python's own code instead."""
+    return typer.Exit(document.MISSED if missed else 0)
 
 
 def _on_one_core() -> None:

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from msgspec import Struct
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import ServerSentEvent
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -32,6 +32,7 @@ from shared_schema.layout import Artifacts
 from shared_schema.runtime.doors import Doors
 from shared_schema.runtime.pages import Pages
 from shared_schema.runtime.sounds import sound_route
+from shared_schema.runtime.streams import EventStream
 from shared_schema.settings import Settings
 
 # A comment line that keeps proxies from cutting a stream in a long turn, in seconds.
@@ -113,7 +114,7 @@ class Chat:
                 str(error),
                 headers={"Retry-After": str(RETRY_AFTER_S)},
             )
-        return EventSourceResponse(_sse(workflow.stream), ping=SSE_PING_S)
+        return EventStream(_sse(workflow.stream), ping=SSE_PING_S)
 
     async def stop(self, request: Request) -> Response:
         """End a running session in order."""

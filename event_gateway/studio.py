@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -20,6 +19,7 @@ from shared_schema.errors import InvalidMessage
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.pages import Pages
 from shared_schema.runtime.sounds import sound_route
+from shared_schema.runtime.streams import EventStream
 
 PAGES: Final = Path(__file__).parent / "pages"
 WISH_MAX_BYTES: Final = 4096
@@ -73,7 +73,7 @@ class Studio:
         asked = request.query_params.get("after", "")
         last = request.headers.get("last-event-id", asked)
         known = last.isascii() and last.isdigit() and len(last) <= 15
-        return EventSourceResponse(self._counted(int(last) if known else None), ping=PING_S)
+        return EventStream(self._counted(int(last) if known else None), ping=PING_S)
 
     async def _counted(self, last_id: int | None) -> Any:
         self._watchers += 1

@@ -36,6 +36,13 @@ def told(session: str, key: str) -> Entry:
     )
 
 
+def broken(session: str, key: str) -> Entry:
+    def fail(seq: int) -> str:
+        raise sqlite3.DatabaseError(f"no {seq}")
+
+    return Entry(session_id=session, key=key, status="produced", render=fail)
+
+
 def record(outbox: Outbox, *entries: Entry, at: float = 100.0) -> list[str]:
     return [row.event for row in outbox.record(entries, at=at)]
 
@@ -74,13 +81,8 @@ def test_an_expired_event_takes_a_number_and_is_not_live(outbox: Outbox) -> None
 
 def test_all_of_one_decision_or_nothing(outbox: Outbox) -> None:
     """An entry that can't be rendered takes the others of its group with it."""
-
-    def fail(seq: int) -> str:
-        raise sqlite3.DatabaseError(f"no {seq}")
-
-    broken = Entry(session_id="a", key="d1", status="produced", render=fail)
     with pytest.raises(OutboxUnavailable):
-        record(outbox, told("a", "turn1"), broken)
+        record(outbox, told("a", "turn1"), broken("a", "d1"))
     assert outbox.decided("a") == {}
     assert record(outbox, told("a", "turn1")) == ["a/turn1#1"]
 
@@ -93,6 +95,23 @@ def test_it_survives_the_process(tmp_path: Path) -> None:
     again = Outbox.open(tmp_path)
     assert again.moved_aside is None
     assert record(again, told("a", "d1")) == ["a/d1#2"]
+    again.close()
+
+
+def test_rows_are_counted_as_the_file_has_them(tmp_path: Path) -> None:
+    """What was there before counts; a repetition, or what was rolled back, does not."""
+    first = Outbox.open(tmp_path)
+    record(first, told("a", "turn1"), told("a", "d1"), at=10.0)
+    record(first, told("a", "d1"), told("a", "d2"), at=10.0)
+    with pytest.raises(OutboxUnavailable):
+        record(first, told("b", "turn1"), broken("b", "d1"))
+    assert first.count() == 3
+    first.close()
+    again = Outbox.open(tmp_path)
+    record(again, told("b", "turn1"))
+    assert again.count() == 4
+    assert again.prune(before=50.0) == 3
+    assert again.count() == 1
     again.close()
 
 

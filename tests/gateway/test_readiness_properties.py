@@ -22,12 +22,12 @@ from event_gateway.decisions import (
     SnapshotJoined,
     Turn1Due,
 )
-from event_gateway.readiness import Limits, Readiness
+from event_gateway.readiness import Readiness
 from shared_schema.bus import SnapshotSession
 from shared_schema.facts import Fact
+from tests.gateway.telling import LIMITS
 from tests.sessions import Truth, session_id
 
-LIMITS = Limits(turn1_timeout_s=15, dialogue_timeout_s=30, session_limit_s=900, replay_window_s=300)
 SLOTS = (1, 2, 3, 4, 5, 6)
 
 

@@ -1,16 +1,16 @@
 """What is due, when: several sessions at a time."""
 
 from event_gateway.decisions import EpochRetired, Origin, SnapshotJoined
-from event_gateway.readiness import Limits, Readiness
+from event_gateway.readiness import Readiness
+from tests.gateway.telling import machine
 from tests.sessions import Truth, whole
 
-LIMITS = Limits(turn1_timeout_s=15, dialogue_timeout_s=30, session_limit_s=900, replay_window_s=300)
 ONE, OTHER = whole(1), whole(2)
 
 
 def begun(*truths: Truth) -> Readiness:
     """Return a machine that knows of these sessions that they began."""
-    readiness = Readiness(LIMITS)
+    readiness = machine()
     for truth in truths:
         readiness.apply(truth.begun(), 0.0, origin=Origin("life", 1))
     return readiness

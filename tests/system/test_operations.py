@@ -259,6 +259,25 @@ def test_sigterm_ends_all_within_bounds(installation: System, name: str) -> None
     assert "Traceback" not in processes[name].log
 
 
+@posix
+@pytest.mark.parametrize("name", ["chat", "gateway"])
+def test_a_server_that_ends_ends_its_streams_in_order(installation: System, name: str) -> None:
+    """The reader sees the end of the stream, no broken connection; the log tells of no error."""
+    processes = {"gateway": installation.gateway(), "chat": installation.chat()}
+    open_stream = {
+        "chat": ("POST", f"{installation.chat_url}/v1/chat", MESSAGE),
+        "gateway": ("GET", f"{installation.gateway_url}/v1/watch", None),
+    }
+    method, url, body = open_stream[name]
+    with httpx.stream(method, url, json=body, timeout=30.0, trust_env=False) as response:
+        lines = response.iter_lines()
+        next(lines)
+        processes[name].send(signal.SIGTERM)
+        list(lines)  # a connection that breaks raises here
+    assert processes[name].wait() == 0
+    assert " error " not in processes[name].log
+
+
 def test_events_switched_off_publishes_nothing(installation: System) -> None:
     """RR_EVENTS_WS_ENABLED=false: the conversation is the same, and no bus is needed."""
     installation.settings["RR_EVENTS_WS_ENABLED"] = "false"
