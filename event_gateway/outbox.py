@@ -279,7 +279,7 @@ class Outbox:
         The newest row stays, so that no id is ever given twice.
         """
         with self._db:
-            forgotten = self._db.execute(
+            forgotten: int = self._db.execute(
                 "DELETE FROM decisions WHERE session_id IN (SELECT session_id FROM decisions"
                 " GROUP BY session_id HAVING max(recorded_at) < ?)"
                 " AND id < (SELECT max(id) FROM decisions)",

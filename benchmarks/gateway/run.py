@@ -1,5 +1,7 @@
 """All measurements of the gateway, one after the other."""
 
+from collections.abc import Callable
+
 from benchmarks.gateway import growth, intake, latency
 from benchmarks.report import machine
 
@@ -9,13 +11,14 @@ def run(*, rounds: int, sessions: int) -> int:
     print(machine("pyzmq", "uvicorn", "websockets", "msgspec", "watchdog"))
     print()
     missed = False
-    for measure in (
+    reports: tuple[Callable[[], str], ...] = (
         lambda: latency.report(rounds),
         lambda: intake.report(rounds),
         growth.latency_report,
         lambda: growth.soak_report(sessions),
-    ):
-        text = measure()
+    )
+    for report in reports:
+        text = report()
         missed |= "MISSED" in text
         print(text, end="\n\n", flush=True)
     return int(missed)
