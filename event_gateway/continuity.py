@@ -145,11 +145,9 @@ class Continuity:
             return self._answer(message, nonce, now)
         match message:
             case FactPublished():
-                origin = Origin(message.epoch, message.n)
-                return [
-                    *self._numbered(message.epoch, message.n, now, fact=True),
-                    Observe(message.fact, origin),
-                ]
+                actions = self._numbered(message.epoch, message.n, now, fact=True)
+                actions.append(Observe(message.fact, Origin(message.epoch, message.n)))
+                return actions
             case Heartbeat():
                 return self._numbered(message.epoch, message.n, now, fact=False)
             case WavesFinished():

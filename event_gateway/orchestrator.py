@@ -97,7 +97,8 @@ class Orchestrator:
         """Listen, and ask for what happened before."""
         for topic in (TOPIC_FACTS, TOPIC_WAVES):
             self._subscribe(topic)
-        self._act(self.continuity.start(self._clock()))
+        now = self._clock()
+        self._act(self.continuity.start(now), now)
 
     def handle(self, frames: Frames) -> None:
         """Take one message from the bus. Nothing that anybody sends raises."""
@@ -122,14 +123,15 @@ class Orchestrator:
         nonce = None
         if topic.startswith(TOPIC_SNAPSHOT):
             nonce = topic.removeprefix(TOPIC_SNAPSHOT).decode(errors="replace")
-        self._act(self.continuity.receive(message, self._clock(), nonce=nonce))
+        now = self._clock()
+        self._act(self.continuity.receive(message, now, nonce=nonce), now)
 
     def tick(self) -> None:
         """Look at the time; the bus must have been drained before."""
         now = self._clock()
         self._finished_at = 0.0
         self._retry()
-        self._act(self.continuity.awake(now))
+        self._act(self.continuity.awake(now), now)
         if not self.continuity.held:
             self._record(self.readiness.advance(now))
 
@@ -143,11 +145,11 @@ class Orchestrator:
         self.metrics.sessions.set(len(self.readiness))
         self.metrics.outbox_rows.set(self.outbox.count())
 
-    def _act(self, actions: list[Action]) -> None:
+    def _act(self, actions: list[Action], now: float) -> None:
         for action in actions:
             match action:
                 case Observe():
-                    self._observe(action)
+                    self._observe(action, now)
                 case Ask(nonce=nonce):
                     self._subscribe(snapshot_topic(nonce))
                 case Unask(nonce=nonce):
@@ -155,8 +157,7 @@ class Orchestrator:
                 case Ignored(reason=reason):
                     self._ignore(reason, "")
 
-    def _observe(self, action: Observe) -> None:
-        now = self._clock()
+    def _observe(self, action: Observe, now: float) -> None:
         session_id = getattr(action.observation, "session_id", None)
         if session_id is not None and session_id not in self.readiness:
             decided = self.outbox.decided(session_id)

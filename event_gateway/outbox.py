@@ -72,7 +72,8 @@ class Outbox:
         self._tail: deque[Row] = deque(maxlen=TAIL_ROWS)
         self._floor = self.head()
         # Counted once: SQLite reads the whole table for it.
-        (self._count,) = connection.execute("SELECT count(*) FROM decisions").fetchone()
+        (rows,) = connection.execute("SELECT count(*) FROM decisions").fetchone()
+        self._count = int(rows)
 
     @classmethod
     def open(cls, folder: Path) -> "Outbox":
@@ -279,14 +280,14 @@ class Outbox:
         The newest row stays, so that no id is ever given twice.
         """
         with self._db:
-            forgotten: int = self._db.execute(
+            forgotten = self._db.execute(
                 "DELETE FROM decisions WHERE session_id IN (SELECT session_id FROM decisions"
                 " GROUP BY session_id HAVING max(recorded_at) < ?)"
                 " AND id < (SELECT max(id) FROM decisions)",
                 (before,),
-            ).rowcount
-        self._count -= forgotten
-        return forgotten
+            )
+        self._count -= forgotten.rowcount
+        return forgotten.rowcount
 
     def count(self) -> int:
         """Return the number of rows; whatever that is, it takes no time."""

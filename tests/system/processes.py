@@ -58,6 +58,10 @@ _PORTS: Final = range(20_000, 32_000)
 _PARTS: Final = 8
 _ports = _own_ports()
 
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # Run in the background of a shell, we ignore Ctrl-C, and what we start would as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def connects(port: int) -> bool:
     """Return whether somebody listens at a port."""
