@@ -139,7 +139,7 @@ class Continuity:
 
     def receive(self, message: Message, now: float, *, nonce: str | None = None) -> list[Action]:
         """Take a message (`nonce`: of the snapshot topic it came on) and say what follows."""
-        if message_epoch(message) in self._retired:
+        if self._retired and message_epoch(message) in self._retired:
             return [Ignored("retired_epoch")]
         if nonce is not None:
             return self._answer(message, nonce, now)
