@@ -42,7 +42,7 @@ def write(subjects: list[str]) -> int:
         text, code = _run(subject)
         failed |= code
         if text.strip():
-            _keep(subject, text)
+            keep_text(subject, text)
     return int(bool(failed))
 
 
@@ -67,7 +67,8 @@ def _run(subject: str) -> tuple[str, int]:
     return "".join(lines), process.returncode
 
 
-def _keep(subject: str, text: str) -> None:
+def keep_text(subject: str, text: str) -> None:
+    """Put what a subject printed in the place of what it printed before."""
     parts = _parts()
     today = datetime.datetime.now(tz=datetime.UTC).date()
     parts[subject] = f"`python -m benchmarks {subject}`, {today}\n\n{text.strip()}\n"
@@ -82,7 +83,7 @@ def _parts() -> dict[str, str]:
     if not DOCUMENT.exists():
         return {}
     found = re.finditer(
-        r"^<!-- (\w+) -->\n## .*\n\n(.*?)<!-- end -->$",
+        r"^<!-- (\w+) -->\n## [^\n]*\n\n(.*?)<!-- end -->$",
         DOCUMENT.read_text(encoding="utf-8"),
         re.MULTILINE | re.DOTALL,
     )

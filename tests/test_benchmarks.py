@@ -1,0 +1,25 @@
+"""What the benchmarks' document keeps."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import document
+
+
+def test_a_part_that_is_kept_leaves_the_others_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever their number and order, and whatever blank lines and headings they hold."""
+    monkeypatch.setattr(document, "DOCUMENT", tmp_path / "benchmarks.md")
+    told = {
+        subject: f"figures of {subject}\n\n## of two kinds\n\n| a |"
+        for subject in document.SUBJECTS
+    }
+    for subject in reversed(told):
+        document.keep_text(subject, told[subject])
+    document.keep_text("session", "newer figures")
+    text = document.DOCUMENT.read_text("utf-8")
+    assert [text.count(f"<!-- {subject} -->") for subject in told] == [1] * len(told)
+    assert "newer figures" in text
+    assert all((told[subject] in text) == (subject != "session") for subject in told)
