@@ -13,7 +13,9 @@ import httpx
 import msgspec
 from msgspec import Struct
 
+from event_gateway.outbox import Outbox, RowStatus
 from shared_schema.events import SessionEvent, Turn1WavesReady
+from shared_schema.layout import GATEWAY_DIR
 from tests.chaos.plan import truth_of
 from tests.chaos.viewer import Viewer
 from tests.sessions import Truth
@@ -190,6 +192,14 @@ class Run:
             live = (await http.get("/v1/sessions")).json()["sessions"]
         self.faults += [f"{each['sessionId']}: still open" for each in live]
 
+    def _decided(self) -> dict[str, dict[str, RowStatus]]:
+        """Return what the gateway wrote down of each session; it has ended."""
+        outbox = Outbox.open(self.installation.artifacts / GATEWAY_DIR)
+        try:
+            return {session: outbox.decided(session) for session in self._truths}
+        finally:
+            outbox.close()
+
     def _report(self) -> Report:
         by_session: dict[str, list[SessionEvent]] = defaultdict(list)
         for event in self.viewer.events:
@@ -199,11 +209,12 @@ class Run:
             *[f"{session}: seq {seq} came again" for session, seq in self.viewer.repeats],
             *[f"{session}: hole from {a} to {b}" for session, a, b in self.viewer.holes],
         ]
+        decided = self._decided()
         for session, truth in self._truths.items():
             told = [key_of(event) for event in by_session[session]]
             if self.plan.lives == 1 and told != expected(truth):
                 faults.append(f"{session}: told {told}, due {expected(truth)}")
-            elif not _may_remain_of(told, expected(truth)):
+            elif not _may_remain_of(told, expected(truth), decided[session]):
                 faults.append(f"{session}: told {told}, which can't remain of {expected(truth)}")
             if self.plan.lives == 1:
                 faults += [
@@ -242,14 +253,16 @@ def expected(truth: Truth) -> list[str]:
     ]
 
 
-def _may_remain_of(told: list[str], due: list[str]) -> bool:
+def _may_remain_of(told: list[str], due: list[str], decided: dict[str, RowStatus]) -> bool:
     """Return whether a session whose backend died may be told like this.
 
-    It begins with Turn 1 and keeps the order; a dialogue whose respondent was not ready by then is
-    dropped, and those after it come if they can.
+    All that was due up to the last event that came must have come, in order, but for dialogues that
+    are on record as dropped: their respondent was not ready when the backend died.
     """
-    rest = iter(due)
-    return told[:1] in ([], ["turn1"]) and all(key in rest for key in told)
+    if not set(told) <= set(due):
+        return False
+    up_to_the_last = due[: due.index(told[-1]) + 1] if told else []
+    return told == [key for key in up_to_the_last if decided.get(key) != "dropped"]
 
 
 def wrong_in(event: SessionEvent, truth: Truth) -> list[str]:
