@@ -5,10 +5,10 @@ next `seq`; a client is a cursor over them (`id` grows in the order of productio
 have a `seq` too, so that a session's numbers have no hole, but are not sent live.
 """
 
+import itertools
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from itertools import count, takewhile
 from pathlib import Path
 from typing import Final, Literal
 
@@ -185,7 +185,7 @@ class Outbox:
         """Return the events to be sent live to a client at `cursor`, oldest first."""
         if cursor >= self._floor:
             # From the newest back: a client that keeps up lacks the last one, or nothing.
-            newer = takewhile(lambda row: row.id > cursor, reversed(self._tail))
+            newer = itertools.takewhile(lambda row: row.id > cursor, reversed(self._tail))
             return list(newer)[::-1][:limit]
         return self._rows(
             "SELECT id, session_id, seq, event FROM decisions"
@@ -350,7 +350,7 @@ def _is_damage(error: sqlite3.DatabaseError) -> bool:
 
 def _move_aside(path: Path) -> Path:
     """Rename a database that can't be used, with its companions, and return its new name."""
-    for number in count(1):
+    for number in itertools.count(1):
         aside = path.with_name(f"{path.name}.damaged-{number}")
         if not aside.exists():
             break

@@ -11,7 +11,7 @@ from msgspec import Meta
 from shared_schema.errors import OutsideArtifacts
 from shared_schema.ids import AgentId, TurnIndex, VoiceProfile
 
-# Relative, forward slashes, no drive letter, no empty, "." or ".." step.
+# Relative, forward slashes, no drive letter, no control character, no empty, "." or ".." step.
 _STEP: Final = r"(?!\.{1,2}(?:/|\Z))[^/\\:\x00-\x1f]+"
 RelPath = Annotated[str, Meta(pattern=rf"\A{_STEP}(?:/{_STEP})*\Z", max_length=512)]
 

@@ -81,17 +81,18 @@ def rate(messages: list[bytes], handle: Callable[[Frames], None]) -> float:
         handled += 1
 
     give_up_at = time.monotonic() + FLOOD_WITHIN_S
-    while handled < len(messages):
-        if not socket.poll(1000) and time.monotonic() > give_up_at:
-            raise TimeoutError(f"{handled} of {len(messages)} messages came")
-        begun = begun or time.perf_counter()
-        drain(socket, count, 256)
-    elapsed = time.perf_counter() - begun
-    over.set()
-    sender.join()
-    socket.close(linger=0)
-    context.term()
-    return len(messages) / elapsed
+    try:
+        while handled < len(messages):
+            if not socket.poll(1000) and time.monotonic() > give_up_at:
+                raise TimeoutError(f"{handled} of {len(messages)} messages came")
+            begun = begun or time.perf_counter()
+            drain(socket, count, 256)
+        return len(messages) / (time.perf_counter() - begun)
+    finally:
+        over.set()
+        socket.close(linger=0)
+        context.term()
+        sender.join()
 
 
 def flood_of_sessions() -> list[bytes]:
