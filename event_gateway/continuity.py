@@ -163,10 +163,11 @@ class Continuity:
         if epoch != self.epoch:
             return self._ask_unless_asking(now)
         actions = self._heard(now)
-        if n > self.seen + (1 if fact else 0):
-            self.gaps += 1
-            actions += self._ask_again(n, now)
-        self.seen = max(self.seen, n)
+        if n > self.seen:
+            if n > self.seen + fact:
+                self.gaps += 1
+                actions += self._ask_again(n, now)
+            self.seen = n
         return actions
 
     def _heard(self, now: float) -> list[Action]:

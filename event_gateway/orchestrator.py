@@ -116,13 +116,14 @@ class Orchestrator:
             return
         self._heard += 1
         self._finished_at = 0.0
-        if isinstance(message, Heartbeat):
-            self._compare_artifacts(message.artifacts_dir)
-        elif isinstance(message, WavesFinished):
-            self._finished_at = message.finished_at
         nonce = None
-        if topic.startswith(TOPIC_SNAPSHOT):
-            nonce = topic.removeprefix(TOPIC_SNAPSHOT).decode(errors="replace")
+        if topic != TOPIC_FACTS:
+            if isinstance(message, WavesFinished):
+                self._finished_at = message.finished_at
+            if topic.startswith(TOPIC_SNAPSHOT):
+                nonce = topic.removeprefix(TOPIC_SNAPSHOT).decode(errors="replace")
+        elif isinstance(message, Heartbeat):
+            self._compare_artifacts(message.artifacts_dir)
         now = self._clock()
         self._act(self.continuity.receive(message, now, nonce=nonce), now)
 
@@ -159,7 +160,7 @@ class Orchestrator:
 
     def _observe(self, action: Observe, now: float) -> None:
         session_id = getattr(action.observation, "session_id", None)
-        if session_id is not None and session_id not in self.readiness:
+        if session_id is not None and session_id not in self.readiness.sessions:
             decided = self.outbox.decided(session_id)
             if CLOSED_KEY in decided or self._is_forgotten(action):
                 return
@@ -167,7 +168,8 @@ class Orchestrator:
                 self.readiness.restore(session_id, decided, now)
         elif isinstance(action.observation, SnapshotJoined):
             self._amnesia = False
-        self._record(self.readiness.apply(action.observation, now, origin=action.origin))
+        if due := self.readiness.apply(action.observation, now, origin=action.origin):
+            self._record(due)
 
     def _is_forgotten(self, action: Observe) -> bool:
         """Return whether a session was told, as far as it was, before the outbox was lost.

@@ -24,7 +24,7 @@ Rules
 """
 
 import heapq
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -160,6 +160,13 @@ class Session:
         ]
         return [*commenters, (3, dialogue.target_slot_id)]
 
+    def can_be_due_by(self, utterance: Utterance) -> bool:
+        """Return whether news of this utterance can make anything due: most cannot."""
+        if isinstance(utterance.wave, WavePending):
+            return False
+        # Turns 2 and 3 are told in dialogues, and which those are is known last.
+        return utterance.turn_index == 1 or self.dialogues is not None
+
     def join(self, utterance: Utterance) -> None:
         """Learn about an utterance."""
         place = (utterance.turn_index, utterance.slot_id)
@@ -178,6 +185,7 @@ class Readiness:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._sessions: dict[str, Session] = {}
+        self.sessions: Mapping[str, Session] = self._sessions
         self._deadlines: list[tuple[float, str]] = []
         self._silent = False
 
@@ -228,8 +236,8 @@ class Readiness:
                 session.first_n = origin.n
         if isinstance(fact, UtteranceReported):
             session.join(fact.utterance)
-            if isinstance(fact.utterance.wave, WavePending) and not self._silent:
-                return []  # what begins makes nothing due
+            if not self._silent and not session.can_be_due_by(fact.utterance):
+                return []
         else:
             self._learn(session, fact, now)
         return self._decide(session, now)
