@@ -137,7 +137,7 @@ class Continuity:
             actions.append(Observe(BackendSilent()))
         return actions
 
-    def receive(self, message: Message, now: float, *, nonce: str | None = None) -> list[Action]:
+    def receive(self, message: Message, now: float, nonce: str | None = None) -> list[Action]:
         """Take a message (`nonce`: of the snapshot topic it came on) and say what follows."""
         if self._retired and message_epoch(message) in self._retired:
             return [Ignored("retired_epoch")]
@@ -145,11 +145,11 @@ class Continuity:
             return self._answer(message, nonce, now)
         match message:
             case FactPublished():
-                actions = self._numbered(message.epoch, message.n, now, fact=True)
+                actions = self._numbered(message.epoch, message.n, now, 1)
                 actions.append(Observe(message.fact, Origin(message.epoch, message.n)))
                 return actions
             case Heartbeat():
-                return self._numbered(message.epoch, message.n, now, fact=False)
+                return self._numbered(message.epoch, message.n, now, 0)
             case WavesFinished():
                 result = message.result
                 fact = UtteranceReported(
@@ -159,12 +159,13 @@ class Continuity:
             case _:
                 return [Ignored("unexpected_topic")]
 
-    def _numbered(self, epoch: str, n: int, now: float, *, fact: bool) -> list[Action]:
+    def _numbered(self, epoch: str, n: int, now: float, step: int) -> list[Action]:
+        """Go on to `n`, which a message may be ahead by a step of what was seen."""
         if epoch != self.epoch:
             return self._ask_unless_asking(now)
         actions = self._heard(now)
         if n > self.seen:
-            if n > self.seen + fact:
+            if n > self.seen + step:
                 self.gaps += 1
                 actions += self._ask_again(n, now)
             self.seen = n

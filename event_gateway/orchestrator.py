@@ -5,7 +5,7 @@ It decides nothing and owns no socket; `tick` and `handle` are called by the eve
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 import structlog
@@ -22,7 +22,7 @@ from event_gateway.decisions import (
 from event_gateway.errors import OutboxUnavailable
 from event_gateway.metrics import Metrics
 from event_gateway.outbox import Entry, Outbox, Row
-from event_gateway.readiness import Readiness
+from event_gateway.readiness import Limits, Readiness
 from event_gateway.rendering import Renderer, timestamp
 from shared_schema.bus import (
     TOPIC_FACTS,
@@ -35,6 +35,7 @@ from shared_schema.bus import (
     snapshot_topic,
 )
 from shared_schema.errors import InvalidMessage, WrongProtocol
+from shared_schema.facts import Fact
 from shared_schema.layout import Artifacts
 from shared_schema.sockets import Frames
 
@@ -54,7 +55,7 @@ class Orchestrator:
     def __init__(
         self,
         *,
-        readiness: Readiness,
+        limits: Limits,
         continuity: Continuity,
         outbox: Outbox,
         artifacts: Artifacts,
@@ -64,7 +65,7 @@ class Orchestrator:
         on_events: Callable[[list[Row], float], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.readiness = readiness
+        self.readiness = Readiness(limits, self._recall)
         self.continuity = continuity
         self.outbox = outbox
         self.artifacts = artifacts
@@ -125,7 +126,7 @@ class Orchestrator:
         elif isinstance(message, Heartbeat):
             self._compare_artifacts(message.artifacts_dir)
         now = self._clock()
-        self._act(self.continuity.receive(message, now, nonce=nonce), now)
+        self._act(self.continuity.receive(message, now, nonce), now)
 
     def tick(self) -> None:
         """Look at the time; the bus must have been drained before."""
@@ -149,8 +150,10 @@ class Orchestrator:
     def _act(self, actions: list[Action], now: float) -> None:
         for action in actions:
             match action:
-                case Observe():
-                    self._observe(action, now)
+                case Observe(observation=observation, origin=origin):
+                    if isinstance(observation, SnapshotJoined):
+                        self._amnesia = False
+                    self._record(self.readiness.apply(observation, now, origin=origin))
                 case Ask(nonce=nonce):
                     self._subscribe(snapshot_topic(nonce))
                 case Unask(nonce=nonce):
@@ -158,25 +161,17 @@ class Orchestrator:
                 case Ignored(reason=reason):
                     self._ignore(reason, "")
 
-    def _observe(self, action: Observe, now: float) -> None:
-        session_id = getattr(action.observation, "session_id", None)
-        if session_id is not None and session_id not in self.readiness.sessions:
-            decided = self.outbox.decided(session_id)
-            if CLOSED_KEY in decided or self._is_forgotten(action):
-                return
-            if decided:
-                self.readiness.restore(session_id, decided, now)
-        elif isinstance(action.observation, SnapshotJoined):
-            self._amnesia = False
-        if due := self.readiness.apply(action.observation, now, origin=action.origin):
-            self._record(due)
+    def _recall(self, news: Fact | SnapshotSession) -> Collection[str]:
+        decided = self.outbox.decided(news.session_id)
+        if CLOSED_KEY not in decided and self._is_forgotten(news):
+            return {CLOSED_KEY}
+        return decided
 
-    def _is_forgotten(self, action: Observe) -> bool:
+    def _is_forgotten(self, session: Fact | SnapshotSession) -> bool:
         """Return whether a session was told, as far as it was, before the outbox was lost.
 
         Sessions past Turn 1 in the first snapshot are closed instead of told a second time.
         """
-        session = action.observation
         if not self._amnesia or not isinstance(session, SnapshotSession) or session.turn1 is None:
             return False
         log.warning("session not told again after the outbox was lost", session=session.session_id)

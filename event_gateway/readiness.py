@@ -13,8 +13,8 @@ Rules
    deadline for all, which also brings a Turn 1 event that is still out). It is produced if its
    respondent is ready, with the commenters that are, and dropped if not.
 4. What was decided stays decided, whatever becomes ready later.
-5. A session closes when everything it has is decided; then nothing of it stays in here. Whoever
-   hears of it again must `restore` what was decided before (the outbox knows).
+5. A session closes when everything it has is decided; then nothing of it stays in here. When one is
+   heard of that is not in here, `recall` says what was decided of it before (the outbox knows).
 6. Deadlines are computed from a turn's age and clamped to the timeout; the earliest one counts.
    They fire in `advance` only: whoever calls it has drained the bus before.
 7. While the backend is silent, what is unresolved counts as failed, for now. A session is given up
@@ -24,12 +24,13 @@ Rules
 """
 
 import heapq
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
 from msgspec import Struct
 
 from event_gateway.decisions import (
+    CLOSED_KEY,
     TURN1_KEY,
     BackendBack,
     BackendSilent,
@@ -62,6 +63,10 @@ from shared_schema.ids import TurnIndex
 _NEVER: Final = float("inf")
 # Deadlines of sessions that are gone leave the heap when they are this many times the live ones.
 _STALE_FACTOR: Final = 4
+
+
+# Says by which keys something was decided of the session that this is news of.
+Recall = Callable[[Fact | SnapshotSession], Collection[str]]
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -160,17 +165,11 @@ class Session:
         ]
         return [*commenters, (3, dialogue.target_slot_id)]
 
-    def can_be_due_by(self, utterance: Utterance) -> bool:
-        """Return whether news of this utterance can make anything due: most cannot."""
-        if isinstance(utterance.wave, WavePending):
-            return False
-        # Turns 2 and 3 are told in dialogues, and which those are is known last.
-        return utterance.turn_index == 1 or self.dialogues is not None
-
     def join(self, utterance: Utterance) -> None:
         """Learn about an utterance."""
         place = (utterance.turn_index, utterance.slot_id)
-        self.utterances[place] = joined(self.utterances.get(place), utterance)
+        known = self.utterances.get(place)
+        self.utterances[place] = utterance if known is None else joined(known, utterance)
 
     def learn_turn(self, turn: Turn1Complete | Turn3Complete) -> None:
         """Learn what a completed turn tells."""
@@ -182,10 +181,10 @@ class Session:
 class Readiness:
     """All live sessions. Every method that can decide returns what it decided, in order."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, recall: Recall = lambda _: ()) -> None:
         self._limits = limits
+        self._recall = recall
         self._sessions: dict[str, Session] = {}
-        self.sessions: Mapping[str, Session] = self._sessions
         self._deadlines: list[tuple[float, str]] = []
         self._silent = False
 
@@ -198,17 +197,10 @@ class Readiness:
     def __iter__(self) -> Iterator[Session]:
         return iter(self._sessions.values())
 
-    def restore(self, session_id: str, decided: Collection[str], now: float) -> None:
-        """Take up a session again of which these keys were decided before."""
-        self._session(session_id, now).decided.update(decided)
-
     def apply(
         self, observation: Observation, now: float, *, origin: Origin | None = None
     ) -> list[Decision]:
-        """Join an observation and return what became due by it.
-
-        A session that is not in here is taken for new: restore it first if it is not.
-        """
+        """Join an observation and return what became due by it."""
         if isinstance(observation, UtteranceReported):  # nearly all of them
             return self._apply_fact(observation, now, origin)
         match observation:
@@ -229,14 +221,22 @@ class Readiness:
     def _apply_fact(
         self, fact: Fact | SnapshotSession, now: float, origin: Origin | None
     ) -> list[Decision]:
-        session = self._session(fact.session_id, now)
+        session = self._sessions.get(fact.session_id) or self._taken_up(fact, now)
+        if session is None:
+            return []
         if origin is not None:
             session.epoch = origin.epoch
             if origin.n is not None and origin.n < session.first_n:
                 session.first_n = origin.n
         if isinstance(fact, UtteranceReported):
-            session.join(fact.utterance)
-            if not self._silent and not session.can_be_due_by(fact.utterance):
+            utterance = fact.utterance
+            session.join(utterance)
+            # Most make nothing due: they have begun only, or it is not known yet in which dialogue
+            # they will be told. That is soon seen, and `_decide` takes its time.
+            if not self._silent and (
+                isinstance(utterance.wave, WavePending)
+                or (utterance.turn_index != 1 and session.dialogues is None)
+            ):
                 return []
         else:
             self._learn(session, fact, now)
@@ -260,11 +260,14 @@ class Readiness:
         """Return when `advance` may next have something to decide, if ever."""
         return self._deadlines[0][0] if self._deadlines else None
 
-    def _session(self, session_id: str, now: float) -> Session:
-        session = self._sessions.get(session_id)
-        if session is None:
-            session = self._sessions[session_id] = Session(session_id, now)
-            self._await(session, now + self._limits.session_limit_s)
+    def _taken_up(self, news: Fact | SnapshotSession, now: float) -> Session | None:
+        """Return the session that this is news of, new in here, or None if it was closed before."""
+        decided = self._recall(news)
+        if CLOSED_KEY in decided:
+            return None
+        session = self._sessions[news.session_id] = Session(news.session_id, now)
+        session.decided.update(decided)
+        self._await(session, now + self._limits.session_limit_s)
         return session
 
     def _learn(

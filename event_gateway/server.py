@@ -20,7 +20,7 @@ from event_gateway.metrics import Metrics
 from event_gateway.orchestrator import Orchestrator
 from event_gateway.outbox import Outbox
 from event_gateway.protocol import DirectProtocol
-from event_gateway.readiness import Limits, Readiness
+from event_gateway.readiness import Limits
 from event_gateway.recordings import Recordings
 from event_gateway.rehearsal import Rehearsal
 from event_gateway.studio import Studio
@@ -90,13 +90,11 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
             send_timeout_s=settings.events_send_timeout_s,
         )
         orchestrator = Orchestrator(
-            readiness=Readiness(
-                Limits(
-                    turn1_timeout_s=settings.events_turn1_timeout_s,
-                    dialogue_timeout_s=settings.events_dialogue_timeout_s,
-                    session_limit_s=settings.events_session_limit_s,
-                    replay_window_s=settings.events_replay_window_s,
-                )
+            limits=Limits(
+                turn1_timeout_s=settings.events_turn1_timeout_s,
+                dialogue_timeout_s=settings.events_dialogue_timeout_s,
+                session_limit_s=settings.events_session_limit_s,
+                replay_window_s=settings.events_replay_window_s,
             ),
             continuity=Continuity(
                 silence_s=settings.bus_silence_s,

@@ -7,18 +7,19 @@ gateway can ask for everything again: it subscribes to ``snapshot/<nonce>``, the
 subscription and answers on that topic.
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from shared_schema.decoding import decode
+from shared_schema.decoding import UNREADABLE, invalid
 from shared_schema.errors import InvalidMessage, WrongProtocol
 from shared_schema.facts import Fact, SessionBegun, Turn1Complete, Turn3Complete, Utterance
 from shared_schema.ids import SessionId
 from shared_schema.jobs import WavesJobResult
 
-PROTOCOL: Final = 1
+Protocol = Literal[1]
+PROTOCOL: Final[Protocol] = 1
 
 TOPIC_FACTS: Final = b"facts"
 TOPIC_WAVES: Final = b"waves"
@@ -33,7 +34,7 @@ Count = Annotated[int, Meta(ge=0)]
 
 
 class _Message(Struct, frozen=True, gc=False, kw_only=True, tag_field="type"):
-    protocol: int = PROTOCOL
+    protocol: Protocol = PROTOCOL
 
 
 class FactPublished(_Message, tag="fact", frozen=True, gc=False, kw_only=True):
@@ -97,13 +98,13 @@ class SnapshotEnd(_Message, tag="snapshot_end", frozen=True, gc=False, kw_only=T
 Message = FactPublished | Heartbeat | WavesFinished | SnapshotBegin | SnapshotSession | SnapshotEnd
 
 
-class _Protocol(Struct):
+class _AnyProtocol(Struct):
     protocol: int = PROTOCOL
 
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
-_protocol_decoder = msgspec.json.Decoder(_Protocol)
+_protocol_decoder = msgspec.json.Decoder(_AnyProtocol)
 
 
 def encode_message(message: Message) -> bytes:
@@ -124,20 +125,17 @@ def decode_message(payload: bytes) -> Message:
     if len(payload) > MAX_MESSAGE_BYTES:
         raise InvalidMessage(f"{len(payload)} bytes; the limit is {MAX_MESSAGE_BYTES}")
     try:
-        message = decode(_decoder, payload)
-    except InvalidMessage:
+        return _decoder.decode(payload)
+    except UNREADABLE as error:
         _check_protocol(payload)
-        raise
-    if message.protocol != PROTOCOL:
-        _check_protocol(payload)
-    return message
+        raise invalid(error) from error
 
 
 def _check_protocol(payload: bytes) -> None:
     """Raise WrongProtocol if that is what is the matter with a message."""
     try:
         spoken = _protocol_decoder.decode(payload).protocol
-    except (msgspec.DecodeError, ValueError, RecursionError):
+    except UNREADABLE:
         return
     if spoken != PROTOCOL:
         raise WrongProtocol(f"speaks protocol {spoken}, we speak {PROTOCOL}", field="protocol")

@@ -1,7 +1,7 @@
 """JSON in, typed Struct out, or an error that names the field."""
 
 import re
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -13,8 +13,14 @@ _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
 _ABSENT = re.compile(r"missing required field `(?P<name>[^`]+)`|unknown field `(?P<other>[^`]+)`")
 
 
+# What a decoder of msgspec raises; DecodeError includes its ValidationError.
+UNREADABLE: Final = (msgspec.DecodeError, RecursionError, UnicodeError, ValueError)
+
+
 def invalid(error: Exception) -> InvalidMessage:
-    """Turn a msgspec error into one that says which field is wrong and why."""
+    """Turn one of UNREADABLE into an error that says which field is wrong and why."""
+    if not isinstance(error, msgspec.DecodeError):
+        return InvalidMessage(f"not readable as JSON: {type(error).__name__}")
     match = _PLACE.match(str(error))
     what, path = (match["what"], match["path"] or "") if match else (str(error), "")
     absent = _ABSENT.search(what)
@@ -33,7 +39,5 @@ def decode(decoder: msgspec.json.Decoder[T], data: bytes | str) -> T:
     """
     try:
         return decoder.decode(data)
-    except msgspec.DecodeError as error:  # ValidationError is one
+    except UNREADABLE as error:
         raise invalid(error) from error
-    except (RecursionError, UnicodeError, ValueError) as error:
-        raise InvalidMessage(f"not readable as JSON: {type(error).__name__}") from error

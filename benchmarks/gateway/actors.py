@@ -21,10 +21,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from benchmarks.gateway import material
 from benchmarks.gateway.material import begun, half_told, one_slot
+from event_gateway.readiness import Readiness
 from shared_schema.bus import TOPIC_WAVES, WavesFinished, encode_message
 from shared_schema.facts import UtteranceReported
 from shared_schema.jobs import WavesJobResult
 from shared_schema.runtime.logs import configure_logging
+from tests.gateway.telling import LIMITS
 from tests.system.client import backend
 
 PADDING = "." * 700
@@ -176,7 +178,7 @@ def handoff(port: str, _: str) -> None:
     async def learn(told: Told) -> AsyncIterator[Poked]:
         loop = asyncio.get_running_loop()
         results: asyncio.Queue[WavesJobResult] = asyncio.Queue()
-        readiness = material.readiness()
+        readiness = Readiness(LIMITS)
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
             pool.submit(os.getpid).result()
 

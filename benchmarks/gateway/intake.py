@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import zmq
 
-from benchmarks.gateway.material import half_told_facts, readiness, ready_facts, six_slots
+from benchmarks.gateway.material import half_told_facts, ready_facts, six_slots
 from benchmarks.report import median, table, verdict
 from event_gateway.continuity import Continuity
 from event_gateway.metrics import Metrics
@@ -28,6 +28,7 @@ from shared_schema.sockets import (
     open_publisher,
     open_subscriber,
 )
+from tests.gateway.telling import LIMITS
 from tests.system.processes import free_port
 
 MESSAGES = 40_000
@@ -62,7 +63,7 @@ def orchestrator(folder: Path) -> Orchestrator:
     """Return one that is connected to nothing."""
     numbers = itertools.count()
     return Orchestrator(
-        readiness=readiness(),
+        limits=LIMITS,
         continuity=Continuity(
             silence_s=10, nonces=lambda: str(next(numbers)), now=time.monotonic()
         ),

@@ -5,7 +5,6 @@ import uuid
 
 from chat_backend.ledger import Ledger
 from event_gateway.decisions import Decision, Turn1Due
-from event_gateway.readiness import Limits, Readiness
 from event_gateway.rendering import timestamp
 from shared_schema.bus import FactPublished
 from shared_schema.events import Turn1Payload, Turn1WavesReady, WaveReference, encode_event
@@ -80,13 +79,6 @@ def half_told(it: Backend) -> None:
     it.events.begin_session(truth.session_id, slots=truth.begun().slots)
     for part in truth.parts():
         it.events.utterance(truth.session_id, truth.utterance(*part, ended=False))
-
-
-def readiness() -> Readiness:
-    """Return a machine with the default limits."""
-    return Readiness(
-        Limits(turn1_timeout_s=15, dialogue_timeout_s=30, session_limit_s=900, replay_window_s=300)
-    )
 
 
 def rendered(decision: Decision) -> str:

@@ -7,9 +7,9 @@ LIMITS = Limits(turn1_timeout_s=15, dialogue_timeout_s=30, session_limit_s=900, 
 HERE = Origin("life", 1)
 
 
-def machine() -> Readiness:
-    """Return a machine that knows nothing yet."""
-    return Readiness(LIMITS)
+def machine(*decided: str) -> Readiness:
+    """Return a machine that knows nothing yet, but for the keys decided before of any session."""
+    return Readiness(LIMITS, recall=lambda _: decided)
 
 
 def tell(readiness: Readiness, *facts: object, now: float = 0.0) -> list[Decision]:

@@ -52,13 +52,13 @@ class Rig:
         return self.it.receive(Heartbeat(epoch=epoch, n=n, artifacts_dir="/x"), self.now)
 
     def begin(self, nonce: str, n: int, epoch: str = "a") -> list[Action]:
-        return self.it.receive(SnapshotBegin(epoch=epoch, n=n), self.now, nonce=nonce)
+        return self.it.receive(SnapshotBegin(epoch=epoch, n=n), self.now, nonce)
 
     def session(self, nonce: str) -> list[Action]:
-        return self.it.receive(whole().snapshot(), self.now, nonce=nonce)
+        return self.it.receive(whole().snapshot(), self.now, nonce)
 
     def end(self, nonce: str, count: int, epoch: str = "a") -> list[Action]:
-        return self.it.receive(SnapshotEnd(epoch=epoch, count=count), self.now, nonce=nonce)
+        return self.it.receive(SnapshotEnd(epoch=epoch, count=count), self.now, nonce)
 
     def answer(self, nonce: str, n: int, epoch: str = "a") -> list[Action]:
         return [*self.begin(nonce, n, epoch), *self.session(nonce), *self.end(nonce, 1, epoch)]

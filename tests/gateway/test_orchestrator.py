@@ -11,14 +11,12 @@ from event_gateway.errors import OutboxUnavailable
 from event_gateway.metrics import Metrics
 from event_gateway.orchestrator import Orchestrator
 from event_gateway.outbox import Outbox, Row
-from event_gateway.readiness import Limits, Readiness
 from shared_schema.bus import TOPIC_FACTS, FactPublished, encode_message
 from shared_schema.facts import Fact, UtteranceReported
 from shared_schema.layout import Artifacts
+from tests.gateway.telling import LIMITS
 from tests.sessions import Truth, whole
 from tests.system.client import write_wav
-
-LIMITS = Limits(turn1_timeout_s=15, dialogue_timeout_s=30, session_limit_s=900, replay_window_s=300)
 
 
 class Rig:
@@ -32,7 +30,7 @@ class Rig:
         self.outbox = Outbox.open(folder / "gateway")
         self.folder = folder
         self.it = Orchestrator(
-            readiness=Readiness(LIMITS),
+            limits=LIMITS,
             continuity=Continuity(silence_s=10, nonces=lambda: f"q{next(numbers)}", now=0.0),
             outbox=self.outbox,
             artifacts=Artifacts(folder),

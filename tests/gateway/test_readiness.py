@@ -140,10 +140,9 @@ def test_a_fact_of_unknown_origin_is_used() -> None:
 
 
 def test_dialogues_already_decided_hold_nothing_back() -> None:
-    """A restored session goes on with the dialogue that is not decided yet."""
+    """A session taken up again goes on with the dialogue that is not decided yet."""
     truth = whole()
-    readiness = machine()
-    readiness.restore(truth.session_id, {"turn1", "turn23-slot1"}, 0.0)
+    readiness = machine("turn1", "turn23-slot1")
     late = UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(3, 2))
     assert tell(readiness, *[fact for fact in truth.facts() if fact != late]) == []
     assert names(tell(readiness, late)) == TOLD[2:]

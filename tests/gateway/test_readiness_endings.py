@@ -110,12 +110,17 @@ def test_every_session_has_a_time_limit() -> None:
     assert closed.reason == "its time is up"
 
 
-def test_a_restored_session_repeats_nothing() -> None:
+def test_a_session_taken_up_again_repeats_nothing() -> None:
     """What the outbox says was decided is not decided again."""
-    truth = whole()
-    readiness = machine()
-    readiness.restore(truth.session_id, {"turn1", "turn23-slot1"}, 0.0)
-    assert names(tell(readiness, truth.snapshot())) == TOLD[2:]
+    assert names(tell(machine("turn1", "turn23-slot1"), whole().snapshot())) == TOLD[2:]
+
+
+def test_a_closed_session_is_not_taken_up_again() -> None:
+    """Whatever is still said of it; it has no deadline either."""
+    readiness = machine("turn1", "closed")
+    assert tell(readiness, *whole().facts(), whole().snapshot()) == []
+    assert len(readiness) == 0
+    assert readiness.next_deadline() is None
 
 
 def test_why_a_session_was_closed_is_told() -> None:

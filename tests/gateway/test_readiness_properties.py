@@ -69,6 +69,10 @@ class Ledger:
     def keys(self, session: str) -> list[str]:
         return [decision.key for decision in self.decisions.get(session, [])]
 
+    def readiness(self) -> Readiness:
+        """Return a machine that has nobody but this to remember."""
+        return Readiness(LIMITS, recall=lambda news: self.keys(news.session_id))
+
     def record(self, decisions: list[Decision]) -> None:
         for decision in decisions:
             assert decision.key not in self.keys(decision.session_id), "decided twice"
@@ -81,7 +85,7 @@ class Show(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.outbox = Ledger()
-        self.readiness = Readiness(LIMITS)
+        self.readiness = self.outbox.readiness()
         self.now = 0.0
 
     @initialize(one=truths(1), other=truths(2))
@@ -94,14 +98,6 @@ class Show(RuleBasedStateMachine):
         ]
 
     def hear(self, fact: Fact | SnapshotSession, origin: Origin) -> None:
-        """Do what the orchestrator does with a fact: ask the outbox first."""
-        session = fact.session_id
-        if session not in self.readiness:
-            decided = self.outbox.keys(session)
-            if CLOSED_KEY in decided:
-                return
-            if decided:
-                self.readiness.restore(session, decided, self.now)
         self.outbox.record(self.readiness.apply(fact, self.now, origin=origin))
 
     @rule(data=st.data())
@@ -122,7 +118,7 @@ class Show(RuleBasedStateMachine):
 
     @rule()
     def the_gateway_restarts(self) -> None:
-        self.readiness = Readiness(LIMITS)
+        self.readiness = self.outbox.readiness()
 
     @rule(data=st.data())
     def a_snapshot_tells_a_whole_session(self, data: st.DataObject) -> None:
@@ -194,10 +190,10 @@ def test_any_order_with_repeats_tells_the_same(truth: Truth, data: st.DataObject
     """Without any deadline, every permutation of the facts, some twice, tells all that is true."""
     facts = truth.facts()
     heard = data.draw(st.permutations(facts + data.draw(st.lists(st.sampled_from(facts)))))
-    readiness, outbox = Readiness(LIMITS), Ledger()
+    outbox = Ledger()
+    readiness = outbox.readiness()
     for fact in heard:
-        if CLOSED_KEY not in outbox.keys(truth.session_id):
-            outbox.record(readiness.apply(fact, 0.0, origin=Origin("life", 1)))
+        outbox.record(readiness.apply(fact, 0.0, origin=Origin("life", 1)))
     decisions = outbox.decisions[truth.session_id]
     turn1 = decisions[0]
     assert isinstance(turn1, Turn1Due)
@@ -215,10 +211,10 @@ def test_any_order_with_repeats_tells_the_same(truth: Truth, data: st.DataObject
 @settings(max_examples=200, deadline=None)
 def test_giving_up_ends_every_session(truth: Truth, heard: int, epoch: bool) -> None:
     """Wherever it stands, an abandoned session is told at most once more and then gone."""
-    readiness, outbox = Readiness(LIMITS), Ledger()
+    outbox = Ledger()
+    readiness = outbox.readiness()
     for fact in truth.facts()[: 1 + heard]:
-        if CLOSED_KEY not in outbox.keys(truth.session_id):
-            outbox.record(readiness.apply(fact, 0.0, origin=Origin("life", 1)))
+        outbox.record(readiness.apply(fact, 0.0, origin=Origin("life", 1)))
     gone = EpochRetired("life") if epoch else SnapshotJoined("life", 1, frozenset())
     outbox.record(readiness.apply(gone, 1.0))
     keys = outbox.keys(truth.session_id)
