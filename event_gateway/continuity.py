@@ -143,11 +143,11 @@ class Continuity:
             return [Ignored("retired_epoch")]
         if nonce is not None:
             return self._answer(message, nonce, now)
+        if isinstance(message, FactPublished):  # nearly all; a class pattern is felt
+            actions = self._numbered(message.epoch, message.n, now, 1)
+            actions.append(Observe(message.fact, Origin(message.epoch, message.n)))
+            return actions
         match message:
-            case FactPublished():
-                actions = self._numbered(message.epoch, message.n, now, 1)
-                actions.append(Observe(message.fact, Origin(message.epoch, message.n)))
-                return actions
             case Heartbeat():
                 return self._numbered(message.epoch, message.n, now, 0)
             case WavesFinished():

@@ -16,6 +16,8 @@ from event_gateway.decisions import (
     Decision,
     DialogueDropped,
     DialogueDue,
+    Observation,
+    Origin,
     SnapshotJoined,
     Turn1Due,
 )
@@ -134,8 +136,8 @@ class Orchestrator:
         self._finished_at = 0.0
         self._retry()
         self._act(self.continuity.awake(now), now)
-        if not self.continuity.held:
-            self._record(self.readiness.advance(now))
+        if not self.continuity.held and (due := self.readiness.advance(now)):
+            self._record(due)
 
     def refresh_gauges(self) -> None:
         """Bring the metrics that mirror a state up to date."""
@@ -149,17 +151,22 @@ class Orchestrator:
 
     def _act(self, actions: list[Action], now: float) -> None:
         for action in actions:
+            if isinstance(action, Observe):  # nearly all; a class pattern is felt
+                self._observe(action.observation, now, action.origin)
+                continue
             match action:
-                case Observe(observation=observation, origin=origin):
-                    if isinstance(observation, SnapshotJoined):
-                        self._amnesia = False
-                    self._record(self.readiness.apply(observation, now, origin=origin))
                 case Ask(nonce=nonce):
                     self._subscribe(snapshot_topic(nonce))
                 case Unask(nonce=nonce):
                     self._unsubscribe(snapshot_topic(nonce))
                 case Ignored(reason=reason):
                     self._ignore(reason, "")
+
+    def _observe(self, observation: Observation, now: float, origin: Origin | None) -> None:
+        if isinstance(observation, SnapshotJoined):
+            self._amnesia = False
+        if due := self.readiness.apply(observation, now, origin):
+            self._record(due)
 
     def _recall(self, news: Fact | SnapshotSession) -> Collection[str]:
         decided = self.outbox.decided(news.session_id)
@@ -179,8 +186,6 @@ class Orchestrator:
         return True
 
     def _record(self, decisions: list[Decision]) -> None:
-        if not decisions:
-            return
         ts = timestamp(time.time())
         self._write([self._renderer.entry(decision, ts) for decision in decisions])
         for decision in decisions:

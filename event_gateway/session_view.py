@@ -57,9 +57,7 @@ def view(session: Session, now: float) -> SessionView:
         turn1_complete=session.turn1_at is not None,
         turn1_decided=session.turn1_decided,
         turn3_complete=session.dialogues is not None,
-        utterances=tuple(
-            _utterance(utterance) for _, utterance in sorted(session.utterances.items())
-        ),
+        utterances=tuple(_utterance(utterance) for utterance in session.utterances),
         dialogues=tuple(
             DialogueView(
                 dialogue_id=dialogue.dialogue_id,

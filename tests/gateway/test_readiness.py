@@ -103,7 +103,8 @@ def test_ready_beats_failed_beats_pending() -> None:
         told = utterance(truth.session_id, 1, 1, ready=ready)
         tell(readiness, UtteranceReported(session_id=truth.session_id, utterance=told))
     (session,) = readiness
-    known = session.utterances[(1, 1)]
+    known = session.utterance(1, 1)
+    assert known is not None
     assert isinstance(known.wave, WaveReady)
 
 
