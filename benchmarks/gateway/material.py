@@ -8,10 +8,11 @@ from event_gateway.decisions import Decision, Turn1Due
 from event_gateway.rendering import timestamp
 from shared_schema.bus import FactPublished
 from shared_schema.events import Turn1Payload, Turn1WavesReady, WaveReference, encode_event
-from shared_schema.facts import UtteranceReported, WaveReady
+from shared_schema.facts import WaveReady
 from tests.sessions import Truth
 from tests.system.client import Backend
 
+EPOCH = "bench"
 SENTENCE = (
     "The tide has no opinion of the harbour, and still it comes back to look at it twice a day. "
 )
@@ -50,9 +51,13 @@ def begun(it: Backend) -> Truth:
     return truth
 
 
-def half_told_facts(truth: Truth) -> list[FactPublished]:
+def ledger() -> Ledger:
+    """Return one that knows nothing yet."""
+    return Ledger(epoch=EPOCH, keep_s=0.0)
+
+
+def half_told_facts(truth: Truth, ledger: Ledger) -> list[FactPublished]:
     """Return the facts of a session that stays open: all is said, and every wave pending."""
-    ledger = Ledger(epoch="bench", keep_s=0.0)
     facts: list[FactPublished | None] = [ledger.begin(truth.session_id, truth.begun().slots)]
     for part in truth.parts():
         utterance = truth.utterance(*part, ended=False)
@@ -60,17 +65,14 @@ def half_told_facts(truth: Truth) -> list[FactPublished]:
     return [fact for fact in facts if fact is not None]
 
 
-def ready_facts(truth: Truth) -> list[FactPublished]:
+def ready_facts(truth: Truth, ledger: Ledger) -> list[FactPublished]:
     """Return the facts of a session with all waves ready but one of Turn 1, so nothing is due."""
-    ready = [
-        FactPublished(
-            epoch="bench",
-            n=1,
-            fact=UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(*part)),
-        )
-        for part in truth.parts()[1:]
-    ]
-    return half_told_facts(truth) + ready
+    facts = half_told_facts(truth, ledger)
+    for part in truth.parts()[1:]:
+        fact = ledger.utterance(truth.session_id, truth.utterance(*part), 0.0)
+        assert fact is not None
+        facts.append(fact)
+    return facts
 
 
 def half_told(it: Backend) -> None:

@@ -73,3 +73,13 @@ def test_the_limit_is_kept_and_the_end_is_told(bus: Pair) -> None:
     assert heard == [LAST, LAST]
     assert drain(subscriber, heard.append, 2)
     assert len(heard) == 3
+
+
+def test_a_topic_alone_is_handed_over(bus: Pair) -> None:
+    """Also when nothing follows it."""
+    publisher, subscriber = bus
+    heard: list[Frames] = []
+    publisher.send(TOPIC_WAVES)
+    assert subscriber.poll(WITHIN_MS)
+    assert drain(subscriber, heard.append, 2)
+    assert heard == [[TOPIC_WAVES]]
