@@ -10,6 +10,7 @@ from event_gateway.decisions import (
 )
 from shared_schema.bus import SnapshotSession
 from shared_schema.facts import SessionBegun, UtteranceReported, WaveReady
+from shared_schema.ids import TurnIndex
 from tests.gateway.telling import TOLD, machine, names, tell
 from tests.sessions import Truth, slot_agent, utterance, whole
 
@@ -147,6 +148,23 @@ def test_dialogues_already_decided_hold_nothing_back() -> None:
     late = UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(3, 2))
     assert tell(readiness, *[fact for fact in truth.facts() if fact != late]) == []
     assert names(tell(readiness, late)) == TOLD[2:]
+
+
+def test_a_session_shows_what_was_heard_turn_by_turn() -> None:
+    """In increasing slot id, whatever came first; and nothing where nothing was heard of."""
+    truth = whole()
+    readiness = machine()
+    order: list[tuple[TurnIndex, int]] = [(3, 1), (1, 2), (2, 3), (1, 1)]
+    for turn, slot in order:
+        tell(
+            readiness,
+            UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(turn, slot)),
+        )
+    (session,) = readiness
+    heard = [(each.turn_index, each.slot_id) for each in session.utterances]
+    assert heard == [(1, 1), (1, 2), (2, 3), (3, 1)]
+    assert session.slot_ids == (1, 2)
+    assert session.utterance(2, 1) is None
 
 
 def test_a_dialogue_names_what_it_needs_in_play_order() -> None:
