@@ -245,10 +245,9 @@ class Readiness:
             session.join(utterance)
             # Most make nothing due: they have begun only, or it is not known yet in which dialogue
             # they will be told. That is soon seen, and `_decide` takes its time.
-            if not self._silent and (
-                isinstance(utterance.wave, WavePending)
-                or (utterance.turn_index != 1 and session.dialogues is None)
-            ):
+            if isinstance(utterance.wave, WavePending):
+                return []
+            if utterance.turn_index != 1 and session.dialogues is None:
                 return []
         else:
             self._learn(session, fact, now)
