@@ -1,0 +1,151 @@
+"""What a visitor and a page get from the chat backend, beside a session that goes well."""
+
+import asyncio
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from shared_schema.chat import SlotAudio, SlotDone, SlotError
+from shared_schema.events import Turn1WavesReady
+from tests.system.client import listening
+from tests.system.processes import System, until
+from tests.system.staging import MESSAGE, stage, visit
+from tests.system.visitor import Stream, post, request
+
+
+async def test_a_session_can_be_stopped(show: System) -> None:
+    """It ends in order: errors for who was speaking, done, a Turn 1 event, no dialogues."""
+    stage(show, wait_s=1.0)
+    answers: list[httpx.Response] = []
+
+    def stop_at_first_text(event: object) -> bool:
+        if isinstance(event, SlotDone) and not answers:
+            path = f"/v1/sessions/{event.session_id}/stop"
+            answers.append(request(show.chat_url, "POST", path))
+        return True
+
+    async with listening(show.events_url) as touchdesigner:
+        stream = await asyncio.to_thread(post, show.chat_url, MESSAGE, on_event=stop_at_first_text)
+        turn1 = await touchdesigner.session_event()
+        await touchdesigner.nothing()
+    assert answers[0].json()["stopped"] is True
+    assert {error.error.message for error in stream.of(SlotError)} == {"the session was stopped"}
+    assert isinstance(turn1, Turn1WavesReady)
+    assert turn1.payload.slots_ready == 0
+    again = request(show.chat_url, "POST", f"/v1/sessions/{stream.session_id}/stop")
+    assert again.status_code == 404
+
+
+async def test_beyond_the_limit_a_visitor_is_told_to_come_back(show: System) -> None:
+    """With two sessions running the third gets 503 with Retry-After; the two go on."""
+    stage(show, wait_s=1.0)
+    with ThreadPoolExecutor(2) as visitors:
+        running = [visitors.submit(post, show.chat_url, MESSAGE) for _ in range(2)]
+        until(
+            lambda: request(show.chat_url, "GET", "/v1/health").json()["sessionsRunning"] == 2,
+            "two sessions",
+        )
+        third = request(show.chat_url, "POST", "/v1/chat", json=MESSAGE)
+        stage(show)
+        for each in running:
+            (await asyncio.to_thread(each.result)).assert_in_order()
+    assert third.status_code == 503
+    assert int(third.headers["retry-after"]) > 0
+    assert "RR_CHAT_MAX_SESSIONS" in third.json()["error"]["message"]
+
+
+async def test_history_lasts_until_it_is_reset(show: System) -> None:
+    """The same message and seed is answered with memory, and anew after a reset."""
+    first = await visit(show)
+    second = await visit(show)
+    request(show.chat_url, "POST", "/v1/reset")
+    third = await visit(show)
+    assert texts(first) == texts(third)
+    assert texts(first) != texts(second)
+
+
+def texts(stream: Stream) -> list[str]:
+    return sorted(done.text for done in stream.of(SlotDone, 1))
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"{}", "message"),
+        (b'{"message":"x","slots":[{"slotId":0,"agentId":"gpt-4o"}]}', "slots[0].slotId"),
+        (
+            b'{"message":"x","slots":[{"slotId":1,"agentId":"gpt-4o"},'
+            b'{"slotId":1,"agentId":"gpt-4o"}]}',
+            "slots[1].slotId",
+        ),
+        (b'{"message":"x","slots":[{"slotId":1,"agentId":"hal"}]}', "slots[0].agentId"),
+        (
+            json.dumps(
+                {"message": "x", "slots": [{"slotId": 1, "agentId": "gpt-4o"}] * 7}
+            ).encode(),
+            "slots",
+        ),
+        (json.dumps({"message": "x" * 1_000_000}).encode(), "message"),
+        (b'{"message":"' + b"x" * 3_000_000 + b'"}', "message"),
+        (b"this is not JSON", ""),
+        (b"\xff\x00", ""),
+    ],
+)
+def test_a_wrong_request_is_told_what_is_wrong(show: System, body: bytes, field: str) -> None:
+    """4xx with a JSON body that names the field."""
+    answer = request(show.chat_url, "POST", "/v1/chat", content=body)
+    assert 400 <= answer.status_code < 500
+    error = answer.json()["error"]
+    assert error["field"] == field
+    assert error["message"]
+
+
+async def test_audio_is_served_from_the_artifacts_folder_only(show: System) -> None:
+    """Whole and in ranges; nothing outside, and nothing but sound."""
+    stream = await visit(show, {**MESSAGE, "slots": [{"slotId": 1, "agentId": "gpt-4o"}]})
+    (audio,) = stream.of(SlotAudio)
+    whole = request(show.chat_url, "GET", f"/v1/audio/{audio.audio_path}")
+    assert whole.headers["content-type"] == "audio/wav"
+    assert whole.content[:4] == b"RIFF"
+    part = request(
+        show.chat_url,
+        "GET",
+        f"/v1/audio/{audio.audio_path}",
+        headers={"Range": "bytes=100-199"},
+    )
+    assert part.status_code == 206
+    assert part.content == whole.content[100:200]
+    (show.folder / "secret.wav").write_bytes(b"RIFF")
+    for path in (
+        "../secret.wav",
+        "%2e%2e/secret.wav",
+        "..%2fsecret.wav",
+        "tts/../../secret.wav",
+        "/etc/passwd",
+        "%2fetc%2fpasswd",
+        "gateway/outbox.sqlite3",
+        f"tts/sessions/{stream.session_id}/session.json",
+        "nothing.wav",
+        "x%00.wav",
+    ):
+        answer = request(show.chat_url, "GET", f"/v1/audio/{path}")
+        assert answer.status_code == 404, path
+
+
+def test_agents_and_health_are_told(show: System) -> None:
+    """Six agents with a description each, six voices, and how busy it is."""
+    agents = request(show.chat_url, "GET", "/v1/agents").json()
+    assert len(agents["agents"]) == len(agents["voiceProfiles"]) == 6
+    assert all(agent["description"] for agent in agents["agents"])
+    health = request(show.chat_url, "GET", "/v1/health").json()
+    assert (health["status"], health["sessionsMax"]) == ("ok", 2)
+
+
+def test_a_foreign_page_can_not_talk_to_the_chat(show: System) -> None:
+    """Another page's Origin is refused; the frontend's is answered with its CORS headers."""
+    evil = request(show.chat_url, "POST", "/v1/reset", headers={"Origin": "http://evil.example"})
+    assert evil.status_code == 403
+    good = request(show.chat_url, "POST", "/v1/reset", headers={"Origin": "http://localhost:5173"})
+    assert good.headers["access-control-allow-origin"] == "http://localhost:5173"
