@@ -13,8 +13,9 @@ Rules
    question.
 4. After our start, or a pause of the loop, deadlines are *held* until an answer is complete or the
    silence limit has passed: first hear what happened meanwhile, then judge who is late.
-5. Not heard for the silence limit, the backend is *silent* until it speaks or answers again. A
-   worker's word is not the backend's.
+5. Not heard for the silence limit, the backend is *silent* until it speaks or answers again, or a
+   life that is not known yet speaks: it may have begun sessions. A worker's word is not the
+   backend's.
 """
 
 from collections import deque
@@ -162,7 +163,8 @@ class Continuity:
     def _numbered(self, epoch: str, n: int, now: float, step: int) -> list[Action]:
         """Go on to `n`, which a message may be ahead by a step of what was seen."""
         if epoch != self.epoch:
-            return self._ask_unless_asking(now)
+            broken = self._heard(now) if self.silent else []
+            return [*broken, *self._ask_unless_asking(now)]
         actions = self._heard(now)
         if n > self.seen:
             if n > self.seen + step:

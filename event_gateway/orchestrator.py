@@ -37,7 +37,7 @@ from shared_schema.bus import (
     snapshot_topic,
 )
 from shared_schema.errors import InvalidMessage, WrongProtocol
-from shared_schema.facts import Fact
+from shared_schema.facts import Fact, SessionBegun
 from shared_schema.layout import Artifacts
 from shared_schema.sockets import Frames
 
@@ -169,20 +169,35 @@ class Orchestrator:
             self._record(due)
 
     def _recall(self, news: Fact | SnapshotSession) -> Collection[str]:
-        decided = self.outbox.decided(news.session_id)
-        if CLOSED_KEY not in decided and self._is_forgotten(news):
+        """Return the keys decided of a session, recorded or not."""
+        decided = {
+            entry.key
+            for entries in self._unrecorded
+            for entry in entries
+            if entry.session_id == news.session_id
+        }
+        try:
+            decided |= self.outbox.decided(news.session_id).keys()
+        except OutboxUnavailable as error:
+            # Taken for new: what is on record can't be recorded, and so not sent, a second time.
+            self._refused(error)
+        if self._amnesia and CLOSED_KEY not in decided and self._is_forgotten(news):
             return {CLOSED_KEY}
         return decided
 
-    def _is_forgotten(self, session: Fact | SnapshotSession) -> bool:
-        """Return whether a session was told, as far as it was, before the outbox was lost.
+    def _is_forgotten(self, news: Fact | SnapshotSession) -> bool:
+        """Return whether a session is not to be listened to, since the outbox was lost.
 
-        Sessions past Turn 1 in the first snapshot are closed instead of told a second time.
+        Sessions past Turn 1 in the first snapshot were told before, as far as they were: they are
+        closed. Other news of sessions whose beginning was not heard waits for that snapshot, which
+        has it.
         """
-        if not self._amnesia or not isinstance(session, SnapshotSession) or session.turn1 is None:
+        if not isinstance(news, SnapshotSession):
+            return not isinstance(news, SessionBegun)
+        if news.turn1 is None:
             return False
-        log.warning("session not told again after the outbox was lost", session=session.session_id)
-        self._write([Entry(session_id=session.session_id, key=CLOSED_KEY, status="closed")])
+        log.warning("session not told again after the outbox was lost", session=news.session_id)
+        self._write([Entry(session_id=news.session_id, key=CLOSED_KEY, status="closed")])
         return True
 
     def _record(self, decisions: list[Decision]) -> None:
@@ -204,13 +219,16 @@ class Orchestrator:
             try:
                 rows = self.outbox.record(self._unrecorded[0], at=time.time())
             except OutboxUnavailable as error:
-                self.metrics.outbox_failures.inc()
-                self._log_once("outbox", "nothing is sent until the outbox can be written", error)
+                self._refused(error)
                 return
             self._unrecorded.popleft()
             self._logged_once.discard("outbox")
             if rows:
                 self._on_events(rows, self._finished_at)
+
+    def _refused(self, error: OutboxUnavailable) -> None:
+        self.metrics.outbox_failures.inc()
+        self._log_once("outbox", "nothing is sent until the outbox can be written", error)
 
     def _count(self, decision: Decision) -> None:
         match decision:

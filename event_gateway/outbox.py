@@ -110,11 +110,20 @@ class Outbox:
         self._db.close()
 
     def decided(self, session_id: str) -> dict[str, RowStatus]:
-        """Return the keys of a session that are decided, and how."""
-        rows = self._db.execute(
-            "SELECT key, status FROM decisions WHERE session_id = ?", (session_id,)
-        )
-        decided = dict(rows.fetchall())
+        """Return the keys of a session that are decided, and how.
+
+        Raises
+        ------
+        OutboxUnavailable
+            If the database can't be read now.
+        """
+        try:
+            rows = self._db.execute(
+                "SELECT key, status FROM decisions WHERE session_id = ?", (session_id,)
+            ).fetchall()
+        except sqlite3.Error as error:
+            raise OutboxUnavailable(f"what was decided can't be read: {error}") from error
+        decided = dict(rows)
         if not decided:
             self._seqs[session_id] = 0  # whoever asks is about to begin it
             if len(self._seqs) > SEQS_REMEMBERED:

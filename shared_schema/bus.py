@@ -1,10 +1,10 @@
 """The messages of the bus, their topics, and how they become bytes.
 
-A message is two frames: topic and JSON. The backend's facts are numbered ``(epoch, n)``: `epoch`
-names one life of the backend process, `n` counts its facts from 1. Wave workers publish their
-completions unnumbered; the backend repeats each as a fact. Anybody may be late or lost, because the
-gateway can ask for everything again: it subscribes to ``snapshot/<nonce>``, the backend sees the
-subscription and answers on that topic.
+A message is two frames: a topic, and a JSON object, which begins with its brace. The backend's
+facts are numbered ``(epoch, n)``: `epoch` names one life of the backend process, `n` counts its
+facts from 1. Wave workers publish their completions unnumbered; the backend repeats each as a fact.
+Anybody may be late or lost, because the gateway can ask for everything again: it subscribes to
+``snapshot/<nonce>``, the backend sees the subscription and answers on that topic.
 """
 
 from typing import Annotated, Final, Literal

@@ -134,11 +134,13 @@ def drain(socket: zmq.Socket[bytes], handle: Callable[[Frames], None], limit: in
         if second.startswith(b"{"):
             handle([first, second])
             continue
-        handle([first])
         rest = [second]
         while socket.getsockopt(zmq.RCVMORE):
             rest.append(receive(_NOW))
-        handle(rest)
+        try:
+            handle([first])
+        finally:
+            handle(rest)
     return False
 
 

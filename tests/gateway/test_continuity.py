@@ -223,6 +223,19 @@ def test_a_workers_word_is_used_without_a_number_and_ends_no_silence() -> None:
     assert rig.it.silent
 
 
+def test_a_life_that_is_not_known_yet_ends_the_silence() -> None:
+    """What it begins before it has answered is not taken for abandoned; it is asked."""
+    rig = Rig().joined()
+    for tenth in range(1, 110):
+        rig.it.awake(tenth / 10)
+    rig.now = 11.0
+    actions = rig.fact(1, epoch="b")
+    assert observed(actions) == [BackendBack(), whole().begun()]
+    assert asked(actions) == ["q2"]
+    assert rig.it.epoch == "a"
+    assert observed(rig.it.awake(11.1)) == []
+
+
 @given(
     lost=st.sets(st.integers(1, 30)),
     reads=st.lists(st.integers(1, 30), max_size=20),

@@ -11,7 +11,16 @@ from event_gateway.errors import OutboxUnavailable
 from event_gateway.metrics import Metrics
 from event_gateway.orchestrator import Orchestrator
 from event_gateway.outbox import Outbox, Row
-from shared_schema.bus import TOPIC_FACTS, FactPublished, encode_message
+from shared_schema.bus import (
+    TOPIC_FACTS,
+    FactPublished,
+    Message,
+    SnapshotBegin,
+    SnapshotEnd,
+    SnapshotSession,
+    encode_message,
+    snapshot_topic,
+)
 from shared_schema.facts import Fact, UtteranceReported
 from shared_schema.layout import Artifacts
 from tests.gateway.telling import LIMITS
@@ -52,6 +61,14 @@ class Rig:
         for n, fact in enumerate(facts, start=1):
             message = FactPublished(epoch="life", n=n, fact=fact)
             self.it.handle([TOPIC_FACTS, encode_message(message)])
+
+    def answer(self, *sessions: SnapshotSession) -> None:
+        """Let the backend answer the first question."""
+        begin = SnapshotBegin(epoch="life", n=100)
+        end = SnapshotEnd(epoch="life", count=len(sessions))
+        messages: list[Message] = [begin, *sessions, end]
+        for message in messages:
+            self.it.handle([snapshot_topic("q0"), encode_message(message)])
 
     @property
     def seqs(self) -> list[int]:
@@ -123,6 +140,49 @@ def test_what_can_not_be_recorded_waits_and_keeps_its_order(rig: Rig) -> None:
     assert rig.it.recording
     told = [(row.session_id, row.seq) for row in rig.rows]
     assert told == [(truth.session_id, seq) for truth in (first, second) for seq in (1, 2, 3)]
+
+
+def test_what_waits_for_the_disk_is_decided_all_the_same(rig: Rig) -> None:
+    """A session that was closed while nothing could be recorded is not taken up again."""
+    truth = whole()
+    rig.write(truth)
+    record = rig.outbox.record
+    rig.outbox.record = _refusing  # type: ignore[method-assign]
+    rig.hear(*truth.facts())
+    assert len(rig.it.readiness) == 0
+    rig.hear(*truth.facts())
+    assert len(rig.it.readiness) == 0
+    rig.outbox.record = record  # type: ignore[method-assign]
+    rig.it.tick()
+    assert rig.seqs == [1, 2, 3]
+
+
+def test_an_outbox_that_can_not_be_read_repeats_nothing(rig: Rig) -> None:
+    """Nobody knows then what was told, but what is on record is not recorded twice."""
+    truth = whole()
+    rig.write(truth)
+    rig.hear(*truth.facts())
+    rig.outbox.decided = _refusing  # type: ignore[method-assign, assignment]
+    rig.hear(*truth.facts())
+    assert rig.seqs == [1, 2, 3]
+    assert rig.it.recording
+
+
+def test_a_lost_outbox_tells_no_session_again_that_is_past_turn_1(tmp_path: Path) -> None:
+    """Whatever of it is heard before the snapshot that shows how far it was."""
+    (tmp_path / "gateway").mkdir()
+    (tmp_path / "gateway/outbox.sqlite3").write_bytes(b"damaged" * 1000)
+    rig = Rig(tmp_path)
+    old, new = whole(1), whole(2)
+    rig.write(old)
+    rig.write(new)
+    rig.hear(old.facts()[3], *new.facts()[:8])
+    assert [session.session_id for session in rig.it.readiness] == [new.session_id]
+    rig.answer(old.snapshot(), new.snapshot())
+    assert {row.session_id for row in rig.rows} == {new.session_id}
+    rig.hear(*whole(3).facts()[1:3])
+    assert len(rig.it.readiness) == 1
+    rig.outbox.close()
 
 
 def _refusing(*_: object, **__: object) -> list[Row]:
