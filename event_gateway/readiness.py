@@ -79,6 +79,11 @@ class Limits(Struct, frozen=True, kw_only=True):
     replay_window_s: float
 
 
+def _place(turn: TurnIndex, slot_id: int) -> int:
+    """Return where an utterance stands in a session's grid."""
+    return _WIDTH * (turn - 1) + slot_id - 1
+
+
 class Session:
     """What is known of one live session. To be read by others, changed only in this module."""
 
@@ -129,7 +134,7 @@ class Session:
 
     def utterance(self, turn: TurnIndex, slot_id: int) -> Utterance | None:
         """Return the utterance, if it was heard of."""
-        return self._grid[_WIDTH * (turn - 1) + slot_id - 1]
+        return self._grid[_place(turn, slot_id)]
 
     def ready(self, turn: TurnIndex, slot_id: int) -> Utterance | None:
         """Return the utterance if its wave-mix can be played."""
@@ -179,7 +184,7 @@ class Session:
 
     def join(self, utterance: Utterance) -> None:
         """Learn about an utterance."""
-        place = _WIDTH * (utterance.turn_index - 1) + utterance.slot_id - 1
+        place = _place(utterance.turn_index, utterance.slot_id)
         known = self._grid[place]
         self._grid[place] = utterance if known is None else joined(known, utterance)
 
@@ -202,9 +207,6 @@ class Readiness:
 
     def __len__(self) -> int:
         return len(self._sessions)
-
-    def __contains__(self, session_id: object) -> bool:
-        return session_id in self._sessions
 
     def __iter__(self) -> Iterator[Session]:
         return iter(self._sessions.values())

@@ -137,7 +137,7 @@ def test_a_fact_of_unknown_origin_is_used() -> None:
     """Where it came from matters for giving up only."""
     readiness = machine()
     assert readiness.apply(whole().begun(), 0.0) == []
-    assert whole().session_id in readiness
+    assert [session.session_id for session in readiness] == [whole().session_id]
     assert readiness.apply(EpochRetired("life"), 1.0) == []
 
 

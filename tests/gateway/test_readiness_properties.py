@@ -144,9 +144,10 @@ class Show(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_kept_of_a_closed_session(self) -> None:
+        live = {session.session_id for session in self.readiness}
         for session in self.outbox.decisions:
             if CLOSED_KEY in self.outbox.keys(session):
-                assert session not in self.readiness
+                assert session not in live
 
     @invariant()
     def a_deadline_is_known_while_anything_is_open(self) -> None:

@@ -46,7 +46,7 @@ def test_the_deadline_of_a_closed_session_holds_up_no_other() -> None:
     """What is over is passed by, and the next one is judged."""
     readiness = begun(ONE, OTHER)
     readiness.apply(ONE.snapshot(age_s=5.0), 0.0)
-    assert ONE.session_id not in readiness
+    assert [session.session_id for session in readiness] == [OTHER.session_id]
     readiness.apply(OTHER.turn1(ended=False), 0.0)
     assert readiness.next_deadline() == 10.0
     (turn1,) = readiness.advance(15.0)
