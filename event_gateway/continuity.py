@@ -145,12 +145,12 @@ class Continuity:
         if nonce is not None:
             return self._answer(message, nonce, now)
         if isinstance(message, FactPublished):  # nearly all; a class pattern is felt
-            actions = self._numbered(message.epoch, message.n, now, 1)
+            actions = self._numbered(message.epoch, message.n, now, step=1)
             actions.append(Observe(message.fact, Origin(message.epoch, message.n)))
             return actions
         match message:
             case Heartbeat():
-                return self._numbered(message.epoch, message.n, now, 0)
+                return self._numbered(message.epoch, message.n, now, step=0)
             case WavesFinished():
                 result = message.result
                 fact = UtteranceReported(
@@ -161,10 +161,10 @@ class Continuity:
                 return [Ignored("unexpected_topic")]
 
     def _numbered(self, epoch: str, n: int, now: float, step: int) -> list[Action]:
-        """Go on to `n`, which a message may be ahead by a step of what was seen."""
+        """Note that `n` was given; more than `step` beyond what was seen, it shows a hole."""
         if epoch != self.epoch:
-            broken = self._heard(now) if self.silent else []
-            return [*broken, *self._ask_unless_asking(now)]
+            back = self._heard(now) if self.silent else []
+            return [*back, *self._ask_unless_asking(now)]
         actions = self._heard(now)
         if n > self.seen:
             if n > self.seen + step:

@@ -120,11 +120,10 @@ class Orchestrator:
         self._heard += 1
         self._finished_at = 0.0
         nonce = None
-        if topic != TOPIC_FACTS:
-            if isinstance(message, WavesFinished):
-                self._finished_at = message.finished_at
-            if topic.startswith(TOPIC_SNAPSHOT):
-                nonce = topic.removeprefix(TOPIC_SNAPSHOT).decode(errors="replace")
+        if topic.startswith(TOPIC_SNAPSHOT):
+            nonce = topic.removeprefix(TOPIC_SNAPSHOT).decode(errors="replace")
+        elif isinstance(message, WavesFinished):
+            self._finished_at = message.finished_at
         elif isinstance(message, Heartbeat):
             self._compare_artifacts(message.artifacts_dir)
         now = self._clock()
@@ -136,8 +135,8 @@ class Orchestrator:
         self._finished_at = 0.0
         self._retry()
         self._act(self.continuity.awake(now), now)
-        if not self.continuity.held and (due := self.readiness.advance(now)):
-            self._record(due)
+        if not self.continuity.held:
+            self._record(self.readiness.advance(now))
 
     def refresh_gauges(self) -> None:
         """Bring the metrics that mirror a state up to date."""
@@ -165,8 +164,7 @@ class Orchestrator:
     def _observe(self, observation: Observation, now: float, origin: Origin | None) -> None:
         if isinstance(observation, SnapshotJoined):
             self._amnesia = False
-        if due := self.readiness.apply(observation, now, origin):
-            self._record(due)
+        self._record(self.readiness.apply(observation, now, origin))
 
     def _recall(self, news: Fact | SnapshotSession) -> Collection[str]:
         """Return the keys decided of a session, recorded or not."""
@@ -201,6 +199,8 @@ class Orchestrator:
         return True
 
     def _record(self, decisions: list[Decision]) -> None:
+        if not decisions:
+            return
         ts = timestamp(time.time())
         self._write([self._renderer.entry(decision, ts) for decision in decisions])
         for decision in decisions:
