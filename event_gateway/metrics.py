@@ -31,7 +31,7 @@ class Metrics:
         self.sessions = Gauge("rr_sessions_live", "Sessions not closed yet.", registry=registry)
         self.outbox_rows = Gauge("rr_outbox_rows", "Decisions on record.", registry=registry)
         self.outbox_failures = Counter(
-            "rr_outbox_failures", "Attempts to record that failed.", registry=registry
+            "rr_outbox_failures", "Calls of the outbox that failed.", registry=registry
         )
         self.connected = Gauge("rr_client_connected", "1 while a client is.", registry=registry)
         self.takeovers = Counter(
