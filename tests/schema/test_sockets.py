@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 import zmq
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from shared_schema.bus import TOPIC_FACTS, TOPIC_WAVES
@@ -46,7 +46,6 @@ def bus() -> Iterator[Pair]:
     max_examples=300,
     deadline=None,
     phases=set(Phase) - {Phase.shrink},  # every attempt that fails waits for its time limit
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_no_good_message_is_lost_among_bad_ones(bus: Pair, sent: list[Frames], limit: int) -> None:
     """Every topic with its object arrives whole and in order, and every frame is accounted for."""
