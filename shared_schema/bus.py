@@ -18,8 +18,8 @@ from shared_schema.facts import Fact, SessionBegun, Turn1Complete, Turn3Complete
 from shared_schema.ids import SessionId
 from shared_schema.jobs import WavesJobResult
 
-Protocol = Literal[1]
-PROTOCOL: Final[Protocol] = 1
+ProtocolVersion = Literal[1]
+PROTOCOL: Final[ProtocolVersion] = 1
 
 TOPIC_FACTS: Final = b"facts"
 TOPIC_WAVES: Final = b"waves"
@@ -34,7 +34,7 @@ Count = Annotated[int, Meta(ge=0)]
 
 
 class _Message(Struct, frozen=True, gc=False, kw_only=True, tag_field="type"):
-    protocol: Protocol = PROTOCOL
+    protocol: ProtocolVersion = PROTOCOL
 
 
 class FactPublished(_Message, tag="fact", frozen=True, gc=False, kw_only=True):

@@ -13,8 +13,9 @@ _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
 _ABSENT = re.compile(r"missing required field `(?P<name>[^`]+)`|unknown field `(?P<other>[^`]+)`")
 
 
-# What a decoder of msgspec raises; DecodeError includes its ValidationError.
-UNREADABLE: Final = (msgspec.DecodeError, RecursionError, UnicodeError, ValueError)
+# What a decoder of msgspec raises. DecodeError includes its ValidationError; for what is not UTF-8
+# comes a UnicodeError, which is a ValueError.
+UNREADABLE: Final = (msgspec.DecodeError, RecursionError, ValueError)
 
 
 def invalid(error: Exception) -> InvalidMessage:

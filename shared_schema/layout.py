@@ -13,7 +13,7 @@ from shared_schema.ids import AgentId, TurnIndex, VoiceProfile
 
 # Relative, forward slashes, and only what the functions below write: no drive letter, no control
 # character, no step that is empty or begins with a dot. Two of these are read with every fact, so
-# the classes are plain ASCII and the repeats possessive, which halves the time of a check.
+# the classes are plain ASCII and the repeats possessive, which more than halves the matching.
 _STEP: Final = r"[A-Za-z0-9_-][A-Za-z0-9_.-]*+"
 RelPath = Annotated[str, Meta(pattern=rf"\A{_STEP}(?:/{_STEP})*+\Z", max_length=512)]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import zmq
 
-from benchmarks.gateway.material import EPOCH, half_told_facts, ledger, ready_facts, six_slots
+from benchmarks.gateway.material import EPOCH, half_told_facts, new_ledger, ready_facts, six_slots
 from benchmarks.report import median, table, verdict
 from event_gateway.continuity import Continuity
 from event_gateway.metrics import Metrics
@@ -140,7 +140,7 @@ def rate(messages: list[bytes], receive: Receive) -> float:
 def flood_of_sessions() -> list[bytes]:
     """Return the facts of whole sessions but their ends: begun, made, ready (Turn 1 excepted)."""
     sessions = MESSAGES // 36
-    backend = ledger()
+    backend = new_ledger()
     facts = [fact for _ in range(sessions) for fact in ready_facts(six_slots(), backend)]
     return [encode_message(fact) for fact in facts]
 
@@ -192,7 +192,7 @@ def bytes_a_session() -> float:
         gc.collect()
         before = process.memory_info().rss
         for _ in range(LIVE_SESSIONS):
-            for fact in half_told_facts(six_slots(), ledger()):
+            for fact in half_told_facts(six_slots(), new_ledger()):
                 it.handle([TOPIC_FACTS, encode_message(fact)])
         assert len(it.readiness) == LIVE_SESSIONS
         gc.collect()

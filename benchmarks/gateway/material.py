@@ -51,7 +51,7 @@ def begun(it: Backend) -> Truth:
     return truth
 
 
-def ledger() -> Ledger:
+def new_ledger() -> Ledger:
     """Return one that knows nothing yet."""
     return Ledger(epoch=EPOCH, keep_s=0.0)
 
