@@ -236,6 +236,18 @@ def test_a_life_that_is_not_known_yet_ends_the_silence() -> None:
     assert observed(rig.it.awake(11.1)) == []
 
 
+def test_a_life_that_is_not_known_yet_puts_no_silence_off() -> None:
+    """The sessions of the one before are told in their time, should it never answer."""
+    rig = Rig().joined()
+    silent: list[object] = []
+    for tenth in range(1, 110):
+        rig.now = tenth / 10
+        if tenth == 90:
+            rig.beat(1, epoch="b")
+        silent += observed(rig.it.awake(rig.now))
+    assert silent == [BackendSilent()]
+
+
 @given(
     lost=st.sets(st.integers(1, 30)),
     reads=st.lists(st.integers(1, 30), max_size=20),
