@@ -5,7 +5,7 @@ if __name__ == "__main__":
     import sys
 
     if len(sys.argv) == 1:
-        from shared_schema.runtime.plain import serve_as
+        from shared_schema.runtime.process.plain import serve_as
 
         sys.exit(serve_as("chat", "chat_backend.server"))
     from chat_backend.cli import app

@@ -14,11 +14,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from chat_backend.agents.base import Agents
-from chat_backend.conversation import Memory
 from chat_backend.metrics import Metrics
-from chat_backend.session_archive import free_gb
-from chat_backend.sessions import Sessions, TooManySessions
-from chat_backend.stream import SessionStream
+from chat_backend.session.conversation import Memory
+from chat_backend.session.sessions import Sessions, TooManySessions
+from chat_backend.session.stream import SessionStream
+from chat_backend.storage.archive import free_gb
 from shared_schema import SERVER_NAME, VERSION
 from shared_schema.chat import (
     DEFAULT_SLOTS,
@@ -29,10 +29,10 @@ from shared_schema.chat import (
 from shared_schema.errors import InvalidMessage
 from shared_schema.ids import AGENT_IDS, VOICE_PROFILES, AgentId
 from shared_schema.layout import Artifacts
-from shared_schema.runtime.doors import Doors
-from shared_schema.runtime.pages import Pages
-from shared_schema.runtime.sounds import sound_route
-from shared_schema.runtime.streams import EventStream
+from shared_schema.runtime.web.access import Doors
+from shared_schema.runtime.web.pages import Pages
+from shared_schema.runtime.web.sounds import sound_route
+from shared_schema.runtime.web.streams import EventStream
 from shared_schema.settings import Settings
 
 # A comment line that keeps proxies from cutting a stream in a long turn, in seconds.

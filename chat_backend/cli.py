@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from chat_backend.sessions_cli import app as sessions
-from shared_schema.runtime.cli import server_cli
-from shared_schema.runtime.exits import exit_code_of
-from shared_schema.runtime.logs import configure_logging
+from chat_backend.commands.sessions import app as sessions
+from shared_schema.runtime.process.cli import server_cli
+from shared_schema.runtime.process.exits import exit_code_of
+from shared_schema.runtime.process.logs import configure_logging
 from shared_schema.settings import load_settings
 
 app = server_cli("chat_backend", "chat")
@@ -26,7 +26,7 @@ def say(
     Example: python -m chat_backend say "What does the sea dream of?"
     """
 
-    from chat_backend.say import Visit, visit  # noqa: PLC0415  # not for the server
+    from chat_backend.commands.say import Visit, visit  # noqa: PLC0415  # not for the server
 
     def run() -> int:
         settings = load_settings()
@@ -51,7 +51,7 @@ def check() -> None:
 
     Example: python -m chat_backend check
     """
-    from chat_backend.check import check as try_all  # noqa: PLC0415  # not for the server
+    from chat_backend.commands.check import check as try_all  # noqa: PLC0415  # not for the server
 
     def run() -> int:
         settings = load_settings()

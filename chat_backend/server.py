@@ -12,28 +12,28 @@ from chat_backend.agents.base import Agents
 from chat_backend.agents.models.agents import open_agents
 from chat_backend.agents.models.seats import load_seats
 from chat_backend.app import Chat, Voices
-from chat_backend.conversation import Memory
-from chat_backend.events import SessionEvents
-from chat_backend.housekeeping import keep_house
-from chat_backend.ledger import Ledger
-from chat_backend.leftovers import sweep_newest, swept
+from chat_backend.facts.events import SessionEvents
+from chat_backend.facts.ledger import Ledger
+from chat_backend.facts.publisher import bus_publisher
 from chat_backend.metrics import Metrics
-from chat_backend.publisher import bus_publisher
-from chat_backend.session_archive import Archive
-from chat_backend.sessions import Sessions
+from chat_backend.session.conversation import Memory
+from chat_backend.session.sessions import Sessions
+from chat_backend.session.workflow import Services
 from chat_backend.speech.base import Speech
 from chat_backend.speech.choice import build_speech, chosen_engine
-from chat_backend.workflow import Services
+from chat_backend.storage.archive import Archive
+from chat_backend.storage.housekeeping import keep_house
+from chat_backend.storage.leftovers import sweep_newest, swept
 from shared_schema.errors import InvalidSetting
 from shared_schema.ids import AGENT_IDS
 from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
 from shared_schema.layout import Artifacts
-from shared_schema.runtime.doors import bus_address
-from shared_schema.runtime.exits import StartRefused
-from shared_schema.runtime.serving import run_server
+from shared_schema.runtime.process.exits import StartRefused
+from shared_schema.runtime.process.serving import run_server
+from shared_schema.runtime.web.access import bus_address
 from shared_schema.settings import Settings, variable
 from waves.errors import WavesError
-from waves.pool import WavePool
+from waves.workers.pool import WavePool
 
 log = structlog.get_logger("chat")
 

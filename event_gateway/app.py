@@ -10,14 +10,14 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from event_gateway.asyncapi import describe
+from event_gateway.commands.describe import describe
 from event_gateway.delivery import CLOSE_DISABLED, Delivery
 from event_gateway.metrics import Metrics
 from event_gateway.orchestrator import Orchestrator
-from event_gateway.session_view import view
-from event_gateway.studio import Studio
+from event_gateway.studio.routes import Studio
+from event_gateway.studio.session_view import view
 from shared_schema import SERVER_NAME, VERSION
-from shared_schema.runtime.doors import Doors
+from shared_schema.runtime.web.access import Doors
 from shared_schema.settings import Settings
 
 

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from shared_schema.runtime.cli import server_cli
-from shared_schema.runtime.exits import exit_code_of
+from shared_schema.runtime.process.cli import server_cli
+from shared_schema.runtime.process.exits import exit_code_of
 from shared_schema.settings import Settings, load_settings
 
 app = server_cli("event_gateway", "gateway")
@@ -24,7 +24,7 @@ def listen(
     """
 
     # Only this command needs NumPy; the gateway starts without it.
-    from event_gateway.listen import Expectation, listen_until_told  # noqa: PLC0415
+    from event_gateway.commands.listen import Expectation, listen_until_told  # noqa: PLC0415
 
     def run() -> int:
         settings = load_settings()
@@ -47,7 +47,7 @@ def rehearse(
     Live sessions come first and end it. Needs a running gateway and a connected client.
     Example: python -m event_gateway rehearse latest --speed 2 --loop
     """
-    from event_gateway import rehearse as rehearsing  # noqa: PLC0415  # only here
+    from event_gateway.commands import rehearse as rehearsing  # noqa: PLC0415  # only here
 
     def run() -> int:
         settings = load_settings()
@@ -71,7 +71,7 @@ def sample(
 
     Asks no provider and needs no running server. Example: python -m event_gateway sample
     """
-    from event_gateway.sample import sample as make  # noqa: PLC0415  # only here
+    from event_gateway.commands.sample import sample as make  # noqa: PLC0415  # only here
 
     def run() -> int:
         folder = load_settings().artifacts_dir.expanduser().resolve()
@@ -86,7 +86,7 @@ def history(session: Annotated[str, typer.Argument(help="The session's id.")]) -
 
     Example: python -m event_gateway history 3f0c1f1e-0000-4000-8000-000000000000
     """
-    from event_gateway.history import history as tell  # noqa: PLC0415  # only here
+    from event_gateway.commands.history import history as tell  # noqa: PLC0415  # only here
 
     raise typer.Exit(
         exit_code_of(lambda: tell(load_settings(), session, typer.echo), name="history")
@@ -103,8 +103,8 @@ def describe(
     """
     import json  # noqa: PLC0415  # only here
 
-    from event_gateway.asyncapi import describe as document  # noqa: PLC0415
-    from event_gateway.events_page import page  # noqa: PLC0415
+    from event_gateway.commands.describe import describe as document  # noqa: PLC0415
+    from event_gateway.commands.events_page import page  # noqa: PLC0415
 
     def run() -> int:
         if markdown:

@@ -10,8 +10,8 @@ from typing import Final
 
 import structlog
 
-from event_gateway.continuity import Action, Ask, Continuity, Ignored, Observe, Unask
-from event_gateway.decisions import (
+from event_gateway.core.continuity import Action, Ask, Continuity, Ignored, Observe, Unask
+from event_gateway.core.decisions import (
     CLOSED_KEY,
     Decision,
     DialogueDropped,
@@ -21,10 +21,10 @@ from event_gateway.decisions import (
     SnapshotJoined,
     Turn1Due,
 )
+from event_gateway.core.readiness import Limits, Readiness
 from event_gateway.errors import OutboxUnavailable
 from event_gateway.metrics import Metrics
 from event_gateway.outbox import Entry, Outbox, Row
-from event_gateway.readiness import Limits, Readiness
 from event_gateway.rendering import Renderer, timestamp
 from shared_schema.bus import (
     TOPIC_FACTS,

@@ -4,7 +4,13 @@ import os
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
-from event_gateway.decisions import Decision, DialogueDropped, DialogueDue, SessionClosed, Turn1Due
+from event_gateway.core.decisions import (
+    Decision,
+    DialogueDropped,
+    DialogueDue,
+    SessionClosed,
+    Turn1Due,
+)
 from event_gateway.outbox import Entry, RowStatus
 from shared_schema.events import (
     DialoguePayload,

@@ -13,23 +13,23 @@ import zmq
 from starlette.types import ASGIApp
 
 from event_gateway.app import Gateway, disabled_app
-from event_gateway.continuity import Continuity
+from event_gateway.core.continuity import Continuity
+from event_gateway.core.readiness import Limits
 from event_gateway.delivery import Delivery
 from event_gateway.errors import AnotherGateway, OutboxUnavailable
 from event_gateway.metrics import Metrics
 from event_gateway.orchestrator import Orchestrator
 from event_gateway.outbox import Outbox
 from event_gateway.protocol import DirectProtocol
-from event_gateway.readiness import Limits
-from event_gateway.recordings import Recordings
-from event_gateway.rehearsal import Rehearsal
-from event_gateway.studio import Studio
-from event_gateway.watching import Watching
+from event_gateway.studio.recordings import Recordings
+from event_gateway.studio.rehearsal import Rehearsal
+from event_gateway.studio.routes import Studio
+from event_gateway.studio.status import Watching
 from shared_schema.bus import MAX_MESSAGE_BYTES
 from shared_schema.layout import GATEWAY_DIR, Artifacts
-from shared_schema.runtime.doors import bus_address, is_loopback
-from shared_schema.runtime.exits import ANOTHER_INSTANCE, CONFIGURATION, StartRefused
-from shared_schema.runtime.serving import run_server
+from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, StartRefused
+from shared_schema.runtime.process.serving import run_server
+from shared_schema.runtime.web.access import bus_address, is_loopback
 from shared_schema.settings import Settings
 from shared_schema.sockets import BusAddress, LoopReader, drain, open_subscriber
 

@@ -16,11 +16,11 @@ MAY_IMPORT = {
     "chat_backend": {"chat_backend", "waves", "shared_schema"},
 }
 PURE = [
-    "event_gateway/readiness.py",
-    "event_gateway/continuity.py",
-    "event_gateway/decisions.py",
-    "chat_backend/ledger.py",
-    "chat_backend/dialogues.py",
+    "event_gateway/core/readiness.py",
+    "event_gateway/core/continuity.py",
+    "event_gateway/core/decisions.py",
+    "chat_backend/facts/ledger.py",
+    "chat_backend/session/dialogues.py",
 ]
 IMPURE = {"asyncio", "zmq", "time", "random", "starlette", "socket", "os", "threading"}
 

@@ -9,9 +9,9 @@ from typing import Annotated
 import msgspec
 import typer
 
-from waves import batch
-from waves.batch import Outcome
-from waves.summary import print_summary, progress
+from waves.batch import batch
+from waves.batch.batch import Outcome
+from waves.batch.summary import print_summary, progress
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 

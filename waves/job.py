@@ -13,12 +13,12 @@ from shared_schema.facts import Stage
 from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
 from shared_schema.layout import WAVE_MIX, Artifacts, wave_path
 from shared_schema.settings import variable
-from waves.decomposition import Waves, synthesise
+from waves.dsp.decomposition import Waves, synthesise
+from waves.dsp.grid import SAMPLE_RATE_HZ, Float32
+from waves.dsp.metrics import Metrics, measure
+from waves.dsp.output import write_waves
+from waves.dsp.sound import MAX_DURATION_S, load
 from waves.errors import TooLong, WavesError
-from waves.grid import SAMPLE_RATE_HZ, Float32
-from waves.metrics import Metrics, measure
-from waves.output import write_waves
-from waves.sound import MAX_DURATION_S, load
 
 _FULL_SCALE: Final = np.float32(1 / 32767)
 
@@ -55,7 +55,7 @@ def decompose_file(
     Parameters
     ----------
     path : Path
-        Any sound file that `waves.sound.load` accepts.
+        Any sound file that `waves.dsp.sound.load` accepts.
     folder : Path
         Made if it is missing.
     max_duration_s : float

@@ -21,13 +21,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from benchmarks.gateway import material
 from benchmarks.gateway.material import begun, half_told, one_slot
-from event_gateway.readiness import Readiness
+from event_gateway.core.readiness import Readiness
 from shared_schema.bus import TOPIC_WAVES, WavesFinished, encode_message
 from shared_schema.facts import UtteranceReported
 from shared_schema.jobs import WavesJobResult
-from shared_schema.runtime.logs import configure_logging
-from tests.gateway.telling import LIMITS
-from tests.system.client import backend
+from shared_schema.runtime.process.logs import configure_logging
+from tests.support.client import backend
+from tests.support.telling import LIMITS
 
 PADDING = "." * 700
 AFTERWARDS_S = 0.002

@@ -12,8 +12,8 @@ from benchmarks.gateway.latency import PAUSE_S
 from benchmarks.gateway.material import six_slots
 from benchmarks.gateway.paths import Sidecar
 from benchmarks.report import median, table, verdict
-from tests.system.client import Listener, backend, listening
-from tests.system.processes import System
+from tests.support.client import Listener, backend, listening
+from tests.support.processes import System
 
 SAMPLES = 200
 FEW, MANY = 10, 10_000

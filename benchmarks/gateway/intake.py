@@ -13,7 +13,7 @@ import zmq
 
 from benchmarks.gateway.material import EPOCH, half_told_facts, new_ledger, ready_facts, six_slots
 from benchmarks.report import median, table, verdict
-from event_gateway.continuity import Continuity
+from event_gateway.core.continuity import Continuity
 from event_gateway.metrics import Metrics
 from event_gateway.orchestrator import Orchestrator
 from event_gateway.outbox import Outbox
@@ -33,8 +33,8 @@ from shared_schema.sockets import (
     open_publisher,
     open_subscriber,
 )
-from tests.gateway.telling import LIMITS
-from tests.system.processes import free_port
+from tests.support.processes import free_port
+from tests.support.telling import LIMITS
 
 MESSAGES = 40_000
 FLOODS_A_ROUND = 4  # of each kind; one takes a third of a second, and they differ much

@@ -19,7 +19,7 @@ from typing import Protocol
 import httpx
 
 from benchmarks.gateway.wire import RawClient
-from tests.system.processes import System, free_port
+from tests.support.processes import System, free_port
 
 STAMP = re.compile(rb"stamp:(\d+)")
 # About as long as a Turn 1 event with one slot.

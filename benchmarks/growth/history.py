@@ -13,17 +13,17 @@ from typing import Final
 import httpx
 
 from benchmarks.growth.fit import Curve
-from chat_backend import session_file
-from chat_backend.ledger import Ledger
+from chat_backend.facts.ledger import Ledger
+from chat_backend.storage import session_file
+from event_gateway.core.readiness import Limits, Readiness
 from event_gateway.outbox import Outbox
-from event_gateway.readiness import Limits, Readiness
 from event_gateway.rendering import Renderer, timestamp
-from event_gateway.watching import BACKLOG
+from event_gateway.studio.status import BACKLOG
 from shared_schema.layout import GATEWAY_DIR, Artifacts
 from shared_schema.layout import session_file as session_file_path
-from tests.sessions import Truth
-from tests.system.client import write_wav
-from tests.system.processes import System
+from tests.support.client import write_wav
+from tests.support.processes import System
+from tests.support.sessions import Truth
 
 SIZES: Final = (10, 100, 1_000, 10_000)
 _LOADS: Final = 60

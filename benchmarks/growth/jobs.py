@@ -14,7 +14,7 @@ from benchmarks.report import median
 from shared_schema.ids import new_session_id
 from shared_schema.jobs import DecomposeJob, WavesJobResult
 from shared_schema.layout import speech_path
-from waves.pool import WavePool
+from waves.workers.pool import WavePool
 
 DEPTHS: Final = (1, 10, 100, 1000)
 WORKERS: Final = 2

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import psutil
 
 from benchmarks.session.visitor import ask
-from tests.system.processes import Process, System, until
+from tests.support.processes import Process, System, until
 
 KILL_EVERY_S = 1.0
 READY = 200

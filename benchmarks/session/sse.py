@@ -28,7 +28,7 @@ from benchmarks.session.gateway_states import CAN_PIN, STATES, Sidecar, pin
 from benchmarks.session.noise import STATISTICS, band, p95
 from benchmarks.session.visitor import Visit, ask, visit
 from shared_schema.chat import Done, SlotAudio, TurnDone
-from tests.system.processes import Process, System, system
+from tests.support.processes import Process, System, system
 
 SLOTS = 2
 MESSAGE = "What is deep?"

@@ -23,7 +23,7 @@ from benchmarks.report import machine, median, percentile, table, verdict
 from benchmarks.session.bytecode import bytecode
 from benchmarks.session.visitor import ask, visit
 from shared_schema.chat import SlotAudio
-from tests.system.processes import Process, System, system
+from tests.support.processes import Process, System, system
 
 GATEWAY_S = 0.5
 CHAT_S = 2.0
@@ -36,8 +36,8 @@ SESSIONS = 5
 # loaded by the first visitor that a start should have loaded.
 LOADED_LATER = 0.05
 IMPORTS = {
-    "gateway": "import shared_schema.runtime.plain, event_gateway.server",
-    "chat": "import shared_schema.runtime.plain, chat_backend.server",
+    "gateway": "import shared_schema.runtime.process.plain, event_gateway.server",
+    "chat": "import shared_schema.runtime.process.plain, chat_backend.server",
 }
 HEAVIEST = 8
 # Starts without bytecode, which are not judged.

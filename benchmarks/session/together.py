@@ -11,7 +11,7 @@ from msgspec import Struct
 from benchmarks.session.listener import Listener, flaw
 from benchmarks.session.visitor import Visit, ask, visit
 from shared_schema.settings import Settings
-from tests.system.processes import System, system, until
+from tests.support.processes import System, system, until
 
 TOLD_WITHIN_S = 120.0
 

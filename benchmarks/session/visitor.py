@@ -7,7 +7,7 @@ import time
 from msgspec import Struct
 
 from shared_schema.chat import ChatEvent, Done, SlotDone, SlotError, decode_chat_event
-from tests.system.visitor import Stream
+from tests.support.visitor import Stream
 
 WITHIN_S = 240.0
 MESSAGE = "Why does the tide come back to a harbour that nobody uses?"

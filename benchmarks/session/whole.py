@@ -12,7 +12,7 @@ from benchmarks.session.timeline import Timeline, length, timeline, union
 from benchmarks.session.visitor import ask, visit
 from shared_schema.chat import SlotAudio
 from shared_schema.settings import Settings
-from tests.system.processes import Process, System, system, until
+from tests.support.processes import Process, System, system, until
 
 TOLD_WITHIN_S = 60.0
 LOGGED_WITHIN_S = 10.0

@@ -11,7 +11,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
 
-from event_gateway.recordings import waves_of
+from event_gateway.studio.recordings import waves_of
 from shared_schema.events import SessionEvent, decode_server_event
 
 RETRY_S: Final = 0.5

@@ -14,8 +14,8 @@ import msgspec
 import psutil
 
 from shared_schema.layout import RUN_DIR
-from shared_schema.runtime.control import RunFile, run_file
-from tests.system.processes import Process, System
+from shared_schema.runtime.process.control import RunFile, run_file
+from tests.support.processes import Process, System
 
 Package = Literal["chat_backend", "event_gateway"]
 PACKAGES: Final[tuple[Package, ...]] = ("chat_backend", "event_gateway")

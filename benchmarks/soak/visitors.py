@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from shared_schema.chat import ChatEvent, Done, decode_chat_event
 from shared_schema.ids import AGENT_IDS
-from tests.system.visitor import Stream
+from tests.support.visitor import Stream
 
 Manner = Literal["listens", "hangs up", "presses stop"]
 Ending = Literal[

@@ -19,7 +19,7 @@ from benchmarks.waves.memory import peak_mb
 from shared_schema.ids import new_session_id
 from shared_schema.jobs import DecomposeJob, WavesJobResult
 from shared_schema.layout import speech_path
-from waves.pool import WavePool
+from waves.workers.pool import WavePool
 
 _JOBS: Final = 18
 _WORKERS: Final = 2

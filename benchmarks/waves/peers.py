@@ -9,7 +9,7 @@ import numpy.typing as npt
 import soxr
 
 from benchmarks.waves.synthetic import RATE_HZ, STEP_S
-from waves.pitch import CEILING_HZ, FLOOR_HZ, track_pitch
+from waves.dsp.pitch import CEILING_HZ, FLOOR_HZ, track_pitch
 
 Float64 = npt.NDArray[np.float64]
 # From samples at 16 kHz to f0 every 10 ms from 0 on, zero where unvoiced.

@@ -8,10 +8,10 @@ import numpy as np
 
 from benchmarks.document import ROOT
 from benchmarks.waves.material import Clip
-from waves.grid import SAMPLE_RATE_HZ
+from waves.dsp.grid import SAMPLE_RATE_HZ
+from waves.dsp.metrics import measure
+from waves.dsp.sound import load
 from waves.job import decompose_file
-from waves.metrics import measure
-from waves.sound import load
 
 FOLDER: Final = ROOT / "docs" / "images"
 # The carrier's frequency is drawn this often, in samples of the sound.
@@ -22,7 +22,7 @@ def draw(clip: Clip, folder: Path) -> str:
     """Write both pictures into the documents, and return a sentence about them."""
     if not (find_spec("matplotlib") and find_spec("librosa")):
         return "no pictures: matplotlib or librosa is not installed (extra bench)"
-    from waves import plot  # noqa: PLC0415  # needs what may not be installed
+    from waves.batch import plot  # noqa: PLC0415  # needs what may not be installed
 
     after = plot.plot_decomposition(decompose_file(clip.path, folder / "drawn"), name="Now")
     after.replace(FOLDER / "waves-after.png")
@@ -32,7 +32,7 @@ def draw(clip: Clip, folder: Path) -> str:
 
 def _before(clip: Clip) -> Any:
     from benchmarks.waves import v3  # noqa: PLC0415
-    from waves.plot import Drawing  # noqa: PLC0415
+    from waves.batch.plot import Drawing  # noqa: PLC0415
 
     speech = load(clip.path)
     one, two, three, mix = (part.astype(np.float32) for part in v3.decompose(speech))

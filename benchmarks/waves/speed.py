@@ -16,7 +16,7 @@ import soxr
 from benchmarks.report import median, table, verdict
 from benchmarks.waves.material import Clip
 from waves.job import decompose_file
-from waves.memory import keep_freed_memory
+from waves.workers.memory import keep_freed_memory
 
 # V3 takes a quarter of the sound's own time; it gets as many clips as patience allows.
 _CLIPS_FOR_V3: Final = 6

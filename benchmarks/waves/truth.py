@@ -10,9 +10,9 @@ import soundfile
 
 from benchmarks.report import median, table, verdict
 from benchmarks.waves.material import Clip
+from waves.dsp.metrics import active_frames, measure, rms_envelope
+from waves.dsp.sound import load
 from waves.job import decompose_file
-from waves.metrics import active_frames, measure, rms_envelope
-from waves.sound import load
 
 Float32 = npt.NDArray[np.float32]
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.browser.browsing import NARROW, WIDE, Visit, axe_source, chromium, visiting
-from tests.system.processes import Process, System, system, until
+from tests.support.processes import Process, System, system, until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -31,7 +31,7 @@ def show(browser: "Browser", tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """One installation for this module, its voices staged by each test."""
     with system(tmp_path_factory.mktemp("show"), seed=11, chat_max_sessions=1) as it:
         it.gateway()
-        it.chat("-m", "tests.system.staged_chat")
+        it.chat("-m", "tests.support.staged_chat")
         yield it
 
 

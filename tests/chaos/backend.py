@@ -13,8 +13,8 @@ from pathlib import Path
 from shared_schema.bus import WavesFinished, encode_message
 from shared_schema.ids import TurnIndex
 from tests.chaos.plan import truth_of
-from tests.sessions import Truth
-from tests.system.client import Backend, backend
+from tests.support.client import Backend, backend
+from tests.support.sessions import Truth
 
 TURNS: tuple[TurnIndex, ...] = (1, 2, 3)
 

@@ -2,7 +2,7 @@
 
 import random
 
-from tests.sessions import Truth, session_id
+from tests.support.sessions import Truth, session_id
 
 FAILURES = 0.08  # share of wave jobs that fail
 

@@ -18,8 +18,8 @@ from shared_schema.events import SessionEvent, Turn1WavesReady
 from shared_schema.layout import GATEWAY_DIR
 from tests.chaos.plan import truth_of
 from tests.chaos.viewer import Viewer
-from tests.sessions import Truth
-from tests.system.processes import Process, System
+from tests.support.processes import Process, System
+from tests.support.sessions import Truth
 
 QUIET_S = 20.0  # so long without an event and still something lacking: it will not come
 

@@ -3,7 +3,7 @@
 import hypothesis.strategies as st
 from hypothesis import given
 
-from chat_backend.dialogues import commenters, comments_on, dialogues, repliers
+from chat_backend.session.dialogues import commenters, comments_on, dialogues, repliers
 
 targets = st.dictionaries(st.integers(1, 6), st.integers(1, 6)).map(
     lambda each: {slot: target for slot, target in each.items() if slot != target}

@@ -4,10 +4,10 @@ import hypothesis.strategies as st
 from hypothesis import given
 from msgspec import structs
 
-from chat_backend.ledger import MAX_FINISHED, Ledger
+from chat_backend.facts.ledger import MAX_FINISHED, Ledger
 from shared_schema.bus import FactPublished, SnapshotSession
 from shared_schema.facts import Turn1Complete, Turn3Complete, UtteranceReported
-from tests.sessions import Truth, whole
+from tests.support.sessions import Truth, whole
 
 KEEP_S = 345.0
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from chat_backend.leftovers import NEWEST, sweep_newest, sweep_session, swept
+from chat_backend.storage.leftovers import NEWEST, sweep_newest, sweep_session, swept
 from shared_schema.layout import SPEECH_ROOT, Artifacts
 from shared_schema.settings import Settings
-from tests.sessions import session_id
+from tests.support.sessions import session_id
 
 TURN = "waves/sessions/{}/turn_1"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_backend.session_archive import Archive, free_gb, old, prune
+from chat_backend.storage.archive import Archive, free_gb, old, prune
 from shared_schema.layout import Artifacts, session_file
 from shared_schema.session_document import (
     SessionDocument,
@@ -16,7 +16,7 @@ from shared_schema.session_document import (
     UtteranceEntry,
     encode_document,
 )
-from tests.sessions import session_id
+from tests.support.sessions import session_id
 
 DAY_S = 86_400.0
 LIMIT_S = 900.0

@@ -4,13 +4,13 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from chat_backend.events import SessionEvents
-from chat_backend.ledger import Ledger
+from chat_backend.facts.events import SessionEvents
+from chat_backend.facts.ledger import Ledger
 from chat_backend.metrics import Metrics
-from chat_backend.sessions import Sessions
-from chat_backend.workflow import Services
+from chat_backend.session.sessions import Sessions
+from chat_backend.session.workflow import Services
 from shared_schema.layout import Artifacts
-from tests.sessions import Truth, session_id
+from tests.support.sessions import Truth, session_id
 
 
 def test_how_long_a_wave_job_took_is_logged(tmp_path: Any) -> None:

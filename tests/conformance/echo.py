@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from event_gateway.protocol import DirectProtocol
-from shared_schema.runtime.serving import run_server
+from shared_schema.runtime.process.serving import run_server
 
 
 async def echo(websocket: WebSocket) -> None:

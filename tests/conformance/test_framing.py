@@ -4,7 +4,7 @@ from pathlib import Path
 
 import kosoku
 
-from tests.system.processes import connects, free_port, system, until
+from tests.support.processes import connects, free_port, system, until
 
 # Framing, pings, reserved bits, opcodes, fragmentation, UTF-8, closing, and misc.; the cases of
 # family 9 send more than the gateway accepts (64 kB), those of 12 and 13 need compression.

@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from event_gateway.continuity import (
+from event_gateway.core.continuity import (
     ANSWER_STALLED_S,
     RETIRED_REMEMBERED,
     Action,
@@ -16,7 +16,7 @@ from event_gateway.continuity import (
     Observe,
     Unask,
 )
-from event_gateway.decisions import (
+from event_gateway.core.decisions import (
     BackendBack,
     BackendSilent,
     EpochRetired,
@@ -31,7 +31,7 @@ from shared_schema.bus import (
     WavesFinished,
 )
 from shared_schema.facts import UtteranceReported
-from tests.sessions import whole
+from tests.support.sessions import whole
 
 SILENCE_S = 10.0
 

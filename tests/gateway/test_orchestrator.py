@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from event_gateway.continuity import Continuity
+from event_gateway.core.continuity import Continuity
 from event_gateway.errors import OutboxUnavailable
 from event_gateway.metrics import Metrics
 from event_gateway.orchestrator import Orchestrator
@@ -23,9 +23,9 @@ from shared_schema.bus import (
 )
 from shared_schema.facts import Fact, UtteranceReported
 from shared_schema.layout import Artifacts
-from tests.gateway.telling import LIMITS
-from tests.sessions import Truth, whole
-from tests.system.client import write_wav
+from tests.support.client import write_wav
+from tests.support.sessions import Truth, whole
+from tests.support.telling import LIMITS
 
 
 class Rig:

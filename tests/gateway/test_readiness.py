@@ -2,7 +2,7 @@
 
 from msgspec import structs
 
-from event_gateway.decisions import (
+from event_gateway.core.decisions import (
     DialogueDropped,
     DialogueDue,
     EpochRetired,
@@ -11,8 +11,8 @@ from event_gateway.decisions import (
 from shared_schema.bus import SnapshotSession
 from shared_schema.facts import SessionBegun, UtteranceReported, WaveReady
 from shared_schema.ids import TurnIndex
-from tests.gateway.telling import TOLD, machine, names, tell
-from tests.sessions import Truth, slot_agent, utterance, whole
+from tests.support.sessions import Truth, slot_agent, utterance, whole
+from tests.support.telling import TOLD, machine, names, tell
 
 
 def test_a_whole_session_is_told_in_order() -> None:

@@ -1,15 +1,15 @@
 """When it is due: deadlines, what comes late, and the replay window."""
 
-from event_gateway.decisions import (
+from event_gateway.core.decisions import (
     DialogueDropped,
     DialogueDue,
     SessionClosed,
     Turn1Due,
 )
-from event_gateway.readiness import Limits, Readiness
+from event_gateway.core.readiness import Limits, Readiness
 from shared_schema.facts import UtteranceReported
-from tests.gateway.telling import TOLD, machine, names, tell
-from tests.sessions import whole
+from tests.support.sessions import whole
+from tests.support.telling import TOLD, machine, names, tell
 
 
 def test_turn1_deadline_tells_what_is_ready() -> None:

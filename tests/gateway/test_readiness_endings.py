@@ -1,6 +1,6 @@
 """How a session ends: closed, given up, or judged in the backend's silence."""
 
-from event_gateway.decisions import (
+from event_gateway.core.decisions import (
     BackendBack,
     BackendSilent,
     EpochRetired,
@@ -10,8 +10,8 @@ from event_gateway.decisions import (
     Turn1Due,
 )
 from shared_schema.facts import UtteranceReported
-from tests.gateway.telling import TOLD, machine, names, tell
-from tests.sessions import whole
+from tests.support.sessions import whole
+from tests.support.telling import TOLD, machine, names, tell
 
 
 def test_silence_decides_what_is_due_and_the_backend_may_come_back() -> None:

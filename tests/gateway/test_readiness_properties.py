@@ -8,8 +8,8 @@ import hypothesis.strategies as st
 from hypothesis import given, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-import event_gateway.readiness
-from event_gateway.decisions import (
+import event_gateway.core.readiness
+from event_gateway.core.decisions import (
     CLOSED_KEY,
     TURN1_KEY,
     BackendBack,
@@ -22,11 +22,11 @@ from event_gateway.decisions import (
     SnapshotJoined,
     Turn1Due,
 )
-from event_gateway.readiness import Readiness
+from event_gateway.core.readiness import Readiness
 from shared_schema.bus import SnapshotSession
 from shared_schema.facts import Fact
-from tests.gateway.telling import LIMITS
-from tests.sessions import Truth, session_id
+from tests.support.sessions import Truth, session_id
+from tests.support.telling import LIMITS
 
 SLOTS = (1, 2, 3, 4, 5, 6)
 
@@ -227,7 +227,7 @@ def test_giving_up_ends_every_session(truth: Truth, heard: int, epoch: bool) -> 
 
 def test_the_machine_is_pure() -> None:
     """No clock, socket, loop or chance is imported by the module that decides."""
-    tree = ast.parse(Path(event_gateway.readiness.__file__).read_text(encoding="utf-8"))
+    tree = ast.parse(Path(event_gateway.core.readiness.__file__).read_text(encoding="utf-8"))
     imported = {
         name.split(".")[0]
         for node in ast.walk(tree)

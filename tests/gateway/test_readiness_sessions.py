@@ -1,9 +1,9 @@
 """What is due, when: several sessions at a time."""
 
-from event_gateway.decisions import EpochRetired, Origin, SnapshotJoined
-from event_gateway.readiness import Readiness
-from tests.gateway.telling import machine
-from tests.sessions import Truth, whole
+from event_gateway.core.decisions import EpochRetired, Origin, SnapshotJoined
+from event_gateway.core.readiness import Readiness
+from tests.support.sessions import Truth, whole
+from tests.support.telling import machine
 
 ONE, OTHER = whole(1), whole(2)
 

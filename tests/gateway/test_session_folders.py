@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from event_gateway.session_folders import SessionFolders
-from tests.sessions import session_id
+from event_gateway.studio.session_folders import SessionFolders
+from tests.support.sessions import session_id
 
 LONG_AGO_S = 1e9
 

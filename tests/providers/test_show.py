@@ -18,9 +18,9 @@ from shared_schema.chat import SlotAudio, SlotDone, SlotError, encode_chat_event
 from shared_schema.events import Turn1WavesReady
 from tests.providers.conftest import SECRETS
 from tests.providers.wire import Wire
-from tests.system.client import listening, turn1_of
-from tests.system.processes import System, system, until
-from tests.system.visitor import Stream, post, request, session_document
+from tests.support.client import listening, turn1_of
+from tests.support.processes import System, system, until
+from tests.support.visitor import Stream, post, request, session_document
 
 pytest.importorskip("pydantic_ai", reason="needs the extra: uv sync --extra llm")
 

@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from tests.providers.acts import Act, misbehave
-from tests.system.processes import free_port, until
+from tests.support.processes import free_port, until
 
 RATE_HZ = 24_000
 S_PER_CHARACTER = 0.06

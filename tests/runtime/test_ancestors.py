@@ -1,6 +1,6 @@
 """Which shell a supervisor on Windows ends with."""
 
-from shared_schema.runtime.ancestors import nearest_shell
+from shared_schema.runtime.process.ancestors import nearest_shell
 
 HONCHO = {
     1: (0, "explorer.exe"),

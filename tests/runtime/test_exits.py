@@ -3,7 +3,7 @@
 import pytest
 
 from shared_schema.errors import InvalidSetting
-from shared_schema.runtime.exits import (
+from shared_schema.runtime.process.exits import (
     ANOTHER_INSTANCE,
     CONFIGURATION,
     FINAL,

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from shared_schema.runtime import listening
-from shared_schema.runtime.exits import ANOTHER_INSTANCE, CONFIGURATION, StartRefused
-from shared_schema.runtime.listening import listen_on, urls
+from shared_schema.runtime.process import listening
+from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, StartRefused
+from shared_schema.runtime.process.listening import listen_on, urls
 
 
 def test_localhost_is_the_same_port_on_both_loopbacks_and_not_inherited() -> None:

@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from shared_schema.runtime.exits import FAILED
-from shared_schema.runtime.parent import MARKED, MARKER, watch_parent
+from shared_schema.runtime.process.exits import FAILED
+from shared_schema.runtime.process.parent import MARKED, MARKER, watch_parent
 
 from .toys import ROOT
 
 WATCH = """
 import os, subprocess, sys, threading
-from shared_schema.runtime.parent import watch_parent
+from shared_schema.runtime.process.parent import watch_parent
 gone = threading.Event()
 print(watch_parent(gone.set, name="toy") is not None, watch_parent(gone.set) is None, flush=True)
 child = "import os, sys; print(sys.stdin.read() == '', 'REFLECTIVE_PARENT_PIPE' in os.environ)"
@@ -26,7 +26,7 @@ print("gone", flush=True)
 
 IGNORE = """
 import time
-from shared_schema.runtime.parent import watch_parent
+from shared_schema.runtime.process.parent import watch_parent
 watch_parent(lambda: None, grace_s=0.2, name="toy")
 time.sleep(60)
 """

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from shared_schema.runtime.deadline import END_WITHIN_S
-from shared_schema.runtime.exits import ANOTHER_INSTANCE, CONFIGURATION, FAILED, OK
+from shared_schema.runtime.process.deadline import END_WITHIN_S
+from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, FAILED, OK
 
 from .toys import Toy, Toys, wait_for
 

@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from shared_schema.runtime.control import LOOPBACK
-from shared_schema.runtime.exits import ANOTHER_INSTANCE, OK
-from shared_schema.runtime.restart import NoSupervisor, RestartFailed, request_restart
+from shared_schema.runtime.process.control import LOOPBACK
+from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, OK
+from shared_schema.runtime.process.restart import NoSupervisor, RestartFailed, request_restart
 
 from .toys import PLAIN, SERVER, Toys, gone, wait_for
 

@@ -6,8 +6,8 @@ import signal
 import sys
 from types import FrameType
 
-from shared_schema.runtime.exits import OK
-from shared_schema.runtime.parent import watch_parent
+from shared_schema.runtime.process.exits import OK
+from shared_schema.runtime.process.parent import watch_parent
 
 
 class Pid(http.server.BaseHTTPRequestHandler):

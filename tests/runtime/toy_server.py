@@ -13,9 +13,9 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from shared_schema.runtime.exits import ANOTHER_INSTANCE, StartRefused, say
-from shared_schema.runtime.logs import configure_logging
-from shared_schema.runtime.serving import run_server
+from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, StartRefused, say
+from shared_schema.runtime.process.logs import configure_logging
+from shared_schema.runtime.process.serving import run_server
 
 MODE = os.environ.get("TOY_MODE", "")
 

@@ -13,7 +13,7 @@ import httpx
 import msgspec
 import psutil  # type: ignore[import-untyped, unused-ignore]
 
-from shared_schema.runtime.control import RunFile, run_file
+from shared_schema.runtime.process.control import RunFile, run_file
 
 ROOT = Path(__file__).parents[2]
 SERVER = "tests.runtime.toy_server"

@@ -9,7 +9,7 @@ import pytest
 from shared_schema import bus, chat, events
 from shared_schema.facts import Fact, UtteranceReported, WaveFailed
 from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
-from tests.sessions import session_id, utterance, whole
+from tests.support.sessions import session_id, utterance, whole
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 SESSION = session_id()

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.system.processes import System, system
-from tests.system.staging import stage
-from tests.system.visitor import request
+from tests.support.processes import System, system
+from tests.support.staging import stage
+from tests.support.visitor import request
 
 # Far beyond a session's length: what comes earlier did not wait for a deadline.
 NEVER_S = 300
@@ -24,7 +24,7 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         events_dialogue_timeout_s=NEVER_S,
     ) as it:
         it.gateway()
-        it.chat("-X", "dev", "-W", "ignore", "-m", "tests.system.staged_chat")
+        it.chat("-X", "dev", "-W", "ignore", "-m", "tests.support.staged_chat")
         yield it
 
 

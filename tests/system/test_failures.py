@@ -13,10 +13,10 @@ import httpx
 import pytest
 
 from shared_schema.chat import Done, SlotAudio, SlotDone, SlotError, TurnDone
-from tests.sessions import whole
-from tests.system.client import backend, listening, turn1_of
-from tests.system.processes import System, system, until
-from tests.system.visitor import post, request
+from tests.support.client import backend, listening, turn1_of
+from tests.support.processes import System, system, until
+from tests.support.sessions import whole
+from tests.support.visitor import post, request
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -36,7 +36,7 @@ async def test_a_stopped_backend_is_silent_and_goes_on_when_it_is_continued(
 ) -> None:
     """Beyond the silence limit Turn 1 is told with what is ready; the dialogues come later."""
     installation.gateway()
-    chat = installation.chat("-m", "tests.system.staged_chat")
+    chat = installation.chat("-m", "tests.support.staged_chat")
     (installation.folder / "stage.json").write_text('{"wait_s": 0.3}', "utf-8")
     async with listening(installation.events_url) as touchdesigner:
         heard: list[SlotAudio] = []

@@ -13,9 +13,9 @@ from websockets.asyncio.client import connect
 from websockets.typing import Origin
 
 from shared_schema.events import DialogueWavesReady, ErrorEvent, HelloAck
-from tests.sessions import whole
-from tests.system.client import Backend, backend, listening, turn1_of
-from tests.system.processes import System, system
+from tests.support.client import Backend, backend, listening, turn1_of
+from tests.support.processes import System, system
+from tests.support.sessions import whole
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 

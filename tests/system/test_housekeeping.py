@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from shared_schema.session_document import read_document
-from tests.sessions import session_id
-from tests.system.client import listening
-from tests.system.processes import Process, System, system, until
-from tests.system.visitor import post, request
+from tests.support.client import listening
+from tests.support.processes import Process, System, system, until
+from tests.support.sessions import session_id
+from tests.support.visitor import post, request
 
 ASK = {"message": "What stays?", "slots": [{"slotId": 1, "agentId": "gpt-4o"}]}
 DAY_S = 86_400

@@ -14,10 +14,10 @@ import pytest
 
 from shared_schema.chat import SlotAudio, SlotDone, TurnDone
 from shared_schema.events import DialogueWavesReady
-from shared_schema.runtime.exits import CONFIGURATION
-from tests.system.client import listening, turn1_of
-from tests.system.processes import Process, System, system, until
-from tests.system.visitor import post, request, session_document
+from shared_schema.runtime.process.exits import CONFIGURATION
+from tests.support.client import listening, turn1_of
+from tests.support.processes import Process, System, system, until
+from tests.support.visitor import post, request, session_document
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -130,7 +130,7 @@ def test_restart_without_a_supervisor_names_the_remedy(installation: System) -> 
     assert len(asked.log.strip().splitlines()) == 1
 
 
-STAGED = ("-m", "tests.system.staged_chat")
+STAGED = ("-m", "tests.support.staged_chat")
 
 
 def stage(installation: System, **directions: object) -> None:

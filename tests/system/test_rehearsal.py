@@ -12,13 +12,13 @@ import httpx
 import msgspec
 import pytest
 
-from event_gateway.recordings import waves_of
+from event_gateway.studio.recordings import waves_of
 from shared_schema.events import SessionEvent
 from shared_schema.layout import session_file
 from shared_schema.session_document import read_document
-from tests.sessions import Truth, whole
-from tests.system.client import Listener, backend, listening, write_wav
-from tests.system.processes import Process, System, system, until
+from tests.support.client import Listener, backend, listening, write_wav
+from tests.support.processes import Process, System, system, until
+from tests.support.sessions import Truth, whole
 
 NEVER_S = 300
 NOBODY = "00000000-0000-4000-8000-0000000000ff"

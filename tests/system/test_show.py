@@ -11,10 +11,10 @@ import soundfile
 
 from shared_schema.chat import Done, SlotAudio, SlotDone, SlotError, TurnStart
 from shared_schema.events import DialogueWavesReady, SessionEvent, Turn1WavesReady
-from tests.system.client import Listener, listening, turn1_of
-from tests.system.processes import Process, System, until
-from tests.system.staging import MESSAGE, stage, visit
-from tests.system.visitor import Stream, post, request, session_document
+from tests.support.client import Listener, listening, turn1_of
+from tests.support.processes import Process, System, until
+from tests.support.staging import MESSAGE, stage, visit
+from tests.support.visitor import Stream, post, request, session_document
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 

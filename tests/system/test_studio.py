@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sessions import whole
-from tests.system.client import backend, listening
-from tests.system.processes import System, system, until
+from tests.support.client import backend, listening
+from tests.support.processes import System, system, until
+from tests.support.sessions import whole
 
 WITHIN_S = 20.0
 

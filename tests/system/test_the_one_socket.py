@@ -15,9 +15,9 @@ from websockets.exceptions import ConnectionClosed
 
 from shared_schema.events import ErrorEvent, SessionEvent
 from shared_schema.sockets import CurveKeys
-from tests.sessions import whole
-from tests.system.client import Backend, backend, listening
-from tests.system.processes import System, system
+from tests.support.client import Backend, backend, listening
+from tests.support.processes import System, system
+from tests.support.sessions import whole
 
 SESSIONS = 60
 

@@ -9,10 +9,10 @@ import pytest
 
 from shared_schema.chat import SlotAudio, SlotDone, SlotError
 from shared_schema.events import Turn1WavesReady
-from tests.system.client import listening
-from tests.system.processes import System, until
-from tests.system.staging import MESSAGE, stage, visit
-from tests.system.visitor import Stream, post, request
+from tests.support.client import listening
+from tests.support.processes import System, until
+from tests.support.staging import MESSAGE, stage, visit
+from tests.support.visitor import Stream, post, request
 
 
 async def test_a_session_can_be_stopped(show: System) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.sessions import Truth, whole
-from tests.system.client import backend, listening
-from tests.system.processes import System, system
+from tests.support.client import backend, listening
+from tests.support.processes import System, system
+from tests.support.sessions import Truth, whole
 from tests.touchdesigner.connected import connected
 from tests.touchdesigner.stage import Stage, touchdesigner
 

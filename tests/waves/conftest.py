@@ -17,9 +17,9 @@ from shared_schema.ids import new_session_id
 from shared_schema.jobs import DecomposeJob, WavesJobResult
 from shared_schema.layout import speech_path
 from shared_schema.sockets import BusAddress, open_subscriber
-from tests.system.processes import free_port
-from tests.waves.speechlike import speech_like
-from waves.pool import WavePool
+from tests.support.processes import free_port
+from tests.support.speechlike import speech_like
+from waves.workers.pool import WavePool
 
 DEADLINE_S = 20.0
 

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 import soundfile
 
-from tests.waves.speechlike import speech_like
-from waves import batch
-from waves.batch import Outcome, Task
+from tests.support.speechlike import speech_like
+from waves.batch import batch
+from waves.batch.batch import Outcome, Task
 
 ROOT = Path(__file__).parents[2]
 RATE_HZ = 8_000

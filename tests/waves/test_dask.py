@@ -12,12 +12,12 @@ import pytest
 from shared_schema.ids import new_session_id
 from shared_schema.jobs import DecomposeJob
 from shared_schema.sockets import BusAddress
-from tests.system.client import listening, turn1_of
-from tests.system.processes import Process, System, free_port, system, until
-from tests.system.visitor import post
+from tests.support.client import listening, turn1_of
+from tests.support.processes import Process, System, free_port, system, until
+from tests.support.visitor import post
 from tests.waves.conftest import Gateway, Results, eventually, hang, wait_until_reading
-from waves.pool import WavePool
-from waves.worker import Context
+from waves.workers.pool import WavePool
+from waves.workers.worker import Context
 
 pytestmark = [
     pytest.mark.skipif(
@@ -132,7 +132,7 @@ def test_a_connection_that_was_closed_a_moment_ago_is_not_sound(
     tmp_path: Path, host: System, make_job: MakeJob
 ) -> None:
     """The pool takes RuntimeError for that, and would stop at any other error."""
-    from waves.cluster import Cluster as Workforce  # noqa: PLC0415  # needs the extra
+    from waves.workers.cluster import Cluster as Workforce  # noqa: PLC0415  # needs the extra
 
     context = Context(artifacts=tmp_path, bus=None, epoch="test-epoch", max_duration_s=60.0)
     workforce = Workforce(Cluster(host).address, context)

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.waves.speechlike import speech_like
+from tests.support.speechlike import speech_like
 from waves import Waves, decompose
-from waves.grid import Float32, Float64
-from waves.metrics import active_frames, measure, rms_envelope
+from waves.dsp.grid import Float32, Float64
+from waves.dsp.metrics import active_frames, measure, rms_envelope
 
 FULL_SCALE = 32767
 RATE_HZ = 8_000

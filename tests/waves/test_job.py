@@ -12,7 +12,7 @@ import soundfile
 
 from shared_schema.jobs import DecomposeJob
 from shared_schema.layout import WAVE_MIX, WAVE_NAMES, WavePart, wave_path
-from tests.waves.speechlike import speech_like
+from tests.support.speechlike import speech_like
 from waves import decompose_file, run_job
 from waves.job import finished_before
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from waves.metrics import active_frames, measure, rms_envelope
+from waves.dsp.metrics import active_frames, measure, rms_envelope
 
 
 def burst(level: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from waves import carriers, envelope, harmonics, limiter
-from waves.grid import CELL, SAMPLE_RATE_HZ, Float64, between_nodes, node_rms
-from waves.pitch import PitchTrack
+from waves.dsp import carriers, envelope, harmonics, limiter
+from waves.dsp.grid import CELL, SAMPLE_RATE_HZ, Float64, between_nodes, node_rms
+from waves.dsp.pitch import PitchTrack
 
 
 def track(f0_hz: list[float]) -> PitchTrack:

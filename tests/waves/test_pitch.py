@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from tests.waves.speechlike import speech_like
-from waves.grid import SAMPLE_RATE_HZ, Bool, Float32, Float64, cell_count
-from waves.pitch import PitchTrack, track_pitch
+from tests.support.speechlike import speech_like
+from waves.dsp.grid import SAMPLE_RATE_HZ, Bool, Float32, Float64, cell_count
+from waves.dsp.pitch import PitchTrack, track_pitch
 
 
 def cents(track: PitchTrack, truth_hz: float) -> Float64:

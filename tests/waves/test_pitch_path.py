@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from waves.grid import Float32
-from waves.pitch_path import best_path
+from waves.dsp.grid import Float32
+from waves.dsp.pitch_path import best_path
 
 STATES = 4
 

@@ -23,7 +23,7 @@ from tests.waves.conftest import (
     workers_of,
 )
 from waves import run_job
-from waves.pool import WavePool
+from waves.workers.pool import WavePool
 
 MakeJob = Callable[..., DecomposeJob]
 MakePool = Callable[..., WavePool]
@@ -219,7 +219,7 @@ from pathlib import Path
 import msgspec
 from shared_schema.jobs import DecomposeJob
 from waves.job import run_job
-from waves.worker import warm_up
+from waves.workers.worker import warm_up
 
 warm_up()
 before = set(sys.modules)
@@ -246,7 +246,7 @@ import sys
 from pathlib import Path
 import msgspec
 from shared_schema.jobs import DecomposeJob
-from waves.pool import WavePool
+from waves.workers.pool import WavePool
 
 if __name__ == "__main__":
     pool = WavePool(

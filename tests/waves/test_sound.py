@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from waves.dsp.grid import Float32, Float64
+from waves.dsp.sound import checked, load
 from waves.errors import UnreadableSound, UnsuitableSound, WavesError
-from waves.grid import Float32, Float64
-from waves.sound import checked, load
 
 
 def hum(rate_hz: int, *, duration_s: float = 0.5) -> Float64:

@@ -1,0 +1,206 @@
+"""A visitor at the command line: posts a message and shows the three turns as they come."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import httpx
+from msgspec import Struct
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from shared_schema.chat import (
+    ChatEvent,
+    Done,
+    SlotAudio,
+    SlotDone,
+    SlotError,
+    SlotStart,
+    TurnDone,
+    TurnStart,
+    decode_chat_event,
+)
+from shared_schema.errors import InvalidMessage
+from shared_schema.ids import TURNS, Kind
+from shared_schema.runtime.process.exits import FAILED, OK
+
+LOOK_EVERY_S: Final = 0.2
+# Longer than any turn may take; a stream has a comment line every 15 s.
+READ_TIMEOUT_S: Final = 90.0
+TITLES: Final[dict[Kind, str]] = {
+    "response": "answers",
+    "comment": "comments",
+    "reply": "replies",
+}
+
+
+Show = Callable[[ChatEvent], None]
+
+
+class Visit(Struct, frozen=True, kw_only=True):
+    """Where to go and what to say there."""
+
+    message: str
+    chat_url: str
+    gateway_url: str
+    token: str
+    wait_for_client: bool
+    stay: bool
+    timeout_s: float
+
+
+class NotServed(Exception):
+    """The visit failed; the message says why."""
+
+
+def visit(plan: Visit) -> int:
+    """Make the visit; return 0 when the session was told to its end."""
+    console = Console(soft_wrap=True)
+    try:
+        with httpx.Client(timeout=httpx.Timeout(5.0, read=READ_TIMEOUT_S), trust_env=False) as http:
+            _wait_until_served(http, plan)
+            with _display(console) as show:
+                _tell(http, plan, show)
+    except (NotServed, httpx.HTTPError) as error:
+        console.print(f"the visit failed: {error or type(error).__name__}", style="red")
+        return FAILED
+    while plan.stay:
+        time.sleep(3600)
+    return OK
+
+
+def _wait_until_served(http: httpx.Client, plan: Visit) -> None:
+    give_up_at = time.monotonic() + plan.timeout_s
+    while (missing := _missing(http, plan)) is not None:
+        if time.monotonic() >= give_up_at:
+            raise NotServed(f"{missing} after {plan.timeout_s:g} s; is `honcho start` running?")
+        time.sleep(LOOK_EVERY_S)
+
+
+def _missing(http: httpx.Client, plan: Visit) -> str | None:
+    """Return what a visit still lacks."""
+    try:
+        http.get(f"{plan.chat_url}/v1/health").raise_for_status()
+    except httpx.HTTPError:
+        return f"no chat backend at {plan.chat_url}"
+    if not plan.wait_for_client:
+        return None
+    headers = {"Authorization": f"Bearer {plan.token}"} if plan.token else None
+    try:
+        health = http.get(f"{plan.gateway_url}/healthz", headers=headers).raise_for_status().json()
+    except httpx.HTTPError:
+        return f"no gateway at {plan.gateway_url}"
+    if not health["clientConnected"]:
+        return "TouchDesigner is not connected to the gateway"
+    if not health["backendHeard"]:
+        return "the gateway does not hear the chat backend"
+    return None
+
+
+def _tell(http: httpx.Client, plan: Visit, show: Show) -> None:
+    body = {"message": plan.message}
+    with http.stream("POST", f"{plan.chat_url}/v1/chat", json=body) as response:
+        if response.status_code != httpx.codes.OK:
+            response.read()
+            raise NotServed(f"{response.status_code}: {response.text}")
+        for event in _events(response.iter_lines()):
+            show(event)
+            if isinstance(event, Done):
+                return
+    raise NotServed("the stream ended before the session was done")
+
+
+def _events(lines: Iterator[str]) -> Iterator[ChatEvent]:
+    name = ""
+    for line in lines:
+        field, _, value = line.partition(": ")
+        if field == "event":
+            name = value
+        elif field == "data":
+            try:
+                yield decode_chat_event(name, value)
+            except InvalidMessage as error:
+                raise NotServed(f"an event that is none: {name}: {error}") from None
+
+
+@contextmanager
+def _display(console: Console) -> Iterator[Show]:
+    """Yield what shows an event: a live table on a terminal, plain lines in a pipe."""
+    if not console.is_terminal:
+        yield _print_plainly
+        return
+    board = Board()
+    with Live(board.table(), console=console, refresh_per_second=12) as live:
+
+        def show(event: ChatEvent) -> None:
+            board.note(event)
+            live.update(board.table())
+
+        yield show
+
+
+def _print_plainly(event: ChatEvent) -> None:
+    line = _line(event)
+    if line:
+        print(line, flush=True)  # noqa: T201  # the command's own output
+
+
+def _line(event: ChatEvent) -> str:
+    """Return an event as one readable line; empty when it says nothing to a visitor."""
+    match event:
+        case TurnStart(turn_index=turn):
+            return f"turn {turn}"
+        case SlotDone():
+            to = f" to {event.target_slot_id}" if event.target_slot_id else ""
+            return f"  {event.slot_id}{to} {event.agent_id} ({event.voice_profile}): {event.text}"
+        case SlotError():
+            return f"  {event.slot_id} {event.agent_id} FAILED: {event.error.message}"
+        case SlotAudio():
+            return f"  {event.slot_id} speaks: {event.audio_path}"
+        case TurnDone(turn_index=turn, slot_count=count):
+            return f"turn {turn} done: {count} slots"
+        case Done():
+            return f"done: session {event.session_id}, {event.completed_slots} slots answered"
+        case _:
+            return ""
+
+
+class Board:
+    """The live table: a row a slot, a column a turn."""
+
+    def __init__(self) -> None:
+        self._cells: dict[tuple[int, int], str] = {}
+        self._agents: dict[int, str] = {}
+        self._ended = ""
+
+    def note(self, event: ChatEvent) -> None:
+        """Take an event into the table."""
+        if isinstance(event, Done):
+            self._ended = _line(event)
+        if not isinstance(event, SlotStart):
+            return
+        self._agents[event.slot_id] = event.agent_id
+        cell = (event.slot_id, event.turn_index)
+        match event:
+            case SlotDone():
+                to = f"[cyan]to {event.target_slot_id}[/] " if event.target_slot_id else ""
+                self._cells[cell] = f"{to}{escape(event.text)}"
+            case SlotError():
+                self._cells[cell] = f"[red]{escape(event.error.message)}[/]"
+            case SlotAudio():
+                self._cells[cell] = f"[blue]~[/] {self._cells[cell]}"
+            case _:
+                self._cells[cell] = "[dim]...[/]"
+
+    def table(self) -> Table:
+        """Return the table as it stands."""
+        table = Table(caption=self._ended or "the voices are speaking", expand=True)
+        table.add_column("slot", width=4)
+        for kind in TITLES.values():
+            table.add_column(kind, ratio=1, overflow="fold")
+        for slot in sorted(self._agents):
+            table.add_row(str(slot), *(self._cells.get((slot, turn), "") for turn in TURNS))
+        return table

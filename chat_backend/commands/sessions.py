@@ -1,0 +1,166 @@
+"""``python -m chat_backend sessions``: look after the sessions on disk."""
+
+import subprocess
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chat_backend.storage.archive import SECONDS_A_DAY, Archive, StoredSession, old
+from shared_schema.layout import Artifacts
+from shared_schema.runtime.process.exits import (
+    CONFIGURATION,
+    FAILED,
+    OK,
+    StartRefused,
+    exit_code_of,
+    say,
+)
+from shared_schema.session_document import encode_document
+from shared_schema.settings import Settings, load_settings
+
+QUOTE_CHARS = 60
+HISTORY_WITHIN_S = 30.0
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The sessions on disk: list, show, export, prune."
+    " Example: python -m chat_backend sessions list",
+)
+
+
+@app.command(name="list")
+def list_sessions() -> None:
+    """List the sessions, newest first. Example: python -m chat_backend sessions list"""
+
+    def run() -> int:
+        stored = _archive(load_settings()).sessions()
+        for each in stored:
+            typer.echo(_line(each))
+        if not stored:
+            say('no session yet; make one: python -m chat_backend say "Who are you?"')
+        return OK
+
+    raise typer.Exit(exit_code_of(run, name="sessions"))
+
+
+@app.command()
+def show(session: Annotated[str, typer.Argument(help="An id, or its beginning.")]) -> None:
+    """Show what was said, by whom, and where the files are, as JSON.
+
+    Example: python -m chat_backend sessions show 3f0c
+    """
+
+    def run() -> int:
+        found = _one(_archive(load_settings()), session)
+        if found.document is None:
+            say(f"{found.session_id} has files but no session.json: it was broken off")
+            return FAILED
+        typer.echo(encode_document(found.document).decode())
+        return OK
+
+    raise typer.Exit(exit_code_of(run, name="sessions"))
+
+
+@app.command()
+def export(
+    session: Annotated[str, typer.Argument(help="An id, or its beginning.")],
+    to: Annotated[
+        Path | None, typer.Option(help="The zip to write; default: <id>.zip here.")
+    ] = None,
+) -> None:
+    """Write one zip with speech, waves, session.json and the events.
+
+    Example: python -m chat_backend sessions export 3f0c --to evening.zip
+    """
+
+    def run() -> int:
+        archive = _archive(load_settings())
+        found = _one(archive, session)
+        target = to or Path(f"{found.session_id}.zip")
+        try:
+            archive.export(found, target, _events(found.session_id))
+        except OSError as error:
+            say(f"{target} can't be written ({error}); choose another place with --to")
+            return FAILED
+        typer.echo(f"wrote {target}")
+        return OK
+
+    raise typer.Exit(exit_code_of(run, name="sessions"))
+
+
+@app.command()
+def prune(
+    days: Annotated[
+        float | None, typer.Option(min=0, help="Older than this; default: the setting.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Only say what would be removed.")] = False,
+) -> None:
+    """Remove old sessions, never one that is under way.
+
+    Example: python -m chat_backend sessions prune --days 30 --dry-run
+    """
+
+    def run() -> int:
+        settings = load_settings()
+        keep_days = settings.artifacts_keep_days if days is None else days
+        if days is None and not keep_days:
+            say("say how old: --days 30, or set RR_ARTIFACTS_KEEP_DAYS")
+            return CONFIGURATION
+        archive = _archive(settings)
+        limit_s = settings.events_session_limit_s
+        held = 0
+        for each in old(archive, time.time(), keep_days * SECONDS_A_DAY, limit_s, frozenset()):
+            typer.echo(_line(each))
+            if not dry_run:
+                held += len(archive.remove(each).held)
+        if held:
+            say(f"{held} files are held open (by TouchDesigner?): close them and prune again")
+        return FAILED if held else OK
+
+    raise typer.Exit(exit_code_of(run, name="sessions"))
+
+
+def _archive(settings: Settings) -> Archive:
+    return Archive(Artifacts(settings.artifacts_dir))
+
+
+def _one(archive: Archive, beginning: str) -> StoredSession:
+    found = archive.matching(beginning)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise StartRefused(f"{len(found)} sessions begin with {beginning!r}: give more of the id")
+    raise StartRefused(
+        f"no session begins with {beginning!r}; `python -m chat_backend sessions list` has them all"
+    )
+
+
+def _line(session: StoredSession) -> str:
+    document = session.document
+    when = datetime.fromtimestamp(session.changed_at).astimezone().isoformat(" ", "minutes")[:16]
+    state = document.state if document else "broken off"
+    message = document.message if document else ""
+    if len(message) > QUOTE_CHARS:
+        message = message[:QUOTE_CHARS] + "..."
+    size = f"{session.size_bytes / 1e6:.1f} MB"
+    return f"{session.session_id}  {when}  {state:<10} {size:>9}  {message}"
+
+
+def _events(session_id: str) -> list[str]:
+    """Return the session's events, which the gateway keeps; none if it knows none."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "event_gateway", "history", session_id],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=HISTORY_WITHIN_S,
+        check=False,
+    )
+    if answer.returncode != OK:
+        say(f"without events: {answer.stderr.strip() or 'the gateway has none'}")
+        return []
+    return answer.stdout.splitlines()

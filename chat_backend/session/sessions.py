@@ -1,0 +1,171 @@
+"""The sessions of this process: how many may run, and what is kept of each on disk."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from msgspec import Struct
+
+from chat_backend.errors import ChatBackendError
+from chat_backend.facts.ledger import Record
+from chat_backend.providers.usage import Usage, charged_to
+from chat_backend.session.conversation import Conversation
+from chat_backend.session.workflow import Services, Workflow
+from chat_backend.storage import session_file
+from chat_backend.storage.leftovers import sweep_session
+from shared_schema.chat import ChatRequest
+from shared_schema.facts import SlotAgent
+from shared_schema.ids import new_session_id
+from shared_schema.jobs import WavesJobResult
+from shared_schema.layout import session_file as session_file_path
+from shared_schema.session_document import SessionDocument
+
+log = structlog.get_logger("chat")
+
+
+class TooManySessions(ChatBackendError):
+    """As many sessions run as may."""
+
+
+class _Session(Struct, kw_only=True):
+    """A session until its last wave job has ended. `unsaved` says that the file is behind."""
+
+    workflow: Workflow
+    started_at: str
+    usage: Usage
+    task: asyncio.Task[None] | None = None
+    saving: asyncio.Task[None] | None = None
+    unsaved: bool = False
+
+
+class Sessions:
+    """Starts, stops and records sessions."""
+
+    def __init__(self, services: Services, *, max_sessions: int, seed: int | None) -> None:
+        self._services = services
+        self._max_sessions = max_sessions
+        self._seed = seed
+        self._sessions: dict[str, _Session] = {}
+        services.metrics.running.set_function(lambda: self.running)
+
+    @property
+    def running(self) -> int:
+        """How many sessions are in their three turns."""
+        return sum(1 for each in self._sessions.values() if each.task and not each.task.done())
+
+    @property
+    def live(self) -> frozenset[str]:
+        """The sessions whose files are still being made."""
+        return frozenset(self._sessions)
+
+    def start(self, request: ChatRequest) -> Workflow:
+        """Begin a session; it runs to its end whether or not anybody listens.
+
+        Raises
+        ------
+        TooManySessions
+            If as many run as RR_CHAT_MAX_SESSIONS allows.
+        """
+        if self.running >= self._max_sessions:
+            raise TooManySessions(
+                f"{self._max_sessions} sessions run, and no more may (RR_CHAT_MAX_SESSIONS)"
+            )
+        session_id = new_session_id()
+        conversation = Conversation(
+            session_id=session_id,
+            message=request.message,
+            slots=tuple(
+                SlotAgent(slot_id=slot.slot_id, agent_id=slot.agent_id) for slot in request.slots
+            ),
+            seed=int(session_id.replace("-", ""), 16) if self._seed is None else self._seed,
+        )
+        workflow = Workflow(self._services, conversation)
+        session = _Session(
+            workflow=workflow,
+            started_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            usage=Usage(),
+        )
+        self._services.metrics.sessions.inc()
+        self._sessions[session_id] = session
+        session.task = asyncio.create_task(self._run(session), name=f"session {session_id}")
+        return workflow
+
+    async def stop(self, session_id: str) -> bool:
+        """End a running session in order; return whether there was one."""
+        session = self._sessions.get(session_id)
+        if session is None or session.task is None or session.task.done():
+            return False
+        session.task.cancel()
+        await asyncio.wait([session.task])
+        return True
+
+    async def close(self) -> None:
+        """End every session and finish what is being written."""
+        for session_id in list(self._sessions):
+            await self.stop(session_id)
+        saving = [each.saving for each in self._sessions.values() if each.saving is not None]
+        if saving:
+            await asyncio.wait(saving)
+
+    def waves_finished(self, result: WavesJobResult) -> None:
+        """Take note of a wave job's end, in the event loop."""
+        self._services.events.waves_finished(result)
+        log.debug(
+            "waves done",
+            session=result.job.session_id,
+            turn=result.job.turn_index,
+            slot=result.job.slot_id,
+            took_ms=round(result.result.duration_ms, 1),
+        )
+        session = self._sessions.get(result.job.session_id)
+        if session is not None and session.task is not None and session.task.done():
+            self._save(session)
+
+    async def _run(self, session: _Session) -> None:
+        try:
+            with charged_to(session.usage):
+                await session.workflow.run(on_turn_done=lambda: self._save(session))
+        except Exception:
+            log.exception("session broke", session=session.workflow.session_id)
+        finally:
+            self._save(session)
+
+    def _save(self, session: _Session) -> None:
+        """Write session.json soon; one writer at a time, and none for nothing."""
+        session.unsaved = True
+        if session.saving is None:
+            session.saving = asyncio.create_task(self._saving(session), name="session.json")
+
+    async def _saving(self, session: _Session) -> None:
+        session_id = session.workflow.session_id
+        path = self._services.artifacts.path(session_file_path(session_id))
+        record = self._services.events.ledger.record(session_id)
+        while session.unsaved and record is not None:
+            session.unsaved = False
+            try:
+                content = self._document(session, record)
+                await asyncio.to_thread(self._write, path, content)
+            except OSError as error:
+                log.error("session.json not written", session=session_id, reason=str(error))  # noqa: TRY400  # the reason says it all
+        session.saving = None
+        if record is None or record.settled_at is not None:
+            self._sessions.pop(session_id, None)
+
+    def _write(self, path: Path, content: SessionDocument) -> None:
+        """Write session.json; after the last time, see what killed workers left. Blocks."""
+        session_file.write(path, content)
+        if content.settled and any(each.state == "failed" for each in content.utterances):
+            sweep_session(self._services.artifacts, content.session_id)
+
+    @staticmethod
+    def _document(session: _Session, record: Record) -> SessionDocument:
+        said = session.workflow.conversation
+        return session_file.document(
+            record,
+            message=said.message,
+            seed=said.seed,
+            started_at=session.started_at,
+            stopped=session.workflow.stopped,
+            usage=session.usage.rows(),
+        )

@@ -1,0 +1,107 @@
+"""The three turns, each as a description: who takes part, and what is asked."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final, TypedDict
+
+from msgspec import Struct
+
+from chat_backend.agents.base import (
+    Agent,
+    CommentQuestion,
+    CommentSelection,
+    Exchange,
+    ReplyQuestion,
+    ResponseQuestion,
+    SpokenResponse,
+)
+from chat_backend.errors import AgentFailed
+from chat_backend.session.conversation import Conversation
+from chat_backend.session.dialogues import commenters, comments_on, repliers
+from shared_schema.ids import KIND_OF_TURN, AgentId, Kind, TurnIndex
+
+History = tuple[Exchange, ...]
+Ask = Callable[[Agent, Conversation, int, History], Awaitable[SpokenResponse]]
+
+
+class Turn(Struct, frozen=True, kw_only=True):
+    """One turn; the workflow runs all three alike."""
+
+    index: TurnIndex
+    participants: Callable[[Conversation], tuple[int, ...]]
+    ask: Ask
+
+    @property
+    def kind(self) -> Kind:
+        """What is said in this turn."""
+        return KIND_OF_TURN[self.index]
+
+
+class _Common(TypedDict):
+    """What every turn's question has in common."""
+
+    seed: int
+    slot_id: int
+    agent_id: AgentId
+    message: str
+    history: History
+
+
+def _common(said: Conversation, slot_id: int, history: History) -> _Common:
+    return _Common(
+        seed=said.seed,
+        slot_id=slot_id,
+        agent_id=said.agent_of(slot_id),
+        message=said.message,
+        history=history,
+    )
+
+
+async def _respond(
+    agent: Agent, said: Conversation, slot_id: int, history: History
+) -> SpokenResponse:
+    return await agent.respond(ResponseQuestion(**_common(said, slot_id, history)))
+
+
+async def _comment(
+    agent: Agent, said: Conversation, slot_id: int, history: History
+) -> SpokenResponse:
+    others = tuple(said.heard(1, slot) for slot in sorted(said.answers[1]) if slot != slot_id)
+    selection = await agent.comment(
+        CommentQuestion(
+            **_common(said, slot_id, history),
+            own_text=said.answers[1][slot_id].text,
+            others=others,
+        )
+    )
+    if selection.target_slot_id not in {other.slot_id for other in others}:
+        raise AgentFailed(
+            f"commented on slot {selection.target_slot_id}, which did not answer or is itself",
+            error_type="server_error",
+        )
+    return selection
+
+
+async def _reply(
+    agent: Agent, said: Conversation, slot_id: int, history: History
+) -> SpokenResponse:
+    return await agent.reply(
+        ReplyQuestion(
+            **_common(said, slot_id, history),
+            own_text=said.answers[1][slot_id].text,
+            comments=tuple(said.heard(2, slot) for slot in comments_on(slot_id, said.targets)),
+        )
+    )
+
+
+TURN_1: Final = Turn(
+    index=1,
+    participants=lambda said: tuple(sorted(slot.slot_id for slot in said.slots)),
+    ask=_respond,
+)
+TURN_2: Final = Turn(index=2, participants=lambda said: commenters(said.answers[1]), ask=_comment)
+TURN_3: Final = Turn(index=3, participants=lambda said: repliers(said.targets), ask=_reply)
+
+
+def target_of(answer: SpokenResponse) -> int | None:
+    """Return the slot that an answer is for, if it is a comment."""
+    return answer.target_slot_id if isinstance(answer, CommentSelection) else None

@@ -1,0 +1,58 @@
+"""The command `history`: a session's events, from the running gateway or its outbox."""
+
+from collections.abc import Callable
+from typing import Final
+
+import httpx
+import msgspec
+
+from event_gateway.errors import GatewayError
+from event_gateway.outbox import Outbox
+from shared_schema.layout import GATEWAY_DIR, Artifacts
+from shared_schema.runtime.process.exits import FAILED, OK, say
+from shared_schema.settings import Settings
+
+ASK_WITHIN_S: Final = 5.0
+
+
+def history(settings: Settings, session_id: str, show: Callable[[str], None] = print) -> int:
+    """Print one event a line; return 0 if there were any."""
+    try:
+        events = _from_gateway(settings, session_id)
+        if events is None:
+            events = _from_outbox(settings, session_id)
+    except GatewayError as error:
+        say(f"no history: {error}")
+        return FAILED
+    for event in events:
+        show(event)
+    if not events:
+        say(f"no event of {session_id} is on record (RR_EVENTS_RETENTION_DAYS)")
+    return OK if events else FAILED
+
+
+def _from_gateway(settings: Settings, session_id: str) -> list[str] | None:
+    """Return what the running gateway says; None if none runs."""
+    token = settings.events_token
+    try:
+        response = httpx.get(
+            f"http://localhost:{settings.gateway_port}/v1/events/history",
+            params={"sessionId": session_id},
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            timeout=ASK_WITHIN_S,
+            trust_env=False,
+        )
+    except httpx.HTTPError:
+        return None
+    if response.is_error:
+        raise GatewayError(f"the gateway answered {response.status_code}: {response.text}")
+    answer = msgspec.json.decode(response.content, type=dict[str, list[msgspec.Raw]])
+    return [bytes(each).decode() for each in answer["events"]]
+
+
+def _from_outbox(settings: Settings, session_id: str) -> list[str]:
+    outbox = Outbox.open(Artifacts(settings.artifacts_dir).root / GATEWAY_DIR)
+    try:
+        return [row.event for row in outbox.history(session_id)]
+    finally:
+        outbox.close()

@@ -1,0 +1,443 @@
+"""What is due, and when: the state machine of every live session.
+
+Facts go in, decisions come out; there is no clock, socket or randomness in here.
+
+Rules
+-----
+1. Facts only join. Each slot of each turn has at most one utterance, whose wave is pending, failed
+   or ready; ready beats failed beats pending, in any order, any number of times.
+2. The Turn 1 event is due when every requested slot is *resolved* (ready or failed), or the Turn 1
+   timeout after Turn 1 completed, or when the session is given up. It comes once, and first.
+3. Dialogues exist only once Turn 3 is complete, and are decided in their order. One is due when its
+   commenters and its respondent are resolved, or the dialogue timeout after Turn 3 completed (one
+   deadline for all, which also brings a Turn 1 event that is still out). It is produced if its
+   respondent is ready, with the commenters that are, and dropped if not.
+4. What was decided stays decided, whatever becomes ready later.
+5. A session closes when everything it has is decided; then nothing of it stays in here. When one is
+   heard of that is not in here, `recall` says what was decided of it before (the outbox knows).
+6. Deadlines are computed from a turn's age and clamped to the timeout; the earliest one counts.
+   They fire in `advance` only: whoever calls it has drained the bus before.
+7. While the backend is silent, what is unresolved counts as failed, for now. A session is given up
+   when its backend's life is over, when a complete snapshot lacks it, or when its time is up: then
+   Turn 1 is told once with what is ready, and dialogues only if Turn 3 had completed. A session of
+   whose Turn 1 nothing at all is known closes without a word.
+"""
+
+import heapq
+from collections.abc import Callable, Collection, Iterator
+from typing import Final
+
+from msgspec import Struct
+
+from event_gateway.core.decisions import (
+    CLOSED_KEY,
+    TURN1_KEY,
+    BackendBack,
+    BackendSilent,
+    Decision,
+    DialogueDropped,
+    DialogueDue,
+    EpochRetired,
+    Observation,
+    Origin,
+    SessionClosed,
+    SnapshotJoined,
+    Turn1Due,
+)
+from shared_schema.bus import SnapshotSession
+from shared_schema.facts import (
+    Dialogue,
+    Fact,
+    SessionBegun,
+    SlotAgent,
+    Turn1Complete,
+    Turn3Complete,
+    Utterance,
+    UtteranceReported,
+    WavePending,
+    WaveReady,
+    joined,
+)
+from shared_schema.ids import SLOT_IDS, TURNS, TurnIndex
+
+_NEVER: Final = float("inf")
+_WIDTH: Final = len(SLOT_IDS)
+# Deadlines of sessions that are gone leave the heap when they are this many times the live ones.
+_STALE_FACTOR: Final = 4
+
+
+# Says by which keys something was decided of the session that this is news of.
+Recall = Callable[[Fact | SnapshotSession], Collection[str]]
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """How long anything is waited for, in seconds."""
+
+    turn1_timeout_s: float
+    dialogue_timeout_s: float
+    session_limit_s: float
+    replay_window_s: float
+
+
+def _place(turn: TurnIndex, slot_id: int) -> int:
+    """Return where an utterance stands in a session's grid."""
+    return _WIDTH * (turn - 1) + slot_id - 1
+
+
+class Session:
+    """What is known of one live session. To be read by others, changed only in this module."""
+
+    __slots__ = (
+        "_grid",
+        "born_at",
+        "decided",
+        "dialogues",
+        "epoch",
+        "first_n",
+        "given_up",
+        "session_id",
+        "slots",
+        "turn1_at",
+        "turn1_deadline",
+        "turn3_at",
+        "turn3_deadline",
+    )
+
+    def __init__(self, session_id: str, now: float) -> None:
+        self.session_id = session_id
+        self.born_at = now
+        self.epoch: str | None = None
+        self.first_n: float = _NEVER
+        self.slots: tuple[SlotAgent, ...] | None = None
+        # One place for each slot of each turn, turn by turn: a list takes an utterance in less
+        # time than a dictionary does, and a third of the room.
+        self._grid: list[Utterance | None] = [None] * (len(TURNS) * _WIDTH)
+        self.turn1_at: float | None = None
+        self.turn1_deadline = _NEVER
+        self.turn3_at: float | None = None
+        self.turn3_deadline = _NEVER
+        self.dialogues: tuple[Dialogue, ...] | None = None
+        self.decided: set[str] = set()
+        self.given_up: str | None = None
+
+    @property
+    def slot_ids(self) -> tuple[int, ...]:
+        """The requested slots; those that were heard of while the session's beginning is not."""
+        if self.slots is not None:
+            return tuple(sorted(slot.slot_id for slot in self.slots))
+        return tuple(each.slot_id for each in self._grid[:_WIDTH] if each is not None)
+
+    @property
+    def utterances(self) -> tuple[Utterance, ...]:
+        """All utterances that were heard of, turn by turn, in increasing slot id."""
+        return tuple(each for each in self._grid if each is not None)
+
+    def utterance(self, turn: TurnIndex, slot_id: int) -> Utterance | None:
+        """Return the utterance, if it was heard of."""
+        return self._grid[_place(turn, slot_id)]
+
+    def ready(self, turn: TurnIndex, slot_id: int) -> Utterance | None:
+        """Return the utterance if its wave-mix can be played."""
+        utterance = self.utterance(turn, slot_id)
+        return utterance if utterance and isinstance(utterance.wave, WaveReady) else None
+
+    def resolved(self, turn: TurnIndex, slot_id: int) -> bool:
+        """Return whether nothing more needs to be waited for in this slot of this turn."""
+        utterance = self.utterance(turn, slot_id)
+        if utterance is None:
+            # A completed turn has told all its utterances: who is not among them has none.
+            return (self.turn1_at if turn == 1 else self.turn3_at) is not None
+        return not isinstance(utterance.wave, WavePending)
+
+    @property
+    def turn1_decided(self) -> bool:
+        """Return whether the Turn 1 event was told."""
+        return TURN1_KEY in self.decided
+
+    @property
+    def can_tell_turn1(self) -> bool:
+        """Return whether the requested slots are known, or as well as they will ever be."""
+        return self.slots is not None or (self.given_up is not None and bool(self.slot_ids))
+
+    @property
+    def turn1_resolved(self) -> bool:
+        """Return whether no requested slot is waited for."""
+        # Plain loops here and below: this runs for every completion that is heard.
+        for slot in self.slots or ():
+            if not self.resolved(1, slot.slot_id):
+                return False
+        return self.slots is not None
+
+    def dialogue_resolved(self, dialogue: Dialogue) -> bool:
+        """Return whether nothing that this dialogue needs is waited for."""
+        for slot in dialogue.commenter_slot_ids:
+            if not self.resolved(2, slot):
+                return False
+        return self.resolved(3, dialogue.target_slot_id)
+
+    def needs(self, dialogue: Dialogue) -> list[tuple[TurnIndex, int]]:
+        """Return the utterances that a dialogue is made of, as turn and slot, in play order."""
+        commenters: list[tuple[TurnIndex, int]] = [
+            (2, slot) for slot in sorted(dialogue.commenter_slot_ids)
+        ]
+        return [*commenters, (3, dialogue.target_slot_id)]
+
+    def join(self, utterance: Utterance) -> None:
+        """Learn about an utterance."""
+        place = _place(utterance.turn_index, utterance.slot_id)
+        known = self._grid[place]
+        self._grid[place] = utterance if known is None else joined(known, utterance)
+
+    def learn_turn(self, turn: Turn1Complete | Turn3Complete) -> None:
+        """Learn what a completed turn tells."""
+        self.slots = turn.slots
+        for utterance in turn.utterances:
+            self.join(utterance)
+
+
+class Readiness:
+    """All live sessions. Every method that can decide returns what it decided, in order."""
+
+    def __init__(self, limits: Limits, recall: Recall = lambda _: ()) -> None:
+        self._limits = limits
+        self._recall = recall
+        self._sessions: dict[str, Session] = {}
+        self._deadlines: list[tuple[float, str]] = []
+        self._silent = False
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(self._sessions.values())
+
+    def apply(
+        self, observation: Observation, now: float, origin: Origin | None = None
+    ) -> list[Decision]:
+        """Join an observation and return what became due by it."""
+        if isinstance(observation, UtteranceReported):  # nearly all of them
+            return self._apply_fact(observation, now, origin)
+        match observation:
+            case SnapshotJoined():
+                return self._give_up_absent(observation, now)
+            case EpochRetired(epoch=epoch):
+                gone = [s for s in self._sessions.values() if s.epoch == epoch]
+                return self._give_up(gone, "its backend is gone", now)
+            case BackendSilent():
+                self._silent = True
+                return self._decide_all(now)
+            case BackendBack():
+                self._silent = False
+                return []
+            case _:
+                return self._apply_fact(observation, now, origin)
+
+    def _apply_fact(
+        self, fact: Fact | SnapshotSession, now: float, origin: Origin | None
+    ) -> list[Decision]:
+        session = self._sessions.get(fact.session_id) or self._taken_up(fact, now)
+        if session is None:
+            return []
+        if origin is not None:
+            session.epoch = origin.epoch
+            if origin.n is not None and origin.n < session.first_n:
+                session.first_n = origin.n
+        if isinstance(fact, UtteranceReported):
+            utterance = fact.utterance
+            session.join(utterance)
+            # Most make nothing due: they have begun only, or it is not known yet in which dialogue
+            # they will be told. That is soon seen, and `_decide` takes its time.
+            if isinstance(utterance.wave, WavePending):
+                return []
+            if utterance.turn_index != 1 and session.dialogues is None:
+                return []
+        else:
+            self._learn(session, fact, now)
+        return self._decide(session, now)
+
+    def advance(self, now: float) -> list[Decision]:
+        """Return what became due because time passed."""
+        decisions: list[Decision] = []
+        while self._deadlines and self._deadlines[0][0] <= now:
+            _, session_id = heapq.heappop(self._deadlines)
+            session = self._sessions.get(session_id)
+            if session is None:
+                continue
+            if now >= session.born_at + self._limits.session_limit_s:
+                decisions += self._give_up([session], "its time is up", now)
+            else:
+                decisions += self._decide(session, now, by_clock=True)
+        return decisions
+
+    def next_deadline(self) -> float | None:
+        """Return when `advance` may next have something to decide, if ever."""
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def _taken_up(self, news: Fact | SnapshotSession, now: float) -> Session | None:
+        """Return the session that this is news of, new in here, or None if it was closed before."""
+        decided = self._recall(news)
+        if CLOSED_KEY in decided:
+            return None
+        session = self._sessions[news.session_id] = Session(news.session_id, now)
+        session.decided.update(decided)
+        self._await(session, now + self._limits.session_limit_s)
+        return session
+
+    def _learn(
+        self,
+        session: Session,
+        fact: SessionBegun | Turn1Complete | Turn3Complete | SnapshotSession,
+        now: float,
+    ) -> None:
+        match fact:
+            case SessionBegun(slots=slots):
+                session.slots = slots
+            case Turn1Complete():
+                session.learn_turn(fact)
+                self._turn1_ended(session, now - fact.age_s, now)
+            case Turn3Complete():
+                session.learn_turn(fact)
+                self._turn3_ended(session, fact, now)
+            case _:
+                session.slots = fact.begun.slots
+                for utterance in fact.utterances:
+                    session.join(utterance)
+                if fact.turn1 is not None:
+                    self._learn(session, fact.turn1, now)
+                if fact.turn3 is not None:
+                    self._learn(session, fact.turn3, now)
+
+    def _turn1_ended(self, session: Session, ended_at: float, now: float) -> None:
+        if session.turn1_at is None or ended_at < session.turn1_at:
+            session.turn1_at = ended_at
+        deadline = max(now, ended_at + self._limits.turn1_timeout_s)
+        if deadline < session.turn1_deadline:
+            session.turn1_deadline = deadline
+            self._await(session, deadline)
+
+    def _turn3_ended(self, session: Session, turn: Turn3Complete, now: float) -> None:
+        ended_at = now - turn.age_s
+        if session.turn3_at is None or ended_at < session.turn3_at:
+            session.turn3_at = ended_at
+        # Turn 1 cannot have ended later than Turn 3; its own message may have been lost.
+        self._turn1_ended(session, ended_at, now)
+        session.dialogues = turn.dialogues
+        deadline = max(now, ended_at + self._limits.dialogue_timeout_s)
+        if deadline < session.turn3_deadline:
+            session.turn3_deadline = deadline
+            self._await(session, deadline)
+
+    def _give_up_absent(self, snapshot: SnapshotJoined, now: float) -> list[Decision]:
+        absent = [
+            session
+            for session in self._sessions.values()
+            if session.epoch == snapshot.epoch
+            and session.first_n <= snapshot.n
+            and session.session_id not in snapshot.session_ids
+        ]
+        return self._give_up(absent, "its backend knows it no more", now)
+
+    def _give_up(self, sessions: list[Session], reason: str, now: float) -> list[Decision]:
+        decisions: list[Decision] = []
+        for session in sessions:
+            session.given_up = reason
+            decisions += self._decide(session, now)
+        return decisions
+
+    def _decide_all(self, now: float) -> list[Decision]:
+        return [
+            decision
+            for session in list(self._sessions.values())
+            for decision in self._decide(session, now)
+        ]
+
+    def _decide(self, session: Session, now: float, *, by_clock: bool = False) -> list[Decision]:
+        decisions: list[Decision] = []
+        given_up = self._silent or session.given_up is not None
+        turn3_is_over = given_up or (by_clock and now >= session.turn3_deadline)
+        if not session.turn1_decided:
+            turn1_is_over = turn3_is_over or (by_clock and now >= session.turn1_deadline)
+            if not session.can_tell_turn1 or not (turn1_is_over or session.turn1_resolved):
+                return self._closed_untold(session)
+            decisions.append(self._turn1(session, now))
+        elif session.dialogues is None and session.given_up is None:
+            return decisions
+        pending = self._decide_dialogues(session, now, turn3_is_over, decisions)
+        session.decided.update(decision.key for decision in decisions)
+        if session.given_up is not None:
+            self._close(session, session.given_up, decisions)
+        elif session.dialogues is not None and not pending:
+            self._close(session, "told", decisions)
+        return decisions
+
+    def _turn1(self, session: Session, now: float) -> Turn1Due:
+        slot_ids = session.slot_ids
+        ready = {slot: session.ready(1, slot) for slot in slot_ids}
+        return Turn1Due(
+            session_id=session.session_id,
+            slots_expected=len(slot_ids),
+            ready=tuple(utterance for utterance in ready.values() if utterance is not None),
+            missing_slot_ids=tuple(slot for slot in slot_ids if ready[slot] is None),
+            live=self._is_live(session, session.turn1_at, self._limits.turn1_timeout_s, now),
+        )
+
+    def _decide_dialogues(
+        self, session: Session, now: float, turn3_is_over: bool, decisions: list[Decision]
+    ) -> bool:
+        """Decide dialogues in their order; return whether one is still waited for."""
+        for dialogue in session.dialogues or ():
+            if dialogue.dialogue_id in session.decided:
+                continue
+            if not (turn3_is_over or session.dialogue_resolved(dialogue)):
+                return True
+            decisions.append(self._dialogue(session, dialogue, now))
+        return False
+
+    def _dialogue(
+        self, session: Session, dialogue: Dialogue, now: float
+    ) -> DialogueDue | DialogueDropped:
+        respondent = session.ready(3, dialogue.target_slot_id)
+        if respondent is None:
+            failed = session.resolved(3, dialogue.target_slot_id)
+            return DialogueDropped(
+                session_id=session.session_id,
+                dialogue=dialogue,
+                reason="the respondent failed" if failed else "the respondent came too late",
+            )
+        ready = {slot: session.ready(2, slot) for slot in sorted(dialogue.commenter_slot_ids)}
+        return DialogueDue(
+            session_id=session.session_id,
+            dialogue=dialogue,
+            commenters=tuple(utterance for utterance in ready.values() if utterance is not None),
+            respondent=respondent,
+            missing_commenter_slot_ids=tuple(slot for slot in ready if ready[slot] is None),
+            dialogue_count=len(session.dialogues or ()),
+            live=self._is_live(session, session.turn3_at, self._limits.dialogue_timeout_s, now),
+        )
+
+    def _is_live(
+        self, session: Session, ended_at: float | None, timeout_s: float, now: float
+    ) -> bool:
+        """Return whether it was due, at the latest, within the replay window."""
+        due_at = session.born_at if ended_at is None else ended_at + timeout_s
+        return now - due_at <= self._limits.replay_window_s
+
+    def _closed_untold(self, session: Session) -> list[Decision]:
+        decisions: list[Decision] = []
+        if session.given_up is not None:
+            self._close(session, session.given_up, decisions)
+        return decisions
+
+    def _close(self, session: Session, reason: str, decisions: list[Decision]) -> None:
+        del self._sessions[session.session_id]
+        decisions.append(SessionClosed(session_id=session.session_id, reason=reason))
+
+    def _await(self, session: Session, deadline: float) -> None:
+        heapq.heappush(self._deadlines, (deadline, session.session_id))
+        if len(self._deadlines) > 64 + _STALE_FACTOR * len(self._sessions):
+            self._deadlines = [
+                (deadline, session_id)
+                for deadline, session_id in self._deadlines
+                if session_id in self._sessions
+            ]
+            heapq.heapify(self._deadlines)

@@ -1,0 +1,80 @@
+"""The server process, seen from its supervisor."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from shared_schema.runtime.process.parent import MARKED, MARKER
+
+
+class Child:
+    """One run of the server: started on construction, ends once.
+
+    Attributes
+    ----------
+    pid : int
+        Its process id; in a Windows virtual environment that of the launcher in front of it.
+    exit_code : int or None
+        None while it runs; negative is the number of the signal that ended it (POSIX).
+    """
+
+    def __init__(self, command: Sequence[str], *, on_end: Callable[["Child"], None]) -> None:
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, env={**os.environ, MARKER: MARKED}
+        )
+        self._started = time.monotonic()
+        self._on_end = on_end
+        self.pid = self._process.pid
+        self.exit_code: int | None = None
+        self.lived_s = 0.0
+        self._waiter = threading.Thread(target=self._wait, name=f"wait-{self.pid}", daemon=True)
+        self._waiter.start()
+
+    def ask_to_end(self) -> None:
+        """Close its stdin, and send SIGTERM where there is one."""
+        self._close_pipe()
+        if sys.platform != "win32":
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """End it hard."""
+        self._process.kill()
+
+    def join(self) -> None:
+        """Wait until it has ended and its end was reported."""
+        self._waiter.join()
+
+    @property
+    def killed(self) -> bool:
+        """Whether it was ended by SIGKILL, which says nothing about its own health."""
+        return sys.platform != "win32" and self.exit_code == -signal.SIGKILL
+
+    @property
+    def asked_from_outside(self) -> bool:
+        """Whether it ended as a server does that was told to."""
+        return self.exit_code in {0, -signal.SIGTERM, -signal.SIGINT}
+
+    def how_it_ended(self) -> str:
+        """Return ``exit code 3`` or ``SIGKILL``."""
+        if self.exit_code is None or self.exit_code >= 0:
+            return f"exit code {self.exit_code}"
+        try:
+            return signal.Signals(-self.exit_code).name
+        except ValueError:
+            return f"signal {-self.exit_code}"
+
+    def _wait(self) -> None:
+        self.exit_code = self._process.wait()
+        self.lived_s = time.monotonic() - self._started
+        self._close_pipe()
+        self._on_end(self)
+
+    def _close_pipe(self) -> None:
+        with contextlib.suppress(OSError):
+            if self._process.stdin is not None:
+                self._process.stdin.close()

@@ -1,0 +1,111 @@
+"""The sockets that a server listens on, taken before anything else starts.
+
+``localhost`` means both loopbacks: a browser or TouchDesigner may try either first. A taken port is
+how a second server of the same kind notices the first, so nothing may share it.
+"""
+
+import errno
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Final
+
+import structlog
+
+from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, StartRefused
+
+LOCALHOST: Final = "localhost"
+BACKLOG: Final = 512
+# What a machine without IPv6 answers to a wish for ::1.
+NO_SUCH_ADDRESS: Final = frozenset(
+    {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EINVAL}
+)
+
+log = structlog.get_logger(__name__)
+
+Target = tuple[socket.AddressFamily, str]
+
+
+def listen_on(host: str, port: int) -> list[socket.socket]:
+    """Return listening sockets for `host`; clients queue in them until the server accepts.
+
+    Port 0 takes any free one, the same for both loopbacks.
+
+    Raises
+    ------
+    StartRefused
+        If the port is taken or the host is not one of this machine's.
+    """
+    with ExitStack() as undo:
+        sockets: list[socket.socket] = []
+        for family, address in _targets(host):
+            wanted = port or (sockets[0].getsockname()[1] if sockets else 0)
+            try:
+                listener = _listen(family, address, wanted)
+            except OSError as error:
+                if host == LOCALHOST and error.errno in NO_SUCH_ADDRESS:
+                    log.debug("loopback missing", address=address, reason=error.strerror)
+                    continue
+                raise _refused(address, wanted, error) from error
+            undo.callback(listener.close)
+            sockets.append(listener)
+        if not sockets:
+            raise StartRefused(f"{host!r} has no address on this machine", CONFIGURATION)
+        undo.pop_all()
+        return sockets
+
+
+def urls(sockets: Sequence[socket.socket]) -> list[str]:
+    """Return ``http://127.0.0.1:8000`` and the like, one for each socket."""
+    found = []
+    for listener in sockets:
+        host, port = listener.getsockname()[:2]
+        found.append(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+    return found
+
+
+def _targets(host: str) -> list[Target]:
+    if host == LOCALHOST:
+        return [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+    try:
+        found = socket.getaddrinfo(
+            host or None, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except (OSError, UnicodeError) as error:
+        raise StartRefused(f"{host!r} is no host to listen on: {error}", CONFIGURATION) from error
+    return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
+
+
+def _listen(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    # Only a socket that says it is TCP is told by asyncio to send small things at once; otherwise
+    # every second one waits until the client has acknowledged the first, for 40 ms on Linux.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if sys.platform == "win32":
+            # There SO_REUSEADDR would let a second server steal the port.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            # A restarted server must not wait for its predecessor's closed connections.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind((address, port))
+        # At once: with SO_REUSEADDR two processes may bind, but only one may listen.
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _refused(address: str, port: int, error: OSError) -> StartRefused:
+    taken = {errno.EADDRINUSE}
+    if sys.platform == "win32":
+        taken.add(errno.EACCES)  # the other one holds it exclusively
+    if error.errno in taken:
+        return StartRefused(
+            f"port {port} on {address} is taken by another process", ANOTHER_INSTANCE
+        )
+    return StartRefused(f"cannot listen on {address} port {port}: {error.strerror}", CONFIGURATION)

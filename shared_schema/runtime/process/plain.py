@@ -1,0 +1,28 @@
+"""A server without a command line: what ``python -m <package>`` is when nothing follows it.
+
+The library of the commands is a sixth of a server's start, and a supervisor starts servers again
+and again, so `__main__` comes here at once when there is no argument.
+"""
+
+from importlib import import_module
+
+from shared_schema.runtime.process.exits import exit_code_of
+from shared_schema.runtime.process.logs import bearable_streams, configure_logging
+from shared_schema.settings import load_settings
+
+
+def serve_as(service: str, module: str) -> int:
+    """Read the settings, begin the log, and serve until asked to end; return the exit code.
+
+    `module` has the function ``serve(settings) -> int``. It is imported last: a wrong setting is
+    told at once, and the log is there before anybody logs (see `logs`).
+    """
+    bearable_streams()
+
+    def run() -> int:
+        settings = load_settings()
+        configure_logging(level=settings.log_level, form=settings.log_format, service=service)
+        code: int = import_module(module).serve(settings)
+        return code
+
+    return exit_code_of(run, name=service)

@@ -1,0 +1,190 @@
+"""Running one ASGI application, from its first socket to its last.
+
+The order: the port, then the application's own resources, then requests; and back. A refused start
+is one line and its exit code. Asked to end (SIGTERM, Ctrl-C, the supervisor gone), the server stops
+accepting, gives requests and sockets `GRACE_S` to finish, lets the application close what it
+opened, and ends with 0; what still runs `deadline.END_WITHIN_S` after the asking is ended hard.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final, Literal
+
+import structlog
+import uvicorn
+
+from shared_schema.runtime.process.deadline import end_within
+from shared_schema.runtime.process.exits import FAILED, OK, StartRefused, exit_code_of
+from shared_schema.runtime.process.listening import listen_on, urls
+from shared_schema.runtime.process.parent import watch_parent
+from shared_schema.runtime.process.signals import on_ending_signal
+
+GRACE_S: Final = 2
+WS_PING_EVERY_S: Final = 20.0
+WS_MESSAGE_MAX_BYTES: Final = 65536
+# Windows does not wake a waiting loop for Ctrl-C.
+LOOK_EVERY_S: Final = 0.25
+
+log = structlog.get_logger(__name__)
+
+# Whatever uvicorn takes as an application.
+App = Callable[..., Any]
+WebSocketClass = type[asyncio.Protocol] | Literal["websockets-sansio"]
+OpenApp = Callable[[], AbstractAsyncContextManager[App]]
+
+
+def run_server(
+    open_app: OpenApp,
+    *,
+    host: str,
+    port: int,
+    name: str,
+    on_listening: Callable[[Sequence[str]], None] | None = None,
+    ws: WebSocketClass = "websockets-sansio",
+) -> int:
+    """Serve until asked to end; return the exit code. Main thread, once in a process.
+
+    Parameters
+    ----------
+    open_app
+        Makes an async context manager that opens everything, yields the application, and closes
+        everything after the last request; entered and left in one task. It may raise
+        `StartRefused`. An exception that it raises or lets through later ends the server.
+    host
+        ``localhost`` for both loopbacks, or any host or address of this machine.
+    name
+        Stands in front of lines for people.
+    on_listening
+        Called with the URLs when requests are answered.
+    ws
+        uvicorn's WebSocket protocol: its name, or a class of our own.
+    """
+
+    def run() -> int:
+        sockets = listen_on(host, port)
+        try:
+            with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+                # The selector loop on every platform: ZeroMQ's descriptors need add_reader, which
+                # Windows' default loop lacks.
+                return runner.run(_Serving(open_app, sockets, name, on_listening, ws).run())
+        finally:
+            for listener in sockets:
+                listener.close()
+
+    return exit_code_of(run, name=name)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with its signals handled by us and a word when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the handlers alone: uvicorn would raise the signal again at the end."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start accepting."""
+        await super().startup(sockets)
+        self._on_started()
+
+
+class _Serving:
+    def __init__(
+        self,
+        open_app: OpenApp,
+        sockets: list[socket.socket],
+        name: str,
+        on_listening: Callable[[Sequence[str]], None] | None,
+        ws: WebSocketClass,
+    ) -> None:
+        self._open_app = open_app
+        self._sockets = sockets
+        self._name = name
+        self._on_listening = on_listening
+        self._ws = ws
+        self._server: _Server | None = None
+        self._ending = False
+
+    async def run(self) -> int:
+        self._loop = asyncio.get_running_loop()
+        on_ending_signal(self._ask_to_end)
+        watch_parent(self._ask_to_end, name=self._name)
+        self._task = asyncio.create_task(self._serve())
+        while not self._task.done():
+            await asyncio.wait({self._task}, timeout=LOOK_EVERY_S)
+        return self._outcome()
+
+    async def _serve(self) -> None:
+        async with self._open_app() as app:
+            self._server = _Server(_config(app, self._ws), self._started)
+            await self._server.serve(sockets=self._sockets)
+
+    def _outcome(self) -> int:
+        if self._task.cancelled():
+            return OK if self._ending else FAILED
+        error = self._task.exception()
+        if error is None:
+            log.info("ended")
+            return OK
+        refused = _refusal_in(error)
+        if refused is not None:
+            raise refused
+        log.error("server broke", exc_info=error)
+        return FAILED
+
+    def _started(self) -> None:
+        where = urls(self._sockets)
+        log.info("listening", url=" ".join(where), pid=os.getpid())
+        if self._on_listening is not None:
+            self._on_listening(where)
+
+    def _ask_to_end(self) -> None:
+        """Called by signal handlers and from other threads."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nearly gone anyway
+            self._loop.call_soon_threadsafe(self._end)
+
+    def _end(self) -> None:
+        if self._ending:
+            return
+        self._ending = True
+        end_within(name=self._name)
+        log.info("ending")
+        if self._server is None:
+            self._task.cancel()
+        else:
+            # Not the flag alone: sse-starlette ends its streams when it sees this call.
+            self._server.handle_exit(signal.SIGTERM, None)
+
+
+def _config(app: App, ws: WebSocketClass) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        lifespan="off",  # open_app does that, and can refuse in one line
+        ws=ws,
+        ws_ping_interval=WS_PING_EVERY_S,
+        ws_ping_timeout=None,  # TouchDesigner may never pong
+        ws_per_message_deflate=False,
+        ws_max_size=WS_MESSAGE_MAX_BYTES,
+        timeout_graceful_shutdown=GRACE_S,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+
+
+def _refusal_in(error: BaseException) -> StartRefused | None:
+    """Return the refusal that `error` is or, as a task group's, contains."""
+    if isinstance(error, StartRefused):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_refusal_in, error.exceptions)), None)
+    return None

@@ -1,0 +1,124 @@
+"""Many files at once: worker processes, one outcome for each file, whatever becomes of it."""
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Final
+
+from msgspec import Struct
+from pebble import ProcessExpired
+
+from shared_schema.layout import WAVE_MIX, wave_file_name
+from waves.dsp.metrics import Metrics
+from waves.errors import WavesError
+from waves.job import decompose_file
+from waves.workers import worker
+from waves.workers.processes import Processes
+
+# A file of 30 minutes takes seconds; this ends only what hangs, a named pipe for example.
+_TIME_LIMIT_S: Final = 300.0
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """One file, where its waves go, and whether a picture is wanted."""
+
+    path: Path
+    folder: Path
+    plot: bool
+
+
+class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """What became of one file: its waves and how true they are, or why there are none."""
+
+    file: str
+    error: str | None = None
+    mix: str | None = None
+    plot: str | None = None
+    duration_s: float | None = None
+    processing_s: float | None = None
+    real_time_factor: float | None = None
+    metrics: Metrics | None = None
+
+
+def tasks_of(files: Sequence[Path], out: Path | None, *, plot: bool) -> list[Task | Outcome]:
+    """Return a task for each file, or the outcome of one that must not be begun.
+
+    Two files of one name in one folder would write the same waves, in a race.
+    """
+    taken: dict[Path, Path] = {}
+    planned: list[Task | Outcome] = []
+    for path in files:
+        folder = out if out is not None else path.parent
+        mix = (folder / wave_file_name(path.stem, WAVE_MIX)).resolve()
+        first = taken.setdefault(mix, path)
+        if first is not path:
+            error = f"its waves would replace those of {first}"
+            planned.append(Outcome(file=str(path), error=error))
+        else:
+            planned.append(Task(path=path, folder=folder, plot=plot))
+    return planned
+
+
+def run(tasks: Sequence[Task], *, workers: int, told: Callable[[Outcome], None]) -> None:
+    """Decompose all files; `told` is called in this thread with each outcome as it comes."""
+    if not tasks:
+        return
+    # A worker that ended is told of by its file's outcome; the library would show a traceback too.
+    logging.getLogger("pebble").setLevel(logging.CRITICAL)
+    processes = Processes(
+        count=min(workers, len(tasks)), initialiser=worker.initialise_batch, arguments=()
+    )
+    ended: SimpleQueue[tuple[Task, Future[Outcome]]] = SimpleQueue()
+
+    def when_done(task: Task) -> Callable[[Future[Outcome]], None]:
+        return lambda future: ended.put((task, future))
+
+    try:
+        for task in tasks:
+            future = processes.schedule(decompose, task, timeout_s=_TIME_LIMIT_S)
+            future.add_done_callback(when_done(task))
+        for _ in tasks:
+            told(_outcome(*ended.get()))
+    finally:
+        processes.end(2.0)
+
+
+def decompose(task: Task) -> Outcome:
+    """Decompose one file; nothing that is bad in it raises."""
+    file = str(task.path)
+    try:
+        done = decompose_file(task.path, task.folder)
+        picture = None
+        if task.plot:
+            # Slow to import, and not everywhere installed.
+            from waves.batch.plot import plot_decomposition  # noqa: PLC0415
+
+            picture = str(plot_decomposition(done, name=task.path.name))
+    except (WavesError, OSError, MemoryError) as error:
+        return Outcome(file=file, error=str(error) or "it needs more memory than there is")
+    return Outcome(
+        file=file,
+        mix=str(done.mix_path),
+        plot=picture,
+        duration_s=done.duration_s,
+        processing_s=done.processing_s,
+        real_time_factor=done.real_time_factor,
+        metrics=done.metrics,
+    )
+
+
+def _outcome(task: Task, future: Future[Outcome]) -> Outcome:
+    try:
+        return future.result()
+    except TimeoutError:
+        error = f"it was not done within {_TIME_LIMIT_S:g} s"
+    except ProcessExpired as expired:
+        error = f"the worker process died (exit {expired.exitcode})"
+    except BrokenProcessPool:
+        error = "the worker processes died"
+    except Exception as unforeseen:
+        error = f"{type(unforeseen).__name__}: {unforeseen}"
+    return Outcome(file=str(task.path), error=error)

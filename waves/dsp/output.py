@@ -1,0 +1,43 @@
+"""The four files of one utterance."""
+
+import wave
+from pathlib import Path
+
+import numpy as np
+
+from shared_schema.files import moved_into_place
+from shared_schema.layout import WAVE_MIX, WAVE_NAMES, wave_file_name
+from waves.dsp.decomposition import Waves
+from waves.dsp.grid import SAMPLE_RATE_HZ, Int16
+
+
+def write_waves(waves: Waves, folder: Path, *, stem: str) -> Path:
+    """Write the waves and their mix as 8 kHz PCM_16 into `folder`, and return the mix's path.
+
+    The mix is moved into place last: who sees it may rely on all four.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be made or written, or the disk is full.
+    """
+    for part, samples in zip(WAVE_NAMES, waves[:3], strict=True):
+        _write(folder / wave_file_name(stem, part), samples)
+    mix = folder / wave_file_name(stem, WAVE_MIX)
+    _write(mix, waves.mix)
+    return mix
+
+
+def _write(path: Path, samples: Int16) -> None:
+    # Waves can be made again from the speech, so a job does not wait for the disk: that would take
+    # twice as long as all the rest of it. The standard library's writer is used because it reports
+    # a full disk as what it is.
+    with (
+        moved_into_place(path, sync=False) as partial,
+        partial.open("wb") as file,
+        wave.open(file, "wb") as writer,
+    ):
+        writer.setnchannels(1)
+        writer.setsampwidth(samples.itemsize)
+        writer.setframerate(SAMPLE_RATE_HZ)
+        writer.writeframes(np.ascontiguousarray(samples).data)

@@ -1,0 +1,155 @@
+"""Jobs on a Dask cluster, in place of processes of this machine.
+
+The folder of artifacts is shared by all machines and has the same path on them. A worker of the
+cluster is whatever process was started with ``dask worker``; it learns with each job whose it is,
+and publishes completions to the gateway's bus just as a worker of ours does. A job whose worker
+died is done again by another one: the files that it writes are the same, each moved into place.
+"""
+
+import logging
+import threading
+import time
+from concurrent.futures import CancelledError, Future
+from concurrent.futures.process import BrokenProcessPool
+from typing import Final
+
+from distributed import Client
+from distributed.client import ClosedClientError
+
+from shared_schema.jobs import DecomposeJob, WavesJobResult
+from shared_schema.sockets import BusAddress
+from waves.job import finished_before
+from waves.workers import worker
+from waves.workers.memory import keep_freed_memory
+
+_CONNECT_S: Final = 5.0
+_ANSWER_S: Final = 2.0
+# How long an answer of the scheduler counts; there is a job every few milliseconds.
+_FRESH_S: Final = 0.25
+
+_log = logging.getLogger(__name__)
+
+
+class Cluster:
+    """A connection to a cluster that has workers.
+
+    Raises
+    ------
+    OSError, RuntimeError
+        If the scheduler does not answer, or has no workers.
+    """
+
+    obituary = "the Dask cluster is gone or has no workers; it is looked for again"
+
+    def __init__(self, scheduler: str, context: worker.Context) -> None:
+        self._context = context
+        try:
+            self._client = Client(
+                scheduler, timeout=_CONNECT_S, set_as_default=False, name="reflective-resonance"
+            )
+        except OSError:
+            raise
+        except Exception as error:  # a tls:// address without certificates is a TypeError
+            raise RuntimeError(f"the Dask cluster at {scheduler} can't be used: {error}") from error
+        self._asked = 0.0
+        self._sound = False
+        if not self.sound:
+            self.end(_ANSWER_S)
+            raise RuntimeError(f"the Dask cluster at {scheduler} has no workers")
+        self._executor = self._client.get_executor(pure=False)
+
+    @property
+    def sound(self) -> bool:
+        """Whether the scheduler answers and has workers."""
+        now = time.monotonic()
+        if now - self._asked > _FRESH_S:
+            self._sound = self._client.status == "running" and self._has_workers()
+            self._asked = now
+        return self._sound
+
+    def _has_workers(self) -> bool:
+        try:
+            threads = self._client.sync(self._client.scheduler.ncores, callback_timeout=_ANSWER_S)
+        except (OSError, RuntimeError, TimeoutError):
+            return False
+        return bool(threads)
+
+    def perform(self, job: DecomposeJob, *, timeout_s: float) -> Future[WavesJobResult]:
+        """Hand over a job; see `waves.workers.workforce.Workforce`."""
+        try:
+            inner: Future[WavesJobResult] = self._executor.submit(perform, self._context, job)
+        except ClosedClientError as error:  # it was sound a moment ago
+            self._asked, self._sound = time.monotonic(), False
+            raise RuntimeError(str(error)) from error
+        promised: Future[WavesJobResult] = Future()
+        once = threading.Lock()  # taken by whoever comes first, the job's end or its time limit
+
+        def expire() -> None:
+            if once.acquire(blocking=False):
+                promised.set_exception(TimeoutError())
+                inner.cancel()
+
+        alarm = threading.Timer(timeout_s, expire)
+        alarm.daemon = True
+        alarm.start()
+
+        def ended(done: Future[WavesJobResult]) -> None:
+            alarm.cancel()
+            if once.acquire(blocking=False):
+                _copy(done, promised)
+
+        inner.add_done_callback(ended)
+        return promised
+
+    def end(self, timeout_s: float) -> None:
+        """Leave the cluster; what it still does for us is cancelled."""
+        try:
+            self._client.close(timeout=max(0.1, timeout_s))
+        except (OSError, RuntimeError) as error:
+            _log.warning("the Dask cluster was not left in order: %s", error)
+
+
+_lock = threading.Lock()
+_announcers: dict[tuple[BusAddress, str], worker.Announcer] = {}
+
+
+def perform(context: worker.Context, job: DecomposeJob) -> WavesJobResult:
+    """Run a job in a process of the cluster, which may never have heard of us.
+
+    If another worker had it done before it died, that is told and not done again.
+    """
+    announcer = _announcer(context)
+    finished = finished_before(job, context.artifacts)
+    if finished is None:
+        return worker.carry_out(job, context, announcer)
+    if announcer is not None:
+        announcer.publish(finished)
+    return finished
+
+
+def _announcer(context: worker.Context) -> worker.Announcer | None:
+    """Return this process's way to the bus; the one of an earlier backend is closed."""
+    if context.bus is None:
+        return None
+    key = (context.bus, context.epoch)
+    with _lock:
+        if key not in _announcers:
+            for earlier in _announcers.values():
+                earlier.close()
+            _announcers.clear()
+            keep_freed_memory()
+            worker.warm_up()
+            _announcers[key] = worker.Announcer(context.bus, context.epoch)
+            _announcers[key].await_gateway()
+        return _announcers[key]
+
+
+def _copy(done: Future[WavesJobResult], promised: Future[WavesJobResult]) -> None:
+    error = CancelledError() if done.cancelled() else done.exception()
+    if isinstance(error, CancelledError):
+        # The scheduler forgot it: it was restarted, or the connection was lost.
+        promised.set_exception(BrokenProcessPool("the Dask cluster dropped the job"))
+    elif error is not None:
+        promised.set_exception(error)
+    else:
+        promised.set_result(done.result())

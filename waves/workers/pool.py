@@ -1,0 +1,301 @@
+"""The pool of worker processes that turns speech files into wave files.
+
+Theory of operation
+-------------------
+* A submitted job waits in a queue of ours until a worker is about to be free; a thread of ours,
+  the dispatcher, then hands it to Pebble. So `submit` never blocks, the queue has a bound, and
+  little is lost when a pool breaks.
+* Pebble gives each job a time limit that ends only the worker which runs it, and fails only the job
+  of a worker that died. There is one exception: if a worker dies while no worker has a job, the
+  whole Pebble pool is declared broken. The dispatcher then replaces it; jobs that had been handed
+  over but not begun go back to the head of the queue.
+* Where the work is done is a `Workforce`: processes of this machine, or a Dask cluster. All of the
+  above holds for both.
+* A job's callback runs exactly once. Before a job is called failed, the finished mix is looked for:
+  a worker may die between moving it into place and saying so.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from pebble import ProcessExpired
+
+from shared_schema.facts import Stage
+from shared_schema.jobs import DecomposeJob, WavesJobResult
+from shared_schema.settings import variable
+from shared_schema.sockets import BusAddress
+from waves.dsp.sound import MAX_DURATION_S
+from waves.errors import WavesError
+from waves.job import failure, finished_before
+from waves.workers import worker
+from waves.workers.workforce import LocalWorkers, Workforce
+
+# Begun or about to begin, per worker: one in its hands and one in the pipe hides the hand-over.
+_IN_HAND_PER_WORKER: Final = 2
+# How often a job is handed over again because the processes broke before it began.
+_ATTEMPTS: Final = 3
+# Dead processes are noticed this soon when there is nothing to do, and at once when there is.
+_INSPECTION_S: Final = 0.5
+_LONGEST_INSPECTION_S: Final = 30.0
+# Of the time for closing, what is kept for ending processes after the jobs had theirs.
+_FAREWELL_S: Final = 1.0
+
+_log = logging.getLogger(__name__)
+
+OnResult = Callable[[WavesJobResult], None]
+
+
+class _Entry:
+    """A job that was accepted and has not ended."""
+
+    def __init__(self, job: DecomposeJob) -> None:
+        self.job = job
+        self.attempts = 0
+        self.since = time.monotonic()
+
+
+class WavePool:
+    """Decomposes speech files in worker processes.
+
+    Parameters
+    ----------
+    artifacts_dir : Path
+        What the jobs' paths are relative to.
+    bus : BusAddress or None
+        Where workers publish completions; None for nowhere.
+    epoch : str
+        The life of the backend in whose name they publish.
+    max_workers : int
+        Processes.
+    queue_max_size : int
+        Jobs that may wait besides those that workers have in hand.
+    job_timeout_s : float
+        A job that runs longer is ended, with its worker, in seconds.
+    on_result : callable
+        Called exactly once for each submitted job, from a thread of the pool, or from the thread
+        that calls `submit` or `close`. It must be quick, and safe to call from any thread.
+    max_duration_s : float
+        Longer speech is a failed job, in seconds.
+    dask_scheduler : str, optional
+        Address of a Dask cluster that does the work instead of processes of this machine;
+        `max_workers` then says how many of its threads are kept busy.
+
+    Raises
+    ------
+    WavesError
+        If a cluster is asked for and what speaks with it is not installed.
+    """
+
+    def __init__(
+        self,
+        *,
+        artifacts_dir: Path,
+        bus: BusAddress | None,
+        epoch: str,
+        max_workers: int,
+        queue_max_size: int,
+        job_timeout_s: float,
+        on_result: OnResult,
+        max_duration_s: float = MAX_DURATION_S,
+        dask_scheduler: str | None = None,
+    ) -> None:
+        self._artifacts = artifacts_dir.resolve()
+        self._context = worker.Context(
+            artifacts=self._artifacts, bus=bus, epoch=epoch, max_duration_s=max_duration_s
+        )
+        self._dask_scheduler = dask_scheduler
+        self._max_workers = max_workers
+        self._queue_max_size = queue_max_size
+        self._job_timeout_s = job_timeout_s
+        self._on_result = on_result
+
+        self._changed = threading.Condition()
+        self._waiting: deque[_Entry] = deque()
+        self._in_hand: set[_Entry] = set()
+        self._closed = False
+        self._dispatcher: threading.Thread | None = None
+        self._workforce: Workforce | None = None
+        if dask_scheduler is not None and find_spec("distributed") is None:
+            raise WavesError("a Dask cluster needs the extra `dask`: uv sync --extra dask")
+        self._inspection_s = _INSPECTION_S
+
+    def warm(self) -> None:
+        """Start the workers, which do everything once before they take a job; do not wait."""
+        with self._changed:
+            self._start_dispatcher()
+
+    def submit(self, job: DecomposeJob) -> None:
+        """Hand over a job; neither blocks nor raises.
+
+        If the pool is full or closed, `on_result` is told so before this returns.
+        """
+        with self._changed:
+            refusal = self._refusal()
+            if refusal is None:
+                self._waiting.append(_Entry(job))
+                self._start_dispatcher()
+                self._changed.notify_all()
+        if refusal is not None:
+            self._on_result(_failed(job, refusal, stage="queue"))
+
+    def close(self, timeout_s: float) -> None:
+        """Stop within about `timeout_s` seconds; afterwards no process of the pool is left.
+
+        Jobs that wait fail at once with stage ``stopped``; those in hand have their time to end.
+        """
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            self._closed = True
+            dropped = list(self._waiting)
+            self._waiting.clear()
+            self._changed.notify_all()
+        for entry in dropped:
+            message = "the backend stopped before the job began"
+            self._on_result(_failed(entry.job, message, stage="stopped"))
+        with self._changed:
+            patience = max(0.0, timeout_s - _FAREWELL_S)
+            self._changed.wait_for(lambda: not self._in_hand, timeout=patience)
+        if self._dispatcher is not None:
+            self._dispatcher.join(max(0.0, deadline - time.monotonic()))
+        if self._workforce is not None:
+            self._workforce.end(max(0.1, deadline - time.monotonic()))
+        with self._changed:
+            unfinished = list(self._in_hand)
+        for entry in unfinished:
+            self._fail(entry, "the backend stopped before the job ended")
+
+    # How jobs get to the processes
+
+    def _refusal(self) -> str | None:
+        if self._closed:
+            return "the wave pool is closed"
+        unfinished = len(self._waiting) + len(self._in_hand)
+        if unfinished >= self._queue_max_size + self._max_workers:
+            setting = variable("waves_queue_max_size")
+            return f"the queue for waves is full: {self._queue_max_size} jobs wait ({setting})"
+        return None
+
+    def _start_dispatcher(self) -> None:
+        if self._dispatcher is None and not self._closed:
+            self._dispatcher = threading.Thread(
+                target=self._dispatch, name="waves-dispatcher", daemon=True
+            )
+            self._dispatcher.start()
+
+    def _dispatch(self) -> None:
+        """Keep sound processes, and keep them in work, until the pool is closed."""
+        while not self._closed:
+            workforce = self._sound_workforce()
+            if workforce is None:
+                self._fail_what_waits_too_long()
+            with self._changed:
+                if self._closed:
+                    return
+                room = len(self._in_hand) < _IN_HAND_PER_WORKER * self._max_workers
+                if workforce is None or not self._waiting or not room:
+                    self._changed.wait(self._inspection_s)
+                    continue
+                entry = self._waiting.popleft()
+                self._in_hand.add(entry)
+            self._hand_over(workforce, entry)
+
+    def _sound_workforce(self) -> Workforce | None:
+        """Return who works, others if they broke; None if nobody can be had now."""
+        if self._workforce is not None:
+            if self._workforce.sound:
+                return self._workforce
+            _log.warning(self._workforce.obituary)
+            self._workforce.end(_FAREWELL_S)
+            self._workforce = None
+            # Workers that die as they start would otherwise be started again and again.
+            self._inspection_s = min(2 * self._inspection_s, _LONGEST_INSPECTION_S)
+        try:
+            self._workforce = self._new_workforce()
+        except (OSError, RuntimeError) as error:
+            _log.error("there are no workers for waves: %s", error)
+            self._inspection_s = min(2 * self._inspection_s, _LONGEST_INSPECTION_S)
+        return self._workforce
+
+    def _new_workforce(self) -> Workforce:
+        """Return processes of this machine, or those of a cluster."""
+        if self._dask_scheduler is not None:
+            # A second to import, and not everywhere installed.
+            from waves.workers.cluster import Cluster  # noqa: PLC0415
+
+            return Cluster(self._dask_scheduler, self._context)
+        return LocalWorkers(self._max_workers, self._context)
+
+    def _fail_what_waits_too_long(self) -> None:
+        """End jobs that found no workers within the time that a job may take."""
+        limit = time.monotonic() - self._job_timeout_s
+        with self._changed:
+            late = [entry for entry in self._waiting if entry.since <= limit]
+            for entry in late:
+                self._waiting.remove(entry)
+                self._in_hand.add(entry)  # until its end is told
+        for entry in late:
+            setting = variable("waves_job_timeout_s")
+            self._fail(entry, f"no worker was there within {self._job_timeout_s:g} s ({setting})")
+
+    def _hand_over(self, workforce: Workforce, entry: _Entry) -> None:
+        entry.attempts += 1
+        try:
+            future = workforce.perform(entry.job, timeout_s=self._job_timeout_s)
+        except RuntimeError:  # they broke a moment ago
+            self._unbegun(entry)
+        else:
+            future.add_done_callback(lambda done: self._ended(entry, done))
+
+    # How jobs end
+
+    def _ended(self, entry: _Entry, future: Future[WavesJobResult]) -> None:
+        try:
+            finished = future.result()
+        except BrokenProcessPool:
+            self._unbegun(entry)
+        except TimeoutError:
+            limit = f"{self._job_timeout_s:g} s ({variable('waves_job_timeout_s')})"
+            self._fail(entry, f"the job was ended at its time limit of {limit}")
+        except ProcessExpired as error:
+            self._fail(entry, f"the worker process died during the job (exit {error.exitcode})")
+        except Exception as error:
+            self._fail(entry, f"{type(error).__name__}: {error}")
+        else:
+            self._inspection_s = _INSPECTION_S
+            self._finish(entry, finished)
+
+    def _unbegun(self, entry: _Entry) -> None:
+        """Put a job back whose processes broke before it began."""
+        with self._changed:
+            if entry in self._in_hand and entry.attempts < _ATTEMPTS and not self._closed:
+                self._in_hand.remove(entry)
+                self._waiting.appendleft(entry)
+                self._changed.notify_all()
+                return
+        self._fail(entry, "the worker processes died again and again before the job began")
+
+    def _fail(self, entry: _Entry, message: str) -> None:
+        """End a job without a word from its worker, unless its files tell of success."""
+        stage: Stage = "stopped" if self._closed else "waves"
+        finished = finished_before(entry.job, self._artifacts)
+        self._finish(entry, finished or _failed(entry.job, message, stage=stage))
+
+    def _finish(self, entry: _Entry, finished: WavesJobResult) -> None:
+        with self._changed:
+            if entry not in self._in_hand:
+                return  # its end was told already, as the pool was closed
+            self._in_hand.remove(entry)
+            self._changed.notify_all()
+        self._on_result(finished)
+
+
+def _failed(job: DecomposeJob, message: str, *, stage: Stage) -> WavesJobResult:
+    return WavesJobResult(job=job, result=failure(message, stage=stage))

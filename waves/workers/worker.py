@@ -1,0 +1,191 @@
+"""What runs inside a worker process of the pool.
+
+A worker warms up before its first job, publishes each completion itself, straight after the files
+are in place, and never outlives its parent.
+"""
+
+import logging
+import multiprocessing
+import multiprocessing.util
+import os
+import signal
+import sys
+import threading
+import time
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import zmq
+from msgspec import Struct
+
+from shared_schema.bus import TOPIC_WAVES, WavesFinished, encode_message
+from shared_schema.jobs import DecomposeJob, WavesJobResult
+from shared_schema.sockets import DRAIN_BATCH, BusAddress, drain, open_publisher, send
+from waves.dsp.decomposition import decompose
+from waves.dsp.grid import SAMPLE_RATE_HZ
+from waves.dsp.metrics import measure
+from waves.job import failure, run_job
+from waves.workers.memory import keep_freed_memory
+
+# Time for a gateway that is there to answer the connection; messages before it answers are lost.
+_GREETING_MS: Final = 200
+_EXIT_TERMINATED: Final = 128 + signal.SIGTERM
+_EXIT_ORPHANED: Final = 3
+
+_log = logging.getLogger(__name__)
+
+
+class Announcer:
+    """Publishes completions on the bus, from the process that made it and from no other."""
+
+    def __init__(self, bus: BusAddress, epoch: str) -> None:
+        self._epoch = epoch
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._socket = open_publisher(self._context, bus)
+        # A socket may change its thread as long as one thread at a time uses it.
+        self._lock = threading.Lock()
+        # When the process ends by itself; atexit is not called in multiprocessing's children.
+        multiprocessing.util.Finalize(None, self.close, exitpriority=100)
+
+    def await_gateway(self) -> None:
+        """Give a gateway that is there a moment to subscribe."""
+        with self._lock:
+            if not self._socket.closed:
+                self._socket.poll(_GREETING_MS)
+
+    def publish(self, result: WavesJobResult) -> None:
+        """Send a completion if somebody listens; never wait for them."""
+        word = WavesFinished(epoch=self._epoch, result=result, finished_at=time.time())
+        message = encode_message(word)
+        with self._lock:
+            if self._socket.closed:
+                return
+            # Subscriptions pile up in the socket otherwise; a worker has no use for them.
+            drain(self._socket, lambda _: None, DRAIN_BATCH)
+            try:
+                send(self._socket, TOPIC_WAVES, message)
+            except zmq.ZMQError as error:
+                # The backend tells the same from the job's future, only a little later.
+                _log.warning("a completion could not be published: %s", error)
+
+    def close(self) -> None:
+        """Wait until what was sent has left, within the socket's linger; then close it."""
+        with self._lock:
+            self._socket.close()
+            self._context.term()
+
+
+class Context(Struct, frozen=True, kw_only=True):
+    """What jobs have in common.
+
+    Attributes
+    ----------
+    artifacts
+        What their paths are relative to.
+    bus
+        Where completions are published; None for nowhere.
+    epoch
+        The life of the backend in whose name they are.
+    max_duration_s
+        Longer speech is refused.
+    """
+
+    artifacts: Path
+    bus: BusAddress | None
+    epoch: str
+    max_duration_s: float
+
+
+# What this process was told when it started.
+_told: tuple[Context, Announcer | None] | None = None
+
+
+def initialise(context: Context) -> None:
+    """Prepare this process: follow the parent, connect to the bus, do everything once."""
+    global _told  # noqa: PLW0603 - a pool's initialiser has no other way to hand something on
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    if sys.platform != "win32":
+        # Before any thread starts, since threads inherit it: see `leave_when_told`.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    follow_parent()
+    keep_freed_memory()
+    announcer = Announcer(context.bus, context.epoch) if context.bus is not None else None
+    leave_when_told(announcer)
+    warm_up()
+    if announcer is not None:
+        announcer.await_gateway()
+    _told = (context, announcer)
+
+
+def initialise_batch() -> None:
+    """Prepare a process of the batch tool: there is no bus and no session."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    follow_parent()
+    keep_freed_memory()
+    warm_up()
+
+
+def perform(job: DecomposeJob) -> WavesJobResult:
+    """Run a job in a process that was prepared for it."""
+    if _told is None:
+        raise RuntimeError("initialise() was not called in this process")
+    return carry_out(job, *_told)
+
+
+def carry_out(job: DecomposeJob, context: Context, announcer: Announcer | None) -> WavesJobResult:
+    """Run a job, publish how it ended, and return it."""
+    try:
+        result = run_job(job, context.artifacts, max_duration_s=context.max_duration_s)
+    except Exception as error:
+        # A mistake of ours must not leave the gateway waiting for this utterance.
+        _log.exception("a wave job failed in an unforeseen way")
+        result = failure(f"{type(error).__name__}: {error}")
+    finished = WavesJobResult(job=job, result=result)
+    if announcer is not None:
+        announcer.publish(finished)
+    return finished
+
+
+def warm_up() -> None:
+    """Take all code paths once, so that the first job does not pay for imports and tables."""
+    seconds = np.arange(2_400) / (3 * SAMPLE_RATE_HZ)
+    tone = (0.1 * np.sin(2 * np.pi * 120 * seconds)).astype(np.float32)
+    waves = decompose(tone, sample_rate_hz=3 * SAMPLE_RATE_HZ)
+    measure(tone[::3], waves.mix.astype(np.float32) / np.float32(32768))
+
+
+def follow_parent() -> None:
+    """End this process, whatever it is doing, as soon as its parent is gone.
+
+    A killed parent cannot tell its children, and a busy worker reads no pipe.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(_EXIT_ORPHANED)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def leave_when_told(announcer: Announcer | None) -> None:
+    """End this process on SIGTERM, even in the middle of a long calculation.
+
+    A Python signal handler runs in the main thread, and only between two of its steps. So SIGTERM
+    is blocked in all threads, and one waits for it. A second one, from the
+    process group after one from the parent, stays blocked and cannot cut the farewell short.
+    """
+    if sys.platform == "win32":
+        return  # processes are ended from outside there, without a word
+
+    def watch() -> None:
+        signal.sigwait({signal.SIGTERM})
+        if announcer is not None:
+            announcer.close()
+        os._exit(_EXIT_TERMINATED)
+
+    threading.Thread(target=watch, name="termination-watch", daemon=True).start()

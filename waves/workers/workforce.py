@@ -1,0 +1,69 @@
+"""Who does the jobs of the pool: processes of this machine, or a cluster."""
+
+from concurrent.futures import Future
+from typing import Protocol
+
+from shared_schema.jobs import DecomposeJob, WavesJobResult
+from waves.workers import worker
+from waves.workers.processes import Processes
+
+
+class Workforce(Protocol):
+    """What the pool needs of those who do its jobs.
+
+    Attributes
+    ----------
+    obituary
+        What to say when it is no longer sound.
+    """
+
+    obituary: str
+
+    @property
+    def sound(self) -> bool:
+        """Whether jobs can be handed over."""
+
+    def perform(self, job: DecomposeJob, *, timeout_s: float) -> Future[WavesJobResult]:
+        """Hand over a job.
+
+        The future raises `TimeoutError` at the time limit, and `BrokenProcessPool` if the job was
+        lost and has to be handed over again.
+
+        Raises
+        ------
+        RuntimeError
+            If it is no longer sound.
+        """
+
+    def end(self, timeout_s: float) -> None:
+        """Let go of all that it has."""
+
+
+class LocalWorkers:
+    """Processes of this machine.
+
+    Raises
+    ------
+    OSError, RuntimeError
+        If they cannot be started.
+    """
+
+    obituary = "a worker died between two jobs; the workers are replaced"
+
+    def __init__(self, count: int, context: worker.Context) -> None:
+        self._processes = Processes(
+            count=count, initialiser=worker.initialise, arguments=(context,)
+        )
+
+    @property
+    def sound(self) -> bool:
+        """Whether jobs can be handed over."""
+        return self._processes.sound
+
+    def perform(self, job: DecomposeJob, *, timeout_s: float) -> Future[WavesJobResult]:
+        """Hand over a job; see `Workforce`."""
+        return self._processes.schedule(worker.perform, job, timeout_s=timeout_s)
+
+    def end(self, timeout_s: float) -> None:
+        """End all processes."""
+        self._processes.end(timeout_s)
