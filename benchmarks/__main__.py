@@ -3,7 +3,8 @@
 import os
 import signal
 import sys
-from typing import Final
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 
@@ -114,6 +115,16 @@ def starting(
     from benchmarks.session.starting import run  # noqa: PLC0415
 
     raise _ended(run(starts=starts))
+
+
+@app.command()
+def size(
+    root: Annotated[Path, typer.Option(help="Another checkout, to compare with.")] = document.ROOT,
+) -> None:
+    """Lines of code, modules, rooms, circles. Example: python -m benchmarks size"""
+    from benchmarks.size import run  # noqa: PLC0415
+
+    raise _ended(run(root))
 
 
 def _ended(missed: int) -> typer.Exit:
