@@ -12,27 +12,26 @@ from chat_backend.agents.base import Agents
 from chat_backend.agents.models.agents import open_agents
 from chat_backend.agents.models.seats import load_seats
 from chat_backend.app import Chat, Voices
-from chat_backend.facts.events import SessionEvents
 from chat_backend.facts.ledger import Ledger
-from chat_backend.facts.publisher import bus_publisher
+from chat_backend.facts.publisher import SessionEvents, bus_publisher
 from chat_backend.metrics import Metrics
 from chat_backend.session.conversation import Memory
 from chat_backend.session.sessions import Sessions
 from chat_backend.session.workflow import Services
 from chat_backend.speech.base import Speech
 from chat_backend.speech.choice import build_speech, chosen_engine
-from chat_backend.storage.archive import Archive
-from chat_backend.storage.housekeeping import keep_house
+from chat_backend.storage.archive import Archive, prune_hourly
 from chat_backend.storage.leftovers import sweep_newest, swept
 from shared_schema.errors import InvalidSetting
+from shared_schema.facts import DecomposeJob, WavesJobResult
 from shared_schema.ids import AGENT_IDS
-from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.process.exits import StartRefused
 from shared_schema.runtime.process.serving import run_server
 from shared_schema.runtime.web.access import bus_address
 from shared_schema.settings import Settings, variable
 from waves.errors import WavesError
+from waves.job import failure
 from waves.workers.pool import WavePool
 
 log = structlog.get_logger("chat")
@@ -106,10 +105,10 @@ async def open_chat(
         )
         stack.callback(sweeping.cancel)
         if settings.artifacts_keep_days:
-            keeping = asyncio.create_task(
-                keep_house(Archive(artifacts), settings, lambda: sessions.live), name="house"
+            pruning = asyncio.create_task(
+                prune_hourly(Archive(artifacts), settings, lambda: sessions.live), name="prune"
             )
-            stack.callback(keeping.cancel)
+            stack.callback(pruning.cancel)
         yield Chat(
             settings,
             sessions=sessions,
@@ -145,14 +144,7 @@ def _submitter(
 ) -> Callable[[DecomposeJob], None]:
     """Return what a wave job is given to: the pool, or the answer that there is none."""
     if not settings.waves_enabled:
-        return lambda job: on_result(
-            WavesJobResult(
-                job=job,
-                result=DecomposeResult(
-                    success=False, duration_ms=0.0, error="switched off: RR_WAVES_ENABLED=false"
-                ),
-            )
-        )
+        return lambda job: on_result(failure(job, "switched off: RR_WAVES_ENABLED=false"))
     try:
         pool = WavePool(
             artifacts_dir=artifacts.root,

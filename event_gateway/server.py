@@ -15,16 +15,15 @@ from starlette.types import ASGIApp
 from event_gateway.app import Gateway, disabled_app
 from event_gateway.core.continuity import Continuity
 from event_gateway.core.readiness import Limits
-from event_gateway.delivery import Delivery
+from event_gateway.delivery import Delivery, EventsProtocol
 from event_gateway.errors import AnotherGateway, OutboxUnavailable
 from event_gateway.metrics import Metrics
 from event_gateway.orchestrator import Orchestrator
 from event_gateway.outbox import Outbox
-from event_gateway.protocol import DirectProtocol
 from event_gateway.studio.recordings import Recordings
 from event_gateway.studio.rehearsal import Rehearsal
 from event_gateway.studio.routes import Studio
-from event_gateway.studio.status import Watching
+from event_gateway.studio.status import StatusStream
 from shared_schema.bus import MAX_MESSAGE_BYTES
 from shared_schema.layout import GATEWAY_DIR, Artifacts
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, StartRefused
@@ -50,7 +49,7 @@ def serve(settings: Settings) -> int:
         host=settings.gateway_host,
         port=settings.gateway_port,
         name="gateway",
-        ws=DirectProtocol,
+        ws=EventsProtocol,
     )
 
 
@@ -142,7 +141,9 @@ def _open_studio(
         artifacts=orchestrator.artifacts,
         recordings=recordings,
         rehearsal=rehearsal,
-        watching=Watching(orchestrator=orchestrator, delivery=delivery, rehearsal=rehearsal),
+        status_stream=StatusStream(
+            orchestrator=orchestrator, delivery=delivery, rehearsal=rehearsal
+        ),
         token=settings.events_token,
     )
 

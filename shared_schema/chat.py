@@ -3,20 +3,16 @@
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from shared_schema.decoding import decode
+from shared_schema.decoding import CamelStruct, decode
 from shared_schema.errors import InvalidMessage
 from shared_schema.ids import AGENT_IDS, SLOT_IDS, AgentId, Kind, SlotId, TurnIndex, VoiceProfile
 
 ErrorType = Literal["network", "timeout", "rate_limit", "server_error", "tts_error", "unknown"]
 
 
-class _Wire(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Python's names inside, camelCase on the wire."""
-
-
-class SlotRequest(_Wire, frozen=True, kw_only=True):
+class SlotRequest(CamelStruct, frozen=True, kw_only=True):
     """Which agent shall sit in a slot."""
 
     slot_id: SlotId
@@ -29,14 +25,14 @@ DEFAULT_SLOTS = tuple(
 )
 
 
-class ChatRequest(_Wire, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ChatRequest(CamelStruct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A visitor's message, and who shall answer (all six when left out)."""
 
     message: str
     slots: Annotated[tuple[SlotRequest, ...], Meta(min_length=1, max_length=6)] = DEFAULT_SLOTS
 
 
-class _Event(_Wire, frozen=True, kw_only=True, omit_defaults=True):
+class _Event(CamelStruct, frozen=True, kw_only=True, omit_defaults=True):
     session_id: str
 
 
@@ -82,7 +78,7 @@ class SlotAudio(SlotStart, frozen=True, kw_only=True):
     fallback_engine: str | None = None
 
 
-class SlotProblem(_Wire, frozen=True, kw_only=True):
+class SlotProblem(CamelStruct, frozen=True, kw_only=True):
     """What went wrong in a slot."""
 
     type: ErrorType

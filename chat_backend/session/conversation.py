@@ -1,4 +1,4 @@
-"""What each slot remembers of earlier visits, and what has been said in this one."""
+"""What each slot remembers of earlier visits, and the texts of this session so far."""
 
 from collections import defaultdict, deque
 
@@ -29,7 +29,7 @@ class Memory:
 
 
 class Conversation(Struct, kw_only=True):
-    """One session's words: the visitor's message, and per turn what each slot answered."""
+    """One session's texts: the visitor's message, and each slot's answer in each turn."""
 
     session_id: str
     message: str
@@ -43,8 +43,8 @@ class Conversation(Struct, kw_only=True):
         """Return which agent sits in a slot."""
         return next(slot.agent_id for slot in self.slots if slot.slot_id == slot_id)
 
-    def heard(self, turn: TurnIndex, slot_id: int) -> Heard:
-        """Return what a slot said in a turn, as another slot hears it."""
+    def remark(self, turn: TurnIndex, slot_id: int) -> Heard:
+        """Return a slot's text in a turn, as other slots' questions quote it."""
         return Heard(
             slot_id=slot_id,
             agent_id=self.agent_of(slot_id),

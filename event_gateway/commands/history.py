@@ -7,7 +7,7 @@ import httpx
 import msgspec
 
 from event_gateway.errors import GatewayError
-from event_gateway.outbox import Outbox
+from event_gateway.outbox import OutboxReader
 from shared_schema.layout import GATEWAY_DIR, Artifacts
 from shared_schema.runtime.process.exits import FAILED, OK, say
 from shared_schema.settings import Settings
@@ -51,7 +51,7 @@ def _from_gateway(settings: Settings, session_id: str) -> list[str] | None:
 
 
 def _from_outbox(settings: Settings, session_id: str) -> list[str]:
-    outbox = Outbox.open(Artifacts(settings.artifacts_dir).root / GATEWAY_DIR)
+    outbox = OutboxReader.open(Artifacts(settings.artifacts_dir).root / GATEWAY_DIR)
     try:
         return [row.event for row in outbox.history(session_id)]
     finally:

@@ -4,8 +4,8 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from chat_backend.facts.events import SessionEvents
 from chat_backend.facts.ledger import Ledger
+from chat_backend.facts.publisher import SessionEvents
 from chat_backend.metrics import Metrics
 from chat_backend.session.sessions import Sessions
 from chat_backend.session.workflow import Services

@@ -16,9 +16,9 @@ from typing import Final
 from distributed import Client
 from distributed.client import ClosedClientError
 
-from shared_schema.jobs import DecomposeJob, WavesJobResult
+from shared_schema.facts import DecomposeJob, WavesJobResult
 from shared_schema.sockets import BusAddress
-from waves.job import finished_before
+from waves.job import existing_result
 from waves.workers import worker
 from waves.workers.memory import keep_freed_memory
 
@@ -39,7 +39,7 @@ class Cluster:
         If the scheduler does not answer, or has no workers.
     """
 
-    obituary = "the Dask cluster is gone or has no workers; it is looked for again"
+    loss_message = "the Dask cluster is gone or has no workers; it is looked for again"
 
     def __init__(self, scheduler: str, context: worker.Context) -> None:
         self._context = context
@@ -52,20 +52,20 @@ class Cluster:
         except Exception as error:  # a tls:// address without certificates is a TypeError
             raise RuntimeError(f"the Dask cluster at {scheduler} can't be used: {error}") from error
         self._asked = 0.0
-        self._sound = False
-        if not self.sound:
+        self._healthy = False
+        if not self.healthy:
             self.end(_ANSWER_S)
             raise RuntimeError(f"the Dask cluster at {scheduler} has no workers")
         self._executor = self._client.get_executor(pure=False)
 
     @property
-    def sound(self) -> bool:
+    def healthy(self) -> bool:
         """Whether the scheduler answers and has workers."""
         now = time.monotonic()
         if now - self._asked > _FRESH_S:
-            self._sound = self._client.status == "running" and self._has_workers()
+            self._healthy = self._client.status == "running" and self._has_workers()
             self._asked = now
-        return self._sound
+        return self._healthy
 
     def _has_workers(self) -> bool:
         try:
@@ -79,7 +79,7 @@ class Cluster:
         try:
             inner: Future[WavesJobResult] = self._executor.submit(perform, self._context, job)
         except ClosedClientError as error:  # it was sound a moment ago
-            self._asked, self._sound = time.monotonic(), False
+            self._asked, self._healthy = time.monotonic(), False
             raise RuntimeError(str(error)) from error
         promised: Future[WavesJobResult] = Future()
         once = threading.Lock()  # taken by whoever comes first, the job's end or its time limit
@@ -119,7 +119,7 @@ def perform(context: worker.Context, job: DecomposeJob) -> WavesJobResult:
     If another worker had it done before it died, that is told and not done again.
     """
     announcer = _announcer(context)
-    finished = finished_before(job, context.artifacts)
+    finished = existing_result(job, context.artifacts)
     if finished is None:
         return worker.carry_out(job, context, announcer)
     if announcer is not None:

@@ -28,13 +28,12 @@ from typing import Final
 
 from pebble import ProcessExpired
 
-from shared_schema.facts import Stage
-from shared_schema.jobs import DecomposeJob, WavesJobResult
+from shared_schema.facts import DecomposeJob, Stage, WavesJobResult
 from shared_schema.settings import variable
 from shared_schema.sockets import BusAddress
 from waves.dsp.sound import MAX_DURATION_S
 from waves.errors import WavesError
-from waves.job import failure, finished_before
+from waves.job import existing_result, failure
 from waves.workers import worker
 from waves.workers.workforce import LocalWorkers, Workforce
 
@@ -144,7 +143,7 @@ class WavePool:
                 self._start_dispatcher()
                 self._changed.notify_all()
         if refusal is not None:
-            self._on_result(_failed(job, refusal, stage="queue"))
+            self._on_result(failure(job, refusal, stage="queue"))
 
     def close(self, timeout_s: float) -> None:
         """Stop within about `timeout_s` seconds; afterwards no process of the pool is left.
@@ -159,7 +158,7 @@ class WavePool:
             self._changed.notify_all()
         for entry in dropped:
             message = "the backend stopped before the job began"
-            self._on_result(_failed(entry.job, message, stage="stopped"))
+            self._on_result(failure(entry.job, message, stage="stopped"))
         with self._changed:
             patience = max(0.0, timeout_s - _FAREWELL_S)
             self._changed.wait_for(lambda: not self._in_hand, timeout=patience)
@@ -193,7 +192,7 @@ class WavePool:
     def _dispatch(self) -> None:
         """Keep sound processes, and keep them in work, until the pool is closed."""
         while not self._closed:
-            workforce = self._sound_workforce()
+            workforce = self._healthy_workforce()
             if workforce is None:
                 self._fail_what_waits_too_long()
             with self._changed:
@@ -207,12 +206,12 @@ class WavePool:
                 self._in_hand.add(entry)
             self._hand_over(workforce, entry)
 
-    def _sound_workforce(self) -> Workforce | None:
+    def _healthy_workforce(self) -> Workforce | None:
         """Return who works, others if they broke; None if nobody can be had now."""
         if self._workforce is not None:
-            if self._workforce.sound:
+            if self._workforce.healthy:
                 return self._workforce
-            _log.warning(self._workforce.obituary)
+            _log.warning(self._workforce.loss_message)
             self._workforce.end(_FAREWELL_S)
             self._workforce = None
             # Workers that die as they start would otherwise be started again and again.
@@ -285,8 +284,8 @@ class WavePool:
     def _fail(self, entry: _Entry, message: str) -> None:
         """End a job without a word from its worker, unless its files tell of success."""
         stage: Stage = "stopped" if self._closed else "waves"
-        finished = finished_before(entry.job, self._artifacts)
-        self._finish(entry, finished or _failed(entry.job, message, stage=stage))
+        finished = existing_result(entry.job, self._artifacts)
+        self._finish(entry, finished or failure(entry.job, message, stage=stage))
 
     def _finish(self, entry: _Entry, finished: WavesJobResult) -> None:
         with self._changed:
@@ -295,7 +294,3 @@ class WavePool:
             self._in_hand.remove(entry)
             self._changed.notify_all()
         self._on_result(finished)
-
-
-def _failed(job: DecomposeJob, message: str, *, stage: Stage) -> WavesJobResult:
-    return WavesJobResult(job=job, result=failure(message, stage=stage))

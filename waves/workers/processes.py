@@ -61,7 +61,7 @@ class Processes:
             raise RuntimeError("the process pool did not start")
 
     @property
-    def sound(self) -> bool:
+    def healthy(self) -> bool:
         """Whether jobs can be scheduled."""
         return bool(self._pool.active)
 

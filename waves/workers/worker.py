@@ -21,7 +21,7 @@ import zmq
 from msgspec import Struct
 
 from shared_schema.bus import TOPIC_WAVES, WavesFinished, encode_message
-from shared_schema.jobs import DecomposeJob, WavesJobResult
+from shared_schema.facts import DecomposeJob, WavesJobResult
 from shared_schema.sockets import DRAIN_BATCH, BusAddress, drain, open_publisher, send
 from waves.dsp.decomposition import decompose
 from waves.dsp.grid import SAMPLE_RATE_HZ
@@ -56,9 +56,10 @@ class Announcer:
                 self._socket.poll(_GREETING_MS)
 
     def publish(self, result: WavesJobResult) -> None:
-        """Send a completion if somebody listens; never wait for them."""
-        word = WavesFinished(epoch=self._epoch, result=result, finished_at=time.time())
-        message = encode_message(word)
+        """Send a completion if somebody is subscribed; never wait for them."""
+        message = encode_message(
+            WavesFinished(epoch=self._epoch, result=result, finished_at=time.time())
+        )
         with self._lock:
             if self._socket.closed:
                 return
@@ -67,7 +68,7 @@ class Announcer:
             try:
                 send(self._socket, TOPIC_WAVES, message)
             except zmq.ZMQError as error:
-                # The backend tells the same from the job's future, only a little later.
+                # The backend publishes the same from the job's future, only a little later.
                 _log.warning("a completion could not be published: %s", error)
 
     def close(self) -> None:
@@ -137,12 +138,11 @@ def perform(job: DecomposeJob) -> WavesJobResult:
 def carry_out(job: DecomposeJob, context: Context, announcer: Announcer | None) -> WavesJobResult:
     """Run a job, publish how it ended, and return it."""
     try:
-        result = run_job(job, context.artifacts, max_duration_s=context.max_duration_s)
+        finished = run_job(job, context.artifacts, max_duration_s=context.max_duration_s)
     except Exception as error:
         # A mistake of ours must not leave the gateway waiting for this utterance.
         _log.exception("a wave job failed in an unforeseen way")
-        result = failure(f"{type(error).__name__}: {error}")
-    finished = WavesJobResult(job=job, result=result)
+        finished = failure(job, f"{type(error).__name__}: {error}")
     if announcer is not None:
         announcer.publish(finished)
     return finished

@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 from typing import Protocol
 
-from shared_schema.jobs import DecomposeJob, WavesJobResult
+from shared_schema.facts import DecomposeJob, WavesJobResult
 from waves.workers import worker
 from waves.workers.processes import Processes
 
@@ -13,14 +13,14 @@ class Workforce(Protocol):
 
     Attributes
     ----------
-    obituary
+    loss_message
         What to say when it is no longer sound.
     """
 
-    obituary: str
+    loss_message: str
 
     @property
-    def sound(self) -> bool:
+    def healthy(self) -> bool:
         """Whether jobs can be handed over."""
 
     def perform(self, job: DecomposeJob, *, timeout_s: float) -> Future[WavesJobResult]:
@@ -48,7 +48,7 @@ class LocalWorkers:
         If they cannot be started.
     """
 
-    obituary = "a worker died between two jobs; the workers are replaced"
+    loss_message = "a worker died between two jobs; the workers are replaced"
 
     def __init__(self, count: int, context: worker.Context) -> None:
         self._processes = Processes(
@@ -56,9 +56,9 @@ class LocalWorkers:
         )
 
     @property
-    def sound(self) -> bool:
+    def healthy(self) -> bool:
         """Whether jobs can be handed over."""
-        return self._processes.sound
+        return self._processes.healthy
 
     def perform(self, job: DecomposeJob, *, timeout_s: float) -> Future[WavesJobResult]:
         """Hand over a job; see `Workforce`."""
