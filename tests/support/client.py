@@ -132,6 +132,7 @@ class Backend:
                 for part in parts:
                     self.events.utterance(session, truth.utterance(*part))
         self.events.turn3_complete(session, truth.dialogues)
+        self.events.session_complete(session, stopped=False)
 
 
 @asynccontextmanager
