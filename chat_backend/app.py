@@ -1,4 +1,4 @@
-"""The chat backend's HTTP routes."""
+"""Serves the chat backend's HTTP routes."""
 
 from collections.abc import AsyncIterator
 from http import HTTPStatus
@@ -43,7 +43,7 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Voices(Struct, frozen=True, kw_only=True):
-    """Who answers under each agent's id, and which engine speaks: names, never keys."""
+    """Which provider answers under each agent's id, and which engine speaks: names, never keys."""
 
     agents: dict[AgentId, str]
     speech: str
@@ -164,7 +164,7 @@ class Chat:
         )
 
     def _warnings(self) -> list[str]:
-        """Return what somebody should look after soon."""
+        """Return what an operator should look after soon."""
         free, least = free_gb(self._artifacts.root), self._settings.disk_min_gb
         if free >= least:
             return []

@@ -1,4 +1,4 @@
-"""The chat backend as a running process: its voices, its wave pool, the bus and the web server."""
+"""Composes the chat backend: agents, speech, wave pool, bus and web server of one process."""
 
 import asyncio
 import uuid
@@ -73,9 +73,8 @@ async def open_chat(
     )
     memory = Memory(exchanges=settings.chat_history_turns)
     async with AsyncExitStack() as stack:
-        minds = agents
-        if minds is None:
-            minds = await stack.enter_async_context(open_agents(seats, keys, settings, metrics))
+        if agents is None:
+            agents = await stack.enter_async_context(open_agents(seats, keys, settings, metrics))
         publish = None
         if settings.events_ws_enabled:
             publisher = await stack.enter_async_context(
@@ -88,7 +87,7 @@ async def open_chat(
         await voice.start()
         stack.push_async_callback(voice.close)
         services = Services(
-            agents=minds,
+            agents=agents,
             speech=voice,
             events=events,
             memory=memory,
@@ -113,7 +112,7 @@ async def open_chat(
             settings,
             sessions=sessions,
             memory=memory,
-            agents=minds,
+            agents=agents,
             artifacts=artifacts,
             metrics=metrics,
             voices=Voices(
@@ -142,7 +141,7 @@ def _submitter(
     epoch: str,
     on_result: Callable[[WavesJobResult], None],
 ) -> Callable[[DecomposeJob], None]:
-    """Return what a wave job is given to: the pool, or the answer that there is none."""
+    """Return the function that takes a wave job: the pool's, or one that fails every job."""
     if not settings.waves_enabled:
         return lambda job: on_result(failure(job, "switched off: RR_WAVES_ENABLED=false"))
     try:
