@@ -1,4 +1,4 @@
-"""The commands of ``python -m chat_backend``: a supervisor, a visitor, and what looks after it."""
+"""The commands of ``python -m chat_backend``."""
 
 from typing import Annotated
 
@@ -16,12 +16,12 @@ app.add_typer(sessions, name="sessions")
 
 @app.command()
 def say(
-    message: Annotated[str, typer.Argument(help="What the visitor says.")],
+    message: Annotated[str, typer.Argument(help="The visitor's message.")],
     wait: Annotated[bool, typer.Option(help="First wait until TouchDesigner is there.")] = True,
-    stay: Annotated[bool, typer.Option(help="Stay when all is said, until ended.")] = False,
+    stay: Annotated[bool, typer.Option(help="Stay after the session, until ended.")] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the servers.")] = 60.0,
 ) -> None:
-    """Say something to the six, and show their three turns as they come.
+    """Send a message to the six voices, and show their three turns as they come.
 
     Example: python -m chat_backend say "What does the sea dream of?"
     """

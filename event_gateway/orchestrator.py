@@ -105,7 +105,7 @@ class Orchestrator:
 
     @property
     def agrees_on_artifacts(self) -> bool:
-        """Return whether the backend writes where we look, as far as it has said."""
+        """Return whether the backend writes where we look, as far as is known."""
         return self.backend_artifacts in (None, self.artifacts.root.as_posix())
 
     @property

@@ -1,4 +1,4 @@
-"""``POST /v1/chat``: the request, and the events of its answer, in the frontend's field names."""
+"""``POST /v1/chat``: the request, and the events of its answer, as the frontend parses them."""
 
 from typing import Annotated, Literal
 
@@ -13,7 +13,7 @@ ErrorType = Literal["network", "timeout", "rate_limit", "server_error", "tts_err
 
 
 class SlotRequest(CamelStruct, frozen=True, kw_only=True):
-    """Which agent shall sit in a slot."""
+    """Which agent is wanted in a slot."""
 
     slot_id: SlotId
     agent_id: AgentId
@@ -26,7 +26,7 @@ DEFAULT_SLOTS = tuple(
 
 
 class ChatRequest(CamelStruct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A visitor's message, and who shall answer (all six when left out)."""
+    """A visitor's message, and the slots that answer (all six when left out)."""
 
     message: str
     slots: Annotated[tuple[SlotRequest, ...], Meta(min_length=1, max_length=6)] = DEFAULT_SLOTS
@@ -50,7 +50,7 @@ class TurnDone(_Event, frozen=True, kw_only=True):
 
 
 class SlotStart(_Event, frozen=True, kw_only=True):
-    """A slot was asked."""
+    """The question went to a slot's agent."""
 
     turn_index: TurnIndex
     kind: Kind
@@ -59,7 +59,7 @@ class SlotStart(_Event, frozen=True, kw_only=True):
 
 
 class SlotDone(SlotStart, frozen=True, kw_only=True):
-    """A slot has said its text; a comment names whom it is for."""
+    """A slot has its text; a comment names the slot that it is for."""
 
     text: str
     voice_profile: VoiceProfile
@@ -147,7 +147,7 @@ def decode_chat_request(body: bytes, *, max_chars: int) -> ChatRequest:
     request = decode(_request_decoder, body)
     message = request.message.strip()
     if not message:
-        raise InvalidMessage("is empty; write what the visitor says", field="message")
+        raise InvalidMessage("is empty; write the visitor's message", field="message")
     if len(message) > max_chars:
         raise InvalidMessage(
             f"has {len(message)} characters; the limit is {max_chars}", field="message"

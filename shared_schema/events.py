@@ -41,7 +41,7 @@ class WaveReference(CamelStruct, frozen=True, kw_only=True):
 
 
 class PlayStep(CamelStruct, frozen=True, kw_only=True):
-    """Whose utterance comes next when a dialogue is played."""
+    """Which utterance comes next when a dialogue is played."""
 
     role: Role
     slot_id: SlotId
@@ -100,7 +100,7 @@ class DialogueWavesReady(_Envelope, frozen=True, kw_only=True, tag="dialogue.wav
 
 SessionEvent = Turn1WavesReady | DialogueWavesReady
 
-# A resume map says the last seq that the client has of each session; "recent" says it has nothing.
+# A resume map has the last seq that the client has of each session; "recent": it has nothing.
 Resume = dict[SessionId, Annotated[int, Meta(ge=0)]] | Literal["recent"]
 
 
@@ -153,7 +153,7 @@ def encode_event(event: ServerEvent | Hello) -> str:
 
 
 def decode_client_message(text: str) -> Hello:
-    """Return what a client said.
+    """Return a client's message.
 
     Raises
     ------

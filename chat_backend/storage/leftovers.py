@@ -27,7 +27,7 @@ _PARTIAL: Final = re.compile(rf".+\.(\d+){re.escape(PARTIAL_SUFFIX)}\Z")
 def swept(settings: Settings) -> tuple[str, ...]:
     """Return where a partial file of no living process may be taken for abandoned.
 
-    Not where a cluster writes: whether a writer lives can be asked on its own machine only.
+    Not where a cluster writes: whether a writer lives is known on its own machine only.
     """
     return (SPEECH_ROOT,) if settings.waves_executor == "dask" else _ROOTS
 

@@ -135,14 +135,14 @@ def _connected(url: str, expect: Expectation, show: Callable[[str], None]) -> Cl
     """Return a connection, however long the gateway takes to be there (up to the time limit)."""
     headers = {"Authorization": f"Bearer {expect.token}"} if expect.token else None
     give_up_at = time.monotonic() + expect.timeout_s
-    said = False
+    shown = False
     while True:
         try:
             socket = connect(url, additional_headers=headers, compression=None, max_size=None)
         except (OSError, InvalidHandshake) as error:
-            if not said:
+            if not shown:
                 show(f"waiting for the gateway at {url} ({error})")
-                said = True
+                shown = True
             if time.monotonic() >= give_up_at:
                 raise ExpectationFailed(f"no gateway at {url}: {error}") from None
             time.sleep(RECONNECT_INTERVAL_S)

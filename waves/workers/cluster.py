@@ -1,7 +1,7 @@
-"""Jobs on a Dask cluster, in place of processes of this machine.
+"""Runs wave jobs on a Dask cluster instead of processes of this machine.
 
 The folder of artifacts is shared by all machines and has the same path on them. A worker of the
-cluster is whatever process was started with ``dask worker``; it learns with each job whose it is,
+cluster is whatever process was started with ``dask worker``; each job carries the backend's epoch,
 and publishes completions to the gateway's bus just as a worker of ours does. A job whose worker
 died is done again by another one: the files that it writes are the same, each moved into place.
 """
@@ -22,8 +22,8 @@ from waves.job import existing_result
 from waves.workers import worker
 from waves.workers.memory import keep_freed_memory
 
-_CONNECT_S: Final = 5.0
-_ANSWER_S: Final = 2.0
+_CONNECT_TIMEOUT_S: Final = 5.0
+_ANSWER_TIMEOUT_S: Final = 2.0
 # How long an answer of the scheduler counts; there is a job every few milliseconds.
 _FRESH_S: Final = 0.25
 
@@ -45,7 +45,10 @@ class Cluster:
         self._context = context
         try:
             self._client = Client(
-                scheduler, timeout=_CONNECT_S, set_as_default=False, name="reflective-resonance"
+                scheduler,
+                timeout=_CONNECT_TIMEOUT_S,
+                set_as_default=False,
+                name="reflective-resonance",
             )
         except OSError:
             raise
@@ -54,7 +57,7 @@ class Cluster:
         self._asked = 0.0
         self._healthy = False
         if not self.healthy:
-            self.end(_ANSWER_S)
+            self.end(_ANSWER_TIMEOUT_S)
             raise RuntimeError(f"the Dask cluster at {scheduler} has no workers")
         self._executor = self._client.get_executor(pure=False)
 
@@ -69,7 +72,9 @@ class Cluster:
 
     def _has_workers(self) -> bool:
         try:
-            threads = self._client.sync(self._client.scheduler.ncores, callback_timeout=_ANSWER_S)
+            threads = self._client.sync(
+                self._client.scheduler.ncores, callback_timeout=_ANSWER_TIMEOUT_S
+            )
         except (OSError, RuntimeError, TimeoutError):
             return False
         return bool(threads)
@@ -78,7 +83,7 @@ class Cluster:
         """Hand over a job; see `waves.workers.workforce.Workforce`."""
         try:
             inner: Future[WavesJobResult] = self._executor.submit(perform, self._context, job)
-        except ClosedClientError as error:  # it was sound a moment ago
+        except ClosedClientError as error:  # it was healthy a moment ago
             self._asked, self._healthy = time.monotonic(), False
             raise RuntimeError(str(error)) from error
         promised: Future[WavesJobResult] = Future()
@@ -110,38 +115,38 @@ class Cluster:
 
 
 _lock = threading.Lock()
-_announcers: dict[tuple[BusAddress, str], worker.Announcer] = {}
+_publishers: dict[tuple[BusAddress, str], worker.CompletionPublisher] = {}
 
 
 def perform(context: worker.Context, job: DecomposeJob) -> WavesJobResult:
-    """Run a job in a process of the cluster, which may never have heard of us.
+    """Run a job in a process of the cluster, which may not have been prepared.
 
-    If another worker had it done before it died, that is told and not done again.
+    If another worker finished it before it died, that is published and not done again.
     """
-    announcer = _announcer(context)
+    publisher = _publisher(context)
     finished = existing_result(job, context.artifacts)
     if finished is None:
-        return worker.carry_out(job, context, announcer)
-    if announcer is not None:
-        announcer.publish(finished)
+        return worker.run_and_publish(job, context, publisher)
+    if publisher is not None:
+        publisher.publish(finished)
     return finished
 
 
-def _announcer(context: worker.Context) -> worker.Announcer | None:
+def _publisher(context: worker.Context) -> worker.CompletionPublisher | None:
     """Return this process's way to the bus; the one of an earlier backend is closed."""
     if context.bus is None:
         return None
     key = (context.bus, context.epoch)
     with _lock:
-        if key not in _announcers:
-            for earlier in _announcers.values():
+        if key not in _publishers:
+            for earlier in _publishers.values():
                 earlier.close()
-            _announcers.clear()
+            _publishers.clear()
             keep_freed_memory()
             worker.warm_up()
-            _announcers[key] = worker.Announcer(context.bus, context.epoch)
-            _announcers[key].await_gateway()
-        return _announcers[key]
+            _publishers[key] = worker.CompletionPublisher(context.bus, context.epoch)
+            _publishers[key].await_gateway()
+        return _publishers[key]
 
 
 def _copy(done: Future[WavesJobResult], promised: Future[WavesJobResult]) -> None:

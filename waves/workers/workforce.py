@@ -1,4 +1,4 @@
-"""Who does the jobs of the pool: processes of this machine, or a cluster."""
+"""Where the pool's jobs run: processes of this machine, or a cluster."""
 
 from concurrent.futures import Future
 from typing import Protocol
@@ -9,12 +9,12 @@ from waves.workers.processes import Processes
 
 
 class Workforce(Protocol):
-    """What the pool needs of those who do its jobs.
+    """What the pool needs of whatever runs its jobs.
 
     Attributes
     ----------
     loss_message
-        What to say when it is no longer sound.
+        The log line for when it is no longer healthy.
     """
 
     loss_message: str
@@ -32,11 +32,11 @@ class Workforce(Protocol):
         Raises
         ------
         RuntimeError
-            If it is no longer sound.
+            If it is no longer healthy.
         """
 
     def end(self, timeout_s: float) -> None:
-        """Let go of all that it has."""
+        """Release all that it holds."""
 
 
 class LocalWorkers:
@@ -62,7 +62,7 @@ class LocalWorkers:
 
     def perform(self, job: DecomposeJob, *, timeout_s: float) -> Future[WavesJobResult]:
         """Hand over a job; see `Workforce`."""
-        return self._processes.schedule(worker.perform, job, timeout_s=timeout_s)
+        return self._processes.schedule(worker.run, job, timeout_s=timeout_s)
 
     def end(self, timeout_s: float) -> None:
         """End all processes."""
