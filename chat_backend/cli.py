@@ -20,19 +20,23 @@ def say(
     wait: Annotated[bool, typer.Option(help="First wait until TouchDesigner is there.")] = True,
     stay: Annotated[bool, typer.Option(help="Stay after the session, until ended.")] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the servers.")] = 60.0,
+    visit: Annotated[
+        str, typer.Option(help="The voices remember earlier messages of the same visit.")
+    ] = "",
 ) -> None:
     """Send a message to the six voices, and show their three turns as they come.
 
     Example: python -m chat_backend say "What does the sea dream of?"
     """
 
-    from chat_backend.commands.say import Visit, visit  # noqa: PLC0415  # not for the server
+    from chat_backend.commands.say import Visit, run_visit  # noqa: PLC0415  # not for the server
 
     def run() -> int:
         settings = load_settings()
-        return visit(
+        return run_visit(
             Visit(
                 message=message,
+                visit_id=visit,
                 chat_url=f"http://localhost:{settings.chat_port}",
                 gateway_url=f"http://localhost:{settings.gateway_port}",
                 token=settings.events_token,

@@ -15,8 +15,8 @@ from chat_backend.app import Chat, Voices
 from chat_backend.facts.ledger import Ledger
 from chat_backend.facts.publisher import SessionEvents, bus_publisher
 from chat_backend.metrics import Metrics
-from chat_backend.session.conversation import Memory
 from chat_backend.session.sessions import Sessions
+from chat_backend.session.visits import Visits
 from chat_backend.session.workflow import Services
 from chat_backend.speech.base import Speech
 from chat_backend.speech.choice import build_speech, chosen_engine
@@ -36,6 +36,7 @@ from waves.workers.pool import WavePool
 
 log = structlog.get_logger("chat")
 
+VISIT_CHECK_INTERVAL_S = 1.0
 # What a worker gets to finish when the backend ends.
 POOL_CLOSE_S = 2.0
 
@@ -71,7 +72,7 @@ async def open_chat(
         + settings.events_turn1_timeout_s
         + settings.events_dialogue_timeout_s,
     )
-    memory = Memory(exchanges=settings.chat_history_turns)
+    visits = Visits(exchanges=settings.chat_history_turns, idle_s=settings.chat_visit_idle_s)
     async with AsyncExitStack() as stack:
         if agents is None:
             agents = await stack.enter_async_context(open_agents(seats, keys, settings, metrics))
@@ -90,19 +91,22 @@ async def open_chat(
             agents=agents,
             speech=voice,
             events=events,
-            memory=memory,
             artifacts=artifacts,
             submit=submit,
             turn_timeout_s=settings.chat_turn_timeout_s,
             metrics=metrics,
         )
-        sessions = Sessions(services, max_sessions=settings.chat_max_sessions, seed=settings.seed)
+        sessions = Sessions(
+            services, visits, max_sessions=settings.chat_max_sessions, seed=settings.seed
+        )
         results.take = sessions.waves_finished
         stack.push_async_callback(sessions.close)
         sweeping = asyncio.create_task(
             asyncio.to_thread(sweep_newest, artifacts, swept(settings)), name="leftovers"
         )
         stack.callback(sweeping.cancel)
+        expiring = asyncio.create_task(_expire_visits(visits), name="visits")
+        stack.callback(expiring.cancel)
         if settings.artifacts_keep_days:
             pruning = asyncio.create_task(
                 prune_hourly(Archive(artifacts), settings, lambda: sessions.live), name="prune"
@@ -111,7 +115,7 @@ async def open_chat(
         yield Chat(
             settings,
             sessions=sessions,
-            memory=memory,
+            visits=visits,
             agents=agents,
             artifacts=artifacts,
             metrics=metrics,
@@ -120,6 +124,13 @@ async def open_chat(
                 speech=chosen_engine(settings, keys),
             ),
         ).app()
+
+
+async def _expire_visits(visits: Visits) -> None:
+    """End idle visits also while nobody asks anything."""
+    while True:
+        await asyncio.sleep(VISIT_CHECK_INTERVAL_S)
+        visits.expire()
 
 
 class _Results:

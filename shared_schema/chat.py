@@ -9,6 +9,8 @@ from shared_schema.decoding import CamelStruct, decode
 from shared_schema.errors import InvalidMessage
 from shared_schema.ids import AGENT_IDS, SLOT_IDS, AgentId, Kind, SlotId, TurnIndex, VoiceProfile
 
+# What a client calls one visitor's stay.
+VisitId = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
 ErrorType = Literal["network", "timeout", "rate_limit", "server_error", "tts_error", "unknown"]
 
 
@@ -25,10 +27,15 @@ DEFAULT_SLOTS = tuple(
 )
 
 
-class ChatRequest(CamelStruct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A visitor's message, and the slots that answer (all six when left out)."""
+class ChatRequest(CamelStruct, frozen=True, kw_only=True):
+    """A visitor's message, and the slots that answer (all six when left out).
+
+    Slots remember earlier messages with the same `visit_id`, and nothing without one. Fields that
+    are not named here are ignored: existing clients send more.
+    """
 
     message: str
+    visit_id: VisitId | None = None
     slots: Annotated[tuple[SlotRequest, ...], Meta(min_length=1, max_length=6)] = DEFAULT_SLOTS
 
 
@@ -135,6 +142,20 @@ def decode_chat_event(name: str, data: str | bytes) -> ChatEvent:
     return event
 
 
+class ResetRequest(CamelStruct, frozen=True, kw_only=True):
+    """Which visit to forget; all when left out."""
+
+    visit_id: VisitId | None = None
+
+
+_reset_decoder = msgspec.json.Decoder(ResetRequest)
+
+
+def decode_reset_request(body: bytes) -> ResetRequest:
+    """Return what to reset; an empty body is all visits. Raises InvalidMessage."""
+    return decode(_reset_decoder, body or b"{}")
+
+
 def decode_chat_request(body: bytes, *, max_chars: int) -> ChatRequest:
     """Return a valid request whose slots are in increasing order and its message stripped.
 
@@ -161,4 +182,4 @@ def decode_chat_request(body: bytes, *, max_chars: int) -> ChatRequest:
             )
         seen[slot.slot_id] = place
     slots = tuple(sorted(request.slots, key=lambda slot: slot.slot_id))
-    return ChatRequest(message=message, slots=slots)
+    return msgspec.structs.replace(request, message=message, slots=slots)

@@ -44,6 +44,7 @@ class Visit(Struct, frozen=True, kw_only=True):
     """The message, and where the servers are."""
 
     message: str
+    visit_id: str
     chat_url: str
     gateway_url: str
     token: str
@@ -56,7 +57,7 @@ class VisitFailed(Exception):
     """The visit failed; the message says why."""
 
 
-def visit(plan: Visit) -> int:
+def run_visit(plan: Visit) -> int:
     """Make the visit; return 0 when the session was followed to its end."""
     console = Console(soft_wrap=True)
     try:
@@ -102,6 +103,8 @@ def _missing(http: httpx.Client, plan: Visit) -> str | None:
 
 def _follow(http: httpx.Client, plan: Visit, show: Show) -> None:
     body = {"message": plan.message}
+    if plan.visit_id:
+        body["visitId"] = plan.visit_id
     with http.stream("POST", f"{plan.chat_url}/v1/chat", json=body) as response:
         if response.status_code != httpx.codes.OK:
             response.read()

@@ -1,31 +1,10 @@
-"""What each slot remembers of earlier visits, and the texts of this session so far."""
-
-from collections import defaultdict, deque
+"""Holds the texts of one session."""
 
 from msgspec import Struct, field
 
-from chat_backend.agents.base import CommentSelection, Exchange, Heard, SpokenResponse
+from chat_backend.agents.base import CommentSelection, Heard, SpokenResponse
 from shared_schema.facts import SlotAgent
 from shared_schema.ids import AgentId, TurnIndex
-
-
-class Memory:
-    """Per-slot history, until it is reset."""
-
-    def __init__(self, *, exchanges: int) -> None:
-        self._of_slot: dict[int, deque[Exchange]] = defaultdict(lambda: deque(maxlen=exchanges))
-
-    def of(self, slot_id: int) -> tuple[Exchange, ...]:
-        """Return the newest exchanges of a slot, oldest first."""
-        return tuple(self._of_slot[slot_id])
-
-    def remember(self, slot_id: int, exchange: Exchange) -> None:
-        """Add an exchange to a slot's history."""
-        self._of_slot[slot_id].append(exchange)
-
-    def reset(self) -> None:
-        """Forget every slot's history."""
-        self._of_slot.clear()
 
 
 class Conversation(Struct, kw_only=True):

@@ -10,6 +10,7 @@ from msgspec import Struct
 from chat_backend.errors import ChatBackendError
 from chat_backend.providers.usage import Usage, charged_to
 from chat_backend.session.conversation import Conversation
+from chat_backend.session.visits import Visit, Visits
 from chat_backend.session.workflow import Services, Workflow
 from chat_backend.storage.archive import write_document
 from chat_backend.storage.leftovers import sweep_session
@@ -31,6 +32,7 @@ class _Session(Struct, kw_only=True):
     """A session until its last wave job has ended. `unsaved` says that the file is behind."""
 
     workflow: Workflow
+    visit: Visit
     started_at: str
     usage: Usage
     task: asyncio.Task[None] | None = None
@@ -41,8 +43,11 @@ class _Session(Struct, kw_only=True):
 class Sessions:
     """Starts, stops and records sessions."""
 
-    def __init__(self, services: Services, *, max_sessions: int, seed: int | None) -> None:
+    def __init__(
+        self, services: Services, visits: Visits, *, max_sessions: int, seed: int | None
+    ) -> None:
         self._services = services
+        self._visits = visits
         self._max_sessions = max_sessions
         self._seed = seed
         self._sessions: dict[str, _Session] = {}
@@ -79,9 +84,11 @@ class Sessions:
             ),
             seed=int(session_id.replace("-", ""), 16) if self._seed is None else self._seed,
         )
-        workflow = Workflow(self._services, conversation)
+        visit = self._visits.begin_session(request.visit_id)
+        workflow = Workflow(self._services, conversation, visit)
         session = _Session(
             workflow=workflow,
+            visit=visit,
             started_at=timestamp(time.time()),
             usage=Usage(),
         )
@@ -128,6 +135,7 @@ class Sessions:
         except Exception:
             log.exception("session crashed", session=session.workflow.session_id)
         finally:
+            self._visits.end_session(session.visit)
             self._save(session)
 
     def _save(self, session: _Session) -> None:

@@ -11,11 +11,12 @@ from chat_backend.agents.limits import clip
 from chat_backend.errors import SlotFailed
 from chat_backend.facts.publisher import SessionEvents
 from chat_backend.metrics import Metrics
-from chat_backend.session.conversation import Conversation, Memory
+from chat_backend.session.conversation import Conversation
 from chat_backend.session.dialogues import dialogues
 from chat_backend.session.slot_turn import SlotTurn
 from chat_backend.session.stream import SessionStream
 from chat_backend.session.turns import TURN_1, TURN_2, TURN_3, Turn
+from chat_backend.session.visits import Visit
 from chat_backend.speech.base import Speech
 from shared_schema.chat import Done, ErrorType, TurnDone, TurnStart
 from shared_schema.facts import DecomposeJob, Dialogue, Stage, WaveFailed, WavePending
@@ -32,7 +33,6 @@ class Services(Struct, frozen=True, kw_only=True):
     agents: Agents
     speech: Speech
     events: SessionEvents
-    memory: Memory
     artifacts: Artifacts
     submit: Callable[[DecomposeJob], None]
     turn_timeout_s: float
@@ -42,8 +42,9 @@ class Services(Struct, frozen=True, kw_only=True):
 class Workflow:
     """Runs a session to its end and announces its events on `stream`."""
 
-    def __init__(self, services: Services, conversation: Conversation) -> None:
+    def __init__(self, services: Services, conversation: Conversation, visit: Visit) -> None:
         self._services = services
+        self._visit = visit
         self.conversation = conversation
         self.stream = SessionStream()
         self.stopped = False
@@ -122,9 +123,9 @@ class Workflow:
             self._fail(slot, "unknown", f"{type(error).__name__}: see the log")
 
     async def _ask(self, slot: SlotTurn) -> SpokenResponse:
-        conversation, turn, memory = self.conversation, slot.turn, self._services.memory
+        conversation, turn = self.conversation, slot.turn
         agent = self._services.agents.of(slot.agent_id)
-        answer = await turn.ask(agent, conversation, slot.slot_id, memory.of(slot.slot_id))
+        answer = await turn.ask(agent, conversation, slot.slot_id, self._visit.of(slot.slot_id))
         text = clip(answer.text, turn.kind)
         if not text:
             raise SlotFailed("the agent's answer is empty", error_type="server_error")
@@ -132,7 +133,8 @@ class Workflow:
         conversation.answers[turn.index][slot.slot_id] = slot.answer
         self.stream.announce(slot.done(slot.answer))
         if turn.index == 1:
-            memory.remember(slot.slot_id, Exchange(message=conversation.message, answer=text))
+            exchange = Exchange(message=conversation.message, answer=text)
+            self._visit.remember(slot.slot_id, exchange)
         return slot.answer
 
     async def _speak(self, slot: SlotTurn, answer: SpokenResponse) -> None:

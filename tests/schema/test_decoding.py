@@ -31,6 +31,12 @@ def test_slots_are_put_in_order() -> None:
     assert [slot.slot_id for slot in wanted.slots] == [2, 5]
 
 
+def test_fields_that_are_not_ours_are_ignored() -> None:
+    """Existing clients send more than the contract names."""
+    extra = {"inputSessionId": "abc", "userAudio": None, "meta": {"page": [1, {"deep": True}]}}
+    assert request({"message": "x", "visitId": "tablet-1"} | extra).visit_id == "tablet-1"
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -45,7 +51,9 @@ def test_slots_are_put_in_order() -> None:
         ({"message": "x", "slots": slots((1, "gpt-4o"), (1, "gpt-5.1"))}, "slots[1].slotId"),
         ({"message": "x", "slots": slots((1, "hal-9000"))}, "slots[0].agentId"),
         ({"message": "x", "slots": [{"slotId": 1}]}, "slots[0].agentId"),
-        ({"message": "x", "slot": []}, "slot"),
+        ({"message": "x", "visitId": "a b"}, "visitId"),
+        ({"message": "x", "visitId": "x" * 65}, "visitId"),
+        ({"message": "x", "visitId": ""}, "visitId"),
         (b"not json", ""),
         (b"\xff\xfe", ""),
         (b"[" * 100_000, ""),
