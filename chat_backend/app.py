@@ -26,7 +26,7 @@ from shared_schema.chat import (
     decode_chat_request,
     encode_chat_event,
 )
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import InvalidMessage
 from shared_schema.ids import AGENT_IDS, VOICE_PROFILES, AgentId
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.web.access import Doors

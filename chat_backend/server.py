@@ -24,7 +24,7 @@ from chat_backend.speech.choice import build_speech, chosen_engine
 from chat_backend.storage.archive import Archive
 from chat_backend.storage.housekeeping import keep_house
 from chat_backend.storage.leftovers import sweep_newest, swept
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 from shared_schema.ids import AGENT_IDS
 from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
 from shared_schema.layout import Artifacts

@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from event_gateway.metrics import Metrics
 from event_gateway.outbox import Outbox, Row
 from event_gateway.protocol import abort, send_now, takes_now
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import InvalidMessage
 from shared_schema.events import (
     ControlEvent,
     ErrorEvent,

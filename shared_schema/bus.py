@@ -12,8 +12,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from shared_schema.decoding import UNREADABLE, invalid
-from shared_schema.errors import InvalidMessage, WrongProtocol
+from shared_schema.decoding import UNREADABLE, InvalidMessage, WrongProtocol, invalid
 from shared_schema.facts import Fact, SessionBegun, Turn1Complete, Turn3Complete, Utterance
 from shared_schema.ids import SessionId
 from shared_schema.jobs import WavesJobResult

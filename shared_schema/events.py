@@ -6,8 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from shared_schema import SERVER_NAME, VERSION
-from shared_schema.decoding import decode
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import InvalidMessage, decode
 from shared_schema.facts import Milliseconds
 from shared_schema.ids import AgentId, SessionId, SlotId, TurnIndex, VoiceProfile
 

@@ -9,8 +9,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from shared_schema.decoding import decode
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import InvalidMessage, decode
 from shared_schema.facts import Dialogue, Milliseconds, SlotAgent
 from shared_schema.ids import AgentId, Kind, SessionId, SlotId, TurnIndex, VoiceProfile
 from shared_schema.layout import RelPath

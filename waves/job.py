@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 from msgspec import Struct
 
-from shared_schema.errors import OutsideArtifacts
+from shared_schema.decoding import OutsideArtifacts
 from shared_schema.facts import Stage
 from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
 from shared_schema.layout import WAVE_MIX, Artifacts, wave_path

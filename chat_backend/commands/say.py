@@ -23,7 +23,7 @@ from shared_schema.chat import (
     TurnStart,
     decode_chat_event,
 )
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import InvalidMessage
 from shared_schema.ids import TURNS, Kind
 from shared_schema.runtime.process.exits import FAILED, OK
 

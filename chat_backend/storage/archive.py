@@ -12,8 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from shared_schema.files import moved_into_place
-from shared_schema.layout import SPEECH_ROOT, WAVES_ROOT, Artifacts, session_file
+from shared_schema.layout import SPEECH_ROOT, WAVES_ROOT, Artifacts, moved_into_place, session_file
 from shared_schema.session_document import SessionDocument, read_document
 
 _SESSION: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")

@@ -20,7 +20,7 @@ from shared_schema.settings import Settings
 # More than could be under way at once: running ones, and those whose wave jobs had not ended.
 NEWEST: Final = 100
 _ROOTS: Final = (SPEECH_ROOT, WAVES_ROOT)
-# See shared_schema.files: what it becomes, who writes it, and the suffix.
+# See shared_schema.layout: what it becomes, who writes it, and the suffix.
 _PARTIAL: Final = re.compile(rf".+\.(\d+){re.escape(PARTIAL_SUFFIX)}\Z")
 
 

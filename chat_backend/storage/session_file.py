@@ -5,8 +5,8 @@ from pathlib import Path
 from chat_backend.facts.ledger import Record
 from chat_backend.providers.usage import ProviderUsage
 from shared_schema.facts import Utterance, WaveReady
-from shared_schema.files import moved_into_place
 from shared_schema.ids import KIND_OF_TURN
+from shared_schema.layout import moved_into_place
 from shared_schema.session_document import (
     DialogueEntry,
     SessionDocument,

@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 
 from shared_schema import VERSION
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import InvalidMessage
 from shared_schema.events import (
     DialogueWavesReady,
     ErrorEvent,

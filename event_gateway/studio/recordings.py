@@ -14,7 +14,7 @@ from event_gateway.outbox import Outbox
 from event_gateway.rendering import Renderer, timestamp
 from event_gateway.studio.session_folders import SessionFolders
 from shared_schema.bus import SnapshotSession
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import InvalidMessage
 from shared_schema.events import (
     DialogueWavesReady,
     SessionEvent,

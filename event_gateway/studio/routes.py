@@ -14,8 +14,7 @@ from event_gateway.studio.recordings import Recordings
 from event_gateway.studio.rehearsal import Rehearsal, RehearsalRefused, Wish
 from event_gateway.studio.session_folders import SESSION_NAME
 from event_gateway.studio.status import Watching
-from shared_schema.decoding import decode
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import InvalidMessage, decode
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.web.pages import Pages
 from shared_schema.runtime.web.sounds import sound_route

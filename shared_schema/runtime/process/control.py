@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from shared_schema.files import moved_into_place
+from shared_schema.layout import moved_into_place
 
 LOOPBACK: Final = "127.0.0.1"
 LINE_MAX_BYTES: Final = 4096

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from shared_schema.errors import OutsideArtifacts
+from shared_schema.decoding import OutsideArtifacts
 from shared_schema.layout import Artifacts
 
 
