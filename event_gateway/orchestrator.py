@@ -25,7 +25,7 @@ from event_gateway.core.readiness import Limits, Readiness
 from event_gateway.errors import OutboxUnavailable
 from event_gateway.metrics import Metrics
 from event_gateway.outbox import Entry, Outbox, Row
-from event_gateway.rendering import Renderer, timestamp
+from event_gateway.rendering import Renderer
 from shared_schema.bus import (
     TOPIC_FACTS,
     TOPIC_SNAPSHOT,
@@ -38,6 +38,7 @@ from shared_schema.bus import (
 )
 from shared_schema.decoding import InvalidMessage, WrongProtocol
 from shared_schema.facts import Fact, SessionBegun
+from shared_schema.ids import timestamp
 from shared_schema.layout import Artifacts
 from shared_schema.sockets import Frames
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 
 from event_gateway.core.decisions import (
     Decision,
@@ -120,12 +119,6 @@ class Renderer:
             text=utterance.text,
             speech_path_abs=self._artifacts.absolute(utterance.speech_path or ""),
         )
-
-
-def timestamp(moment: float) -> str:
-    """Return seconds since 1970 as RFC 3339 in UTC, to the millisecond."""
-    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
 
 
 def _told(decision: Turn1Due | DialogueDue, event: Callable[[int], SessionEvent]) -> Entry:

@@ -17,8 +17,9 @@ from chat_backend.facts.ledger import Ledger
 from chat_backend.storage import session_file
 from event_gateway.core.readiness import Limits, Readiness
 from event_gateway.outbox import Outbox
-from event_gateway.rendering import Renderer, timestamp
+from event_gateway.rendering import Renderer
 from event_gateway.studio.status import BACKLOG
+from shared_schema.ids import timestamp
 from shared_schema.layout import GATEWAY_DIR, Artifacts
 from shared_schema.layout import session_file as session_file_path
 from tests.support.client import write_wav

@@ -1,7 +1,7 @@
 """The sessions of this process: how many may run, and what is kept of each on disk."""
 
 import asyncio
-from datetime import UTC, datetime
+import time
 from pathlib import Path
 
 import structlog
@@ -16,7 +16,7 @@ from chat_backend.storage import session_file
 from chat_backend.storage.leftovers import sweep_session
 from shared_schema.chat import ChatRequest
 from shared_schema.facts import SlotAgent
-from shared_schema.ids import new_session_id
+from shared_schema.ids import new_session_id, timestamp
 from shared_schema.jobs import WavesJobResult
 from shared_schema.layout import session_file as session_file_path
 from shared_schema.session_document import SessionDocument
@@ -83,7 +83,7 @@ class Sessions:
         workflow = Workflow(self._services, conversation)
         session = _Session(
             workflow=workflow,
-            started_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            started_at=timestamp(time.time()),
             usage=Usage(),
         )
         self._services.metrics.sessions.inc()

@@ -20,10 +20,11 @@ import httpx
 
 from shared_schema.layout import session_file
 from shared_schema.runtime.process.exits import FAILED, OK
+from shared_schema.runtime.web.client import missing_after
 from shared_schema.session_document import SessionDocument, read_document
 
 MESSAGE: Final = "What does the water remember when the wind has gone?"
-START_WITHIN_S: Final = 60.0
+START_TIMEOUT_S: Final = 60.0
 SETTLED_WITHIN_S: Final = 120.0
 END_WITHIN_S: Final = 8.0
 LOOK_EVERY_S: Final = 0.1
@@ -78,17 +79,17 @@ def _chat_backend(artifacts: Path) -> Iterator[str]:
 
 
 def _wait_until_served(child: subprocess.Popen[bytes], url: str) -> None:
-    give_up_at = time.monotonic() + START_WITHIN_S
-    while time.monotonic() < give_up_at:
+    def missing() -> str | None:
         if child.poll() is not None:
             raise Failed("the chat backend did not start; it said why above")
         try:
             httpx.get(f"{url}/v1/health", timeout=2.0, trust_env=False).raise_for_status()
         except httpx.HTTPError:
-            time.sleep(LOOK_EVERY_S)
-        else:
-            return
-    raise Failed(f"the chat backend did not answer within {START_WITHIN_S:g} s; try again")
+            return f"the chat backend did not answer within {START_TIMEOUT_S:g} s; try again"
+        return None
+
+    if (reason := missing_after(missing, START_TIMEOUT_S)) is not None:
+        raise Failed(reason)
 
 
 def _visit(url: str, slots: int) -> str:

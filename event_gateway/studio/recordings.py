@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from event_gateway.core.readiness import Limits, Readiness
 from event_gateway.outbox import Outbox
-from event_gateway.rendering import Renderer, timestamp
+from event_gateway.rendering import Renderer
 from event_gateway.studio.session_folders import SessionFolders
 from shared_schema.bus import SnapshotSession
 from shared_schema.decoding import InvalidMessage
@@ -32,6 +32,7 @@ from shared_schema.facts import (
     WaveFailed,
     WaveReady,
 )
+from shared_schema.ids import timestamp
 from shared_schema.layout import SPEECH_ROOT, Artifacts, session_file
 from shared_schema.session_document import SessionDocument, UtteranceEntry, read_document
 

@@ -17,10 +17,9 @@ from msgspec import Meta, Struct
 
 from event_gateway.errors import GatewayError, OutboxUnavailable
 from event_gateway.outbox import Entry, Outbox, Row
-from event_gateway.rendering import timestamp
 from event_gateway.studio.recordings import Recording, Recordings, Step, played_s, told_again
 from shared_schema.events import encode_event
-from shared_schema.ids import new_session_id
+from shared_schema.ids import new_session_id, timestamp
 
 log = structlog.get_logger("gateway")
 

@@ -7,18 +7,17 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from event_gateway.studio.recordings import Recordings
 from event_gateway.studio.rehearsal import Rehearsal, RehearsalRefused, Wish
-from event_gateway.studio.session_folders import SESSION_NAME
 from event_gateway.studio.status import Watching
 from shared_schema.decoding import InvalidMessage, decode
+from shared_schema.ids import is_session_id
 from shared_schema.layout import Artifacts
+from shared_schema.runtime.web.answers import EventStream, problem, sound_route
 from shared_schema.runtime.web.pages import Pages
-from shared_schema.runtime.web.sounds import sound_route
-from shared_schema.runtime.web.streams import EventStream
 
 PAGES: Final = Path(__file__).parent / "pages"
 WISH_MAX_BYTES: Final = 4096
@@ -65,7 +64,7 @@ class Studio:
     async def watch(self, request: Request) -> Response:
         """The page's own stream; it goes on after the last line that the page has."""
         if self._watchers >= WATCHERS_MAX:
-            return _problem(
+            return problem(
                 HTTPStatus.SERVICE_UNAVAILABLE, f"{WATCHERS_MAX} pages watch already: close one"
             )
         # The browser's own way to go on, and the page's when it had to begin anew.
@@ -90,10 +89,10 @@ class Studio:
         """What a past session's ``session.json`` says."""
         session_id = request.path_params["session_id"]
         document = None
-        if SESSION_NAME.match(session_id):
+        if is_session_id(session_id):
             document = self._recordings.document(session_id)
         if document is None:
-            return _problem(HTTPStatus.NOT_FOUND, "no such session; /v1/recordings lists them")
+            return problem(HTTPStatus.NOT_FOUND, "no such session; /v1/recordings lists them")
         return _json(document)
 
     async def rehearsal(self, _: Request) -> Response:
@@ -106,15 +105,15 @@ class Studio:
         async for chunk in request.stream():
             body += chunk
             if len(body) > WISH_MAX_BYTES:
-                return _problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too long for a wish")
+                return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too long for a wish")
         try:
             status = await self._rehearsal.start(decode(_wish_decoder, body or b"{}"))
         except InvalidMessage as error:
-            return _problem(
+            return problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY, f"{error.field}: {error}; e.g. {WISH_EXAMPLE}"
             )
         except RehearsalRefused as refused:
-            return _problem(refused.status, str(refused))
+            return problem(refused.status, str(refused))
         return _json(status, HTTPStatus.ACCEPTED)
 
     async def stop(self, _: Request) -> Response:
@@ -125,7 +124,3 @@ class Studio:
 
 def _json(content: Struct | dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response:
     return Response(msgspec.json.encode(content), status, media_type="application/json")
-
-
-def _problem(status: HTTPStatus, message: str) -> Response:
-    return JSONResponse({"error": {"message": message}}, status)

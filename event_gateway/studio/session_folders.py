@@ -1,13 +1,13 @@
 """Which sessions have a folder, without reading all of them for every page that is opened."""
 
 import os
-import re
 import time
 from heapq import nlargest
 from pathlib import Path
 from typing import Final
 
-SESSION_NAME: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+from shared_schema.ids import is_session_id
+
 # A folder may change twice within one tick of its file system's clock (two seconds on FAT).
 _TICK_NS: Final = 2_000_000_000
 
@@ -45,7 +45,7 @@ class SessionFolders:
                 known = self._since.get(entry.name)
                 if known is not None:
                     since[entry.name] = known
-                elif SESSION_NAME.match(entry.name):
+                elif is_session_id(entry.name):
                     since[entry.name] = entry.stat().st_mtime
         self._since = since
         newest = nlargest(self._look_back, since, key=since.__getitem__)

@@ -15,10 +15,10 @@ from sse_starlette import ServerSentEvent
 
 from event_gateway.delivery import Client, Delivery
 from event_gateway.orchestrator import Orchestrator
-from event_gateway.rendering import timestamp
 from event_gateway.studio.rehearsal import Rehearsal, Status
 from event_gateway.studio.session_view import SessionView, view
 from shared_schema import VERSION
+from shared_schema.ids import timestamp
 
 LOOK_EVERY_S: Final = 0.25
 # Log lines that a page gets when it opens.
