@@ -26,13 +26,12 @@ from shared_schema.chat import (
     decode_chat_request,
     encode_chat_event,
 )
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import InvalidMessage
 from shared_schema.ids import AGENT_IDS, VOICE_PROFILES, AgentId
 from shared_schema.layout import Artifacts
-from shared_schema.runtime.web.access import Doors
+from shared_schema.runtime.web.access import AccessControl
+from shared_schema.runtime.web.answers import EventStream, problem, sound_route
 from shared_schema.runtime.web.pages import Pages
-from shared_schema.runtime.web.sounds import sound_route
-from shared_schema.runtime.web.streams import EventStream
 from shared_schema.settings import Settings
 
 # A comment line that keeps proxies from cutting a stream in a long turn, in seconds.
@@ -71,7 +70,7 @@ class Chat:
         self._metrics = metrics
         self._voices = voices
 
-    def app(self) -> Doors:
+    def app(self) -> AccessControl:
         """Return the ASGI application."""
         routes = [
             Route("/v1/chat", self.chat, methods=["POST"]),
@@ -89,7 +88,7 @@ class Chat:
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
         )
-        return Doors(
+        return AccessControl(
             Starlette(routes=routes, middleware=[cors]),
             host=self._settings.chat_host,
             allowed_origins=self._settings.cors_origins,
@@ -102,14 +101,14 @@ class Chat:
             body = await _body(request, limit=self._settings.chat_max_body_bytes)
             wanted = decode_chat_request(body, max_chars=self._settings.chat_message_max_chars)
         except _TooLarge as error:
-            return _problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error), field="message")
+            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error), field="message")
         except InvalidMessage as error:
             status = HTTPStatus.UNPROCESSABLE_ENTITY if error.field else HTTPStatus.BAD_REQUEST
-            return _problem(status, str(error), field=error.field)
+            return problem(status, str(error), field=error.field)
         try:
             workflow = self._sessions.start(wanted)
         except TooManySessions as error:
-            return _problem(
+            return problem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 str(error),
                 headers={"Retry-After": str(RETRY_AFTER_S)},
@@ -121,7 +120,7 @@ class Chat:
         session_id = request.path_params["session_id"]
         if await self._sessions.stop(session_id):
             return JSONResponse({"sessionId": session_id, "stopped": True})
-        return _problem(HTTPStatus.NOT_FOUND, "no such session runs", field="sessionId")
+        return problem(HTTPStatus.NOT_FOUND, "no such session runs", field="sessionId")
 
     async def reset(self, _: Request) -> Response:
         """Let every slot forget its history; running sessions and files stay."""
@@ -195,11 +194,3 @@ async def _body(request: Request, *, limit: int) -> bytes:
 async def _sse(stream: SessionStream) -> AsyncIterator[ServerSentEvent]:
     async for event in stream.listen():
         yield ServerSentEvent(encode_chat_event(event), event=EVENT_NAMES[type(event)])
-
-
-def _problem(
-    status: HTTPStatus, message: str, *, field: str = "", headers: dict[str, str] | None = None
-) -> Response:
-    return JSONResponse(
-        {"error": {"field": field, "message": message}}, status_code=status, headers=headers
-    )

@@ -22,7 +22,7 @@ from chat_backend.speech.base import Speech
 from chat_backend.speech.choice import build_speech, chosen_engine
 from chat_backend.storage.archive import Archive, prune_hourly
 from chat_backend.storage.leftovers import sweep_newest, swept
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 from shared_schema.facts import DecomposeJob, WavesJobResult
 from shared_schema.ids import AGENT_IDS
 from shared_schema.layout import Artifacts

@@ -7,7 +7,7 @@ from typing import Final
 
 from dotenv import dotenv_values
 
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 
 ANTHROPIC: Final = "ANTHROPIC_API_KEY"
 OPENAI: Final = "OPENAI_API_KEY"

@@ -12,7 +12,7 @@ from chat_backend.speech.base import Speech
 from chat_backend.speech.fallback import EMBEDDED, CountedSpeech, SpeechWithFallback
 from chat_backend.speech.hibari import HibariSpeech
 from chat_backend.speech.voices import ELEVENLABS_VOICES, OPENAI_VOICES, load_voices_file
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 from shared_schema.ids import VoiceProfile
 from shared_schema.settings import Settings
 

@@ -27,8 +27,8 @@ from chat_backend.speech.profiles import VOICES
 from chat_backend.speech.shaping import Frames, reshape
 from chat_backend.speech.speakable import speakable
 from chat_backend.speech.wav import CEILING_DBFS, SAMPLE_RATE_HZ, TARGET_LUFS, write_wav
-from shared_schema.files import moved_into_place
 from shared_schema.ids import VoiceProfile
+from shared_schema.layout import moved_into_place
 
 Array = NDArray[np.float32]
 

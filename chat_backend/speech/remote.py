@@ -21,8 +21,8 @@ from chat_backend.providers.failure import (
 from chat_backend.providers.keys import Keys
 from chat_backend.speech.dialects import Dialect
 from chat_backend.speech.received import NotSpeech, finish
-from shared_schema.files import moved_into_place
 from shared_schema.ids import VoiceProfile
+from shared_schema.layout import moved_into_place
 
 # A minute and a half of sound; a server that sends more does not speak our text.
 MAX_BYTES: Final = 90 * 24_000 * 2

@@ -51,10 +51,10 @@ def test_no_providers_library_is_loaded(what: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("server", ["chat_backend.server", "event_gateway.server"])
 def test_a_server_loads_nothing_for_people_at_a_console(server: str, tmp_path: Path) -> None:
-    """No commands, and not Rich, which structlog takes along where it is not kept from it."""
+    """No commands, and nothing that only a supervisor needs."""
     loaded = loaded_by(f"import shared_schema.runtime.process.plain, {server}", tmp_path)
     assert "structlog" in loaded
-    assert loaded.isdisjoint({"rich", "typer"})
+    assert loaded.isdisjoint({"filelock", "psutil", "typer"})
 
 
 def test_a_wave_worker_loads_no_commands(tmp_path: Path) -> None:

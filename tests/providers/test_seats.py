@@ -8,7 +8,7 @@ import pytest
 from chat_backend.agents.models.seats import decide, load_seats
 from chat_backend.agents.models.table import DEFAULT_MODELS, ModelsFile, load_models_file
 from chat_backend.providers.keys import Keys
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 from shared_schema.ids import AGENT_IDS
 from shared_schema.settings import Settings, load_settings
 

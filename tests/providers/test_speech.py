@@ -20,7 +20,7 @@ from chat_backend.speech.choice import build_speech, chosen_engine, dialect_of, 
 from chat_backend.speech.loudness import loudness
 from chat_backend.speech.voices import ELEVENLABS_VOICES, OPENAI_VOICES
 from chat_backend.speech.wav import CEILING_DBFS, SAMPLE_RATE_HZ, TARGET_LUFS
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 from shared_schema.ids import VOICE_PROFILES
 from shared_schema.settings import Settings
 from tests.providers.acts import RETRY_AFTER_S, Act
