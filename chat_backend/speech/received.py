@@ -7,9 +7,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from chat_backend.speech.edges import trimmed, with_margins
-from chat_backend.speech.loudness import normalized
-from chat_backend.speech.wav import CEILING_DBFS, SAMPLE_RATE_HZ, TARGET_LUFS, write_wav
+from chat_backend.speech.audio import (
+    CEILING_DBFS,
+    SAMPLE_RATE_HZ,
+    TARGET_LUFS,
+    normalized,
+    trimmed,
+    with_margins,
+    write_wav,
+)
 
 Array = NDArray[np.float32]
 

@@ -15,11 +15,10 @@ from chat_backend.metrics import Metrics
 from chat_backend.providers.conduct import Patience
 from chat_backend.providers.keys import Keys
 from chat_backend.providers.usage import Usage, charged_to
+from chat_backend.speech.audio import CEILING_DBFS, SAMPLE_RATE_HZ, TARGET_LUFS, loudness
 from chat_backend.speech.base import Speech, StoodIn
 from chat_backend.speech.choice import build_speech, chosen_engine, dialect_of, remote_speech
-from chat_backend.speech.loudness import loudness
 from chat_backend.speech.voices import ELEVENLABS_VOICES, OPENAI_VOICES
-from chat_backend.speech.wav import CEILING_DBFS, SAMPLE_RATE_HZ, TARGET_LUFS
 from shared_schema.decoding import InvalidSetting
 from shared_schema.ids import VOICE_PROFILES
 from shared_schema.settings import Settings

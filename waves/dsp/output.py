@@ -1,4 +1,4 @@
-"""The four files of one utterance."""
+"""Write the four files of one utterance."""
 
 import wave
 from pathlib import Path
