@@ -15,7 +15,7 @@ from rich.table import Table
 from chat_backend.agents.base import Agents, ResponseQuestion
 from chat_backend.agents.models.agents import open_agents
 from chat_backend.agents.models.seats import Seats, load_seats
-from chat_backend.agents.offline.personas import PERSONAS
+from chat_backend.agents.offline.persona import built_in_personas
 from chat_backend.errors import SlotFailed
 from chat_backend.metrics import Metrics
 from chat_backend.providers.conduct import Patience
@@ -86,7 +86,7 @@ async def _tried(settings: Settings, seats: Seats, keys: Keys) -> list[Tried]:
 async def _agent(
     agent_id: AgentId, agents: Agents, settings: Settings, seats: Seats, keys: Keys
 ) -> Tried:
-    voice = _voice(settings, keys, PERSONAS[agent_id].home)
+    voice = _voice(settings, keys, built_in_personas()[agent_id].home)
     seat = seats.taken.get(agent_id)
     if seat is None:
         return Tried(who=agent_id, what="offline persona", cost="none", voice=voice)

@@ -1,6 +1,7 @@
 """What a model is told: who it is, where it is, which voices there are, and what is asked now."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from chat_backend.agents.base import (
@@ -11,14 +12,25 @@ from chat_backend.agents.base import (
     Question,
     ReplyQuestion,
 )
-from chat_backend.agents.models.characters import CHARACTERS, VOICE_GUIDE
-from chat_backend.agents.offline.personas import PERSONAS
-from shared_schema.ids import AgentId, Kind
+from chat_backend.agents.offline.persona import built_in_personas
+from shared_schema.ids import AgentId, Kind, VoiceProfile
 
 # What of a visitor's words reaches a model; a pasted book would cost six times its tokens.
 MAX_HEARD_CHARS: Final = 2000
 MAX_RECALLED_CHARS: Final = 300
 MAX_HISTORY_CHARS: Final = 3000
+
+# What each voice profile is for.
+_VOICE_GUIDE: Final[Mapping[VoiceProfile, str]] = MappingProxyType(
+    {
+        "friendly_casual": "easy and close, as across a kitchen table",
+        "warm_professional": "clear and kind, for explaining something well",
+        "energetic_upbeat": "bright and quick, when something excites you",
+        "calm_soothing": "nearly whispered and slow, for comfort and for quiet thoughts",
+        "confident_charming": "low and sure, with a smile, for a claim or a dry joke",
+        "playful_expressive": "high and leaping, for play, wonder and surprise",
+    }
+)
 
 _PLACE: Final = """\
 You are one of six voices in an art installation. A visitor says something; the six answer, each
@@ -40,11 +52,11 @@ _SENTENCES: Final[dict[Kind, str]] = {
 
 def instructions(agent_id: AgentId, kind: Kind) -> str:
     """Return what holds for the whole turn."""
-    persona = PERSONAS[agent_id]
-    guide = "\n".join(f"- {profile}: {use}" for profile, use in VOICE_GUIDE.items())
+    persona = built_in_personas()[agent_id]
+    guide = "\n".join(f"- {profile}: {use}" for profile, use in _VOICE_GUIDE.items())
     return "\n\n".join(
         (
-            f"You are {persona.title}. {CHARACTERS[agent_id]}",
+            f"You are {persona.title}. {persona.character}",
             _PLACE,
             _MANNER,
             f"Choose the voice that fits what you say (voice_profile). Yours is mostly"

@@ -1,4 +1,4 @@
-"""What the personas take from a message and which phrases they find quotable."""
+"""What the personas take from a message, and which phrases read well as a quotation."""
 
 from random import Random
 
@@ -6,15 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_backend.agents.offline.listening import (
+from chat_backend.agents.offline.message import MessageKind, Theme, read_message
+from chat_backend.agents.offline.quoting import (
     MAX_PHRASE_CHARS,
     MAX_PHRASE_WORDS,
-    MessageKind,
     content_words,
-    listen,
     quotable,
 )
-from chat_backend.agents.offline.themes import Theme
 
 
 @pytest.mark.parametrize(
@@ -25,6 +23,9 @@ from chat_backend.agents.offline.themes import Theme
         ("Hi, can you hear the sea?", "question"),
         ("What does water remember", "question"),
         ("The sea is loud today.", "statement"),
+        ("I stole my sister's ring.", "heavy"),
+        ("My dog died in May.", "heavy"),
+        ("Are you afraid of me?", "question"),
         ("I had a dream. Do you dream?", "question"),
         ("rain", "single"),
         ("42", "single"),
@@ -37,7 +38,7 @@ from chat_backend.agents.offline.themes import Theme
 )
 def test_the_kind_of_a_message(message: str, kind: MessageKind) -> None:
     """Questions, greetings and single words are answered differently."""
-    assert listen(message).kind == kind
+    assert read_message(message).kind == kind
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_the_kind_of_a_message(message: str, kind: MessageKind) -> None:
 )
 def test_a_name_is_heard(message: str, name: str | None) -> None:
     """Where someone says who they are, and nowhere else."""
-    assert listen(message).name == name
+    assert read_message(message).name == name
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_a_name_is_heard(message: str, name: str | None) -> None:
 )
 def test_the_theme_of_a_message(message: str, theme: Theme | None) -> None:
     """By its words; fear comes before love."""
-    assert listen(message).theme == theme
+    assert read_message(message).theme == theme
 
 
 @given(text=st.text(max_size=400), seed=st.integers())
@@ -98,7 +99,7 @@ def test_a_phrase_is_an_exact_piece_of_the_text(text: str, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_a_phrase_reads_well_as_a_quotation(text: str, seed: int) -> None:
     """Two words at least, no loose end, nothing of what the text itself quotes."""
-    phrase = quotable(text, Random(seed), own_words_only=True)
+    phrase = quotable(text, Random(seed))
     assert phrase is not None
     words = phrase.lower().split()
     assert len(words) >= 2
@@ -107,9 +108,36 @@ def test_a_phrase_reads_well_as_a_quotation(text: str, seed: int) -> None:
     assert "minute" not in words
 
 
+@pytest.mark.parametrize(
+    ("text", "phrase"),
+    [
+        ("I wish my brother would call me again.", "I wish my brother would call me again"),
+        ("What does water remember?", "What does water remember"),
+        ("Because it saw the sea's bottom!", "it saw the sea's bottom"),
+        ("And I never told anyone, because of the rain", "I never told anyone"),
+        ("Okay, but “x” is nice, but who dries up afterwards?", "who dries up afterwards"),
+        ("Down at the slow clay there is no weather.", "no weather"),
+        ("A boy told me that the slow boat sees more.", "the slow boat sees more"),
+    ],
+)
+def test_a_clause_is_taken_whole(text: str, phrase: str) -> None:
+    """With its subject, without what leads to it, and never half of the next one."""
+    assert quotable(text, Random(1), spread=0) == phrase
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_phrase_keeps_to_the_length_asked_for(seed: int) -> None:
+    """In words and in characters."""
+    text = "The old ferry hums from the keel up, and a very small bell answers it at night."
+    phrase = quotable(text, Random(seed), max_words=4, max_chars=18)
+    assert phrase is not None
+    assert 2 <= len(phrase.split()) <= 4
+    assert len(phrase) <= 18
+
+
 def test_a_text_that_only_quotes_is_quoted_too() -> None:
     """Better somebody else's words than none."""
-    assert quotable("“slow brown water”", Random(1), own_words_only=True) == "slow brown water"
+    assert quotable("“slow brown water”", Random(1)) == "slow brown water"
 
 
 @pytest.mark.parametrize("text", ["", "🌊", "你好", "...", "w" * 80])
