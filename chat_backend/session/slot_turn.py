@@ -5,7 +5,7 @@ from typing import TypeVar
 from chat_backend.agents.base import SpokenResponse
 from chat_backend.session.conversation import Conversation
 from chat_backend.session.turns import Turn, target_of
-from chat_backend.speech.base import StoodIn
+from chat_backend.speech.engine import FallbackUsed
 from shared_schema.chat import ErrorType, SlotAudio, SlotDone, SlotError, SlotProblem, SlotStart
 from shared_schema.facts import Stage, Utterance, WaveFailed
 from shared_schema.jobs import DecomposeJob
@@ -37,14 +37,14 @@ class Part:
             target_slot_id=target_of(answer),
         )
 
-    def audio(self, answer: SpokenResponse, path: str, stood_in: StoodIn | None) -> SlotAudio:
+    def audio(self, answer: SpokenResponse, path: str, fallback: FallbackUsed | None) -> SlotAudio:
         """The slot's speech lies at `path`."""
         return self._event(
             SlotAudio,
             voice_profile=answer.voice_profile,
             audio_format="wav",
             audio_path=path,
-            fallback_engine=stood_in.engine if stood_in else None,
+            fallback_engine=fallback.engine if fallback else None,
         )
 
     def failed(self, error_type: ErrorType, message: str) -> SlotError:

@@ -16,7 +16,7 @@ from chat_backend.session.dialogues import dialogues
 from chat_backend.session.slot_turn import Part
 from chat_backend.session.stream import SessionStream
 from chat_backend.session.turns import TURN_1, TURN_2, TURN_3, Turn
-from chat_backend.speech.base import Speech
+from chat_backend.speech.engine import Speech
 from shared_schema.chat import Done, ErrorType, TurnDone, TurnStart
 from shared_schema.facts import Dialogue, Stage
 from shared_schema.jobs import DecomposeJob
@@ -138,8 +138,8 @@ class Workflow:
     async def _speak(self, part: Part, answer: SpokenResponse) -> None:
         relative = part.speech_path(answer)
         path = self._services.artifacts.path(relative)
-        stood_in = await self._services.speech.speak(answer.text, answer.voice_profile, path)
-        self.stream.announce(part.audio(answer, relative, stood_in))
+        fallback = await self._services.speech.speak(answer.text, answer.voice_profile, path)
+        self.stream.announce(part.audio(answer, relative, fallback))
         job = part.job(answer, relative)
         self._services.events.utterance(part.said.session_id, job.utterance())
         self._services.submit(job)
