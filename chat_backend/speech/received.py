@@ -1,4 +1,4 @@
-"""What came from a speech server: is it speech, and how it becomes a file like all others."""
+"""The sound that a speech server sent: whether it is speech, and its final form."""
 
 import io
 from pathlib import Path
@@ -28,7 +28,7 @@ _LOOKED_AT: Final = 256
 
 
 class NotSpeech(Exception):
-    """What is wrong with what came."""
+    """Why what was received is not speech."""
 
 
 def finish(path: Path, text: str) -> None:
