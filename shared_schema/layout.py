@@ -3,12 +3,15 @@
 Relative paths use forward slashes on every platform; they are what the bus and the events carry.
 """
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
-from shared_schema.errors import OutsideArtifacts
+from shared_schema.decoding import OutsideArtifacts
 from shared_schema.ids import AgentId, TurnIndex, VoiceProfile
 
 # Relative, forward slashes, and only what the functions below write: no drive letter, no control
@@ -89,3 +92,28 @@ class Artifacts:
         if not resolved.is_relative_to(self.root):
             raise OutsideArtifacts(f"{relative!r} leads out of the artifacts folder")
         return resolved
+
+
+@contextmanager
+def moved_into_place(path: Path, *, sync: bool = True) -> Iterator[Path]:
+    """Yield a name beside `path` to write to; on leaving, the file there becomes `path`.
+
+    The folder is made if it is missing. After an exception nothing is left behind. With `sync` the
+    bytes are on the disk before the name is: a power cut leaves no empty file under it.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be made or written, or the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL_SUFFIX}")
+    try:
+        yield partial
+        if sync:
+            with partial.open("rb+") as file:
+                os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise

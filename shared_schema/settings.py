@@ -16,7 +16,7 @@ import msgspec
 from dotenv import dotenv_values
 from msgspec import Meta, Struct
 
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 
 PREFIX: Final = "RR_"
 # Values that are nobody's to read in a terminal or a log.

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from chat_backend.agents.base import MAX_CHARS, MAX_SENTENCES
+from chat_backend.agents.base import MAX_SENTENCES, Lengths
 from shared_schema.ids import Kind
 
 ELLIPSIS: Final = "\u2026"
@@ -35,7 +35,10 @@ def sentences(text: str) -> list[str]:
     return [*found, last] if last else found
 
 
-def clip(text: str, kind: Kind) -> str:
+_CONTRACT: Final = Lengths()
+
+
+def clip(text: str, kind: Kind, lengths: Lengths = _CONTRACT) -> str:
     """Return the text within the limits of its kind.
 
     White space is collapsed, sentences beyond the limit are dropped, and what is still too long is
@@ -43,7 +46,7 @@ def clip(text: str, kind: Kind) -> str:
     """
     collapsed = " ".join(text.split())
     kept = " ".join(sentences(collapsed)[: MAX_SENTENCES[kind]])
-    limit = MAX_CHARS[kind]
+    limit = lengths.of(kind)
     if len(kept) <= limit:
         return kept
     head = kept[: limit - len(ELLIPSIS)]

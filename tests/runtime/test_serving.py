@@ -8,7 +8,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from shared_schema.runtime.process.deadline import END_WITHIN_S
+from shared_schema.runtime.process.ending import END_TIMEOUT_S
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, FAILED, OK
 
 from .toys import Toy, Toys, wait_for
@@ -116,5 +116,5 @@ def test_a_stuck_thread_and_a_task_that_cannot_be_cancelled_are_ended_hard(toys:
     toys.answering_pid()
     started = time.monotonic()
     assert end(toy) == FAILED
-    assert time.monotonic() - started < END_WITHIN_S + 0.7
+    assert time.monotonic() - started < END_TIMEOUT_S + 0.7
     assert "ended hard" in toy.lines()[-1]

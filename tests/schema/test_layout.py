@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from shared_schema.errors import OutsideArtifacts
-from shared_schema.files import moved_into_place
-from shared_schema.layout import Artifacts, speech_path, wave_path
+from shared_schema.decoding import OutsideArtifacts
+from shared_schema.layout import Artifacts, moved_into_place, speech_path, wave_path
 
 
 def test_names_are_the_contracts() -> None:

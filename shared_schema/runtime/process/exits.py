@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 
 # Did what it was asked to do, ending on SIGTERM or Ctrl-C included.
 OK: Final = 0

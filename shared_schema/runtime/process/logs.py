@@ -14,16 +14,7 @@ import sys
 from collections.abc import Iterator, MutableMapping
 from typing import IO, Any, Final, Literal, TextIO, cast
 
-# Where rich is installed structlog loads it, for a console renderer that we do not use: half of a
-# server's start. A name that is None in sys.modules is "not installed" to an import.
-_shown = sys.modules.get("rich")
-sys.modules["rich"] = None  # type: ignore[assignment]
-import structlog  # noqa: E402
-
-if _shown is None:
-    del sys.modules["rich"]
-else:
-    sys.modules["rich"] = _shown
+import structlog
 
 Level = Literal["debug", "info", "warning", "error"]
 Form = Literal["text", "json"]
@@ -34,7 +25,7 @@ LEVELS: Final[dict[str, int]] = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
-# They tell every connection at info.
+# They log every connection at info.
 CHATTY: Final = ("uvicorn", "uvicorn.error", "asyncio", "httpx", "httpcore", "websockets")
 RESET: Final = "\x1b[0m"
 COLOURS: Final = {"debug": "\x1b[2m", "warning": "\x1b[33m", "error": "\x1b[31m"}
@@ -50,9 +41,9 @@ def configure_logging(*, level: Level, form: Form, service: str) -> None:
     level
         What lies below it costs next to nothing and is not written.
     service
-        Which process speaks, e.g. ``gateway``; stands in every line.
+        Which process logs, e.g. ``gateway``; stands in every line.
     """
-    bearable_streams()
+    use_utf8_streams()
     stream = cast(TextIO, _Unbreakable(sys.stderr))
     threshold = LEVELS[level]
 
@@ -87,8 +78,8 @@ def configure_logging(*, level: Level, form: Form, service: str) -> None:
     logging.captureWarnings(True)
 
 
-def bearable_streams() -> None:
-    """Make stdout and stderr UTF-8 and unable to fail on a character, in a pipe or a console."""
+def use_utf8_streams() -> None:
+    """Make stdout and stderr UTF-8, unable to fail on a character, in a pipe or a console."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")

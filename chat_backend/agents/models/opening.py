@@ -1,0 +1,85 @@
+"""The agents of a show: real models where there are any, offline personas for the rest."""
+
+import asyncio
+import importlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+
+from chat_backend.agents.base import Agent, Agents
+from chat_backend.agents.models.seats import Seat, Seats
+from chat_backend.agents.offline import OfflineAgents
+from chat_backend.metrics import Metrics
+from chat_backend.providers.calls import CallLimits, ProviderCalls, limits_of
+from chat_backend.providers.keys import Keys
+from chat_backend.providers.usage import Account
+from shared_schema.ids import AgentId
+from shared_schema.settings import Settings
+
+log = structlog.get_logger("chat")
+
+# Of a slot's time in a turn; the rest is for its speech.
+SHARE_OF_TURN: Final = 0.55
+
+
+class MixedAgents:
+    """Models by their agent's id, and personas for the agents without a model."""
+
+    def __init__(self, models: dict[AgentId, Agent], seats: dict[AgentId, Seat]) -> None:
+        self._models = models
+        self._seats = seats
+        self._personas = OfflineAgents()
+
+    def of(self, agent_id: AgentId) -> Agent:
+        """Return the agent with this id."""
+        return self._models.get(agent_id) or self._personas.of(agent_id)
+
+    def describe(self, agent_id: AgentId) -> str:
+        """Return who it is and what answers."""
+        persona = self._personas.describe(agent_id)
+        seat = self._seats.get(agent_id)
+        return persona if seat is None else f"{persona} ({seat.provider}: {seat.model})"
+
+
+@asynccontextmanager
+async def open_agents(
+    seats: Seats,
+    keys: Keys,
+    settings: Settings,
+    metrics: Metrics,
+    *,
+    limits: CallLimits | None = None,
+) -> AsyncIterator[Agents]:
+    """Yield the agents for these seats; load what they need, and release it."""
+    if not seats.taken:
+        yield OfflineAgents()
+        return
+    # Takes seconds from a cold disk: in a thread, and before the first visitor.
+    await asyncio.to_thread(importlib.import_module, "chat_backend.agents.models.agent")
+    from chat_backend.agents.models.agent import ModelAgent  # noqa: PLC0415
+    from chat_backend.agents.models.client import (  # noqa: PLC0415
+        build_model,
+        open_http,
+        silence_libraries,
+    )
+
+    silence_libraries()
+    calls = {
+        provider: ProviderCalls(
+            provider, limits or limits_of(settings), Account(metrics, "text", provider)
+        )
+        for provider in {seat.provider for seat in seats.taken.values()}
+    }
+    timeout_s = SHARE_OF_TURN * settings.chat_turn_timeout_s
+    async with open_http() as http:
+        models: dict[AgentId, Agent] = {
+            agent_id: ModelAgent(
+                build_model(seat, keys, http), calls[seat.provider], keys, timeout_s=timeout_s
+            )
+            for agent_id, seat in seats.taken.items()
+        }
+        for agent_id, seat in seats.taken.items():
+            log.info("agent", agent=agent_id, provider=seat.provider, model=seat.model)
+        yield MixedAgents(models, seats.taken)
