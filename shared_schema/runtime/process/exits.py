@@ -1,23 +1,32 @@
 """What a process's exit code says, and how a refused start becomes one line and a code."""
 
 import contextlib
-import sys
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from shared_schema.decoding import InvalidSetting
+from shared_schema.runtime.process.output import write_line
 
 # Did what it was asked to do, ending on SIGTERM or Ctrl-C included.
 OK: Final = 0
-# Broke, or had to be ended hard; the supervisor starts the server again.
+# Crashed, or had to be ended hard; the supervisor starts the server again.
 FAILED: Final = 1
 # Another process holds the port, the bus address, the outbox or the supervisor's lock.
 ANOTHER_INSTANCE: Final = 75
 # A setting is wrong or the machine does not allow what it asks for.
 CONFIGURATION: Final = 78
 
-# Starting again would only say the same thing again: the supervisor ends with the same code.
+# Before a first server has listened, starting again would only say the same thing again: the
+# supervisor ends with the same code.
 FINAL: Final = frozenset({ANOTHER_INSTANCE, CONFIGURATION})
+
+# Variables of a supervised server; not RR_ names, which are settings.
+# A file that is there from the start until the server listens; a refusal is written into it.
+START_NOTE: Final = "REFLECTIVE_START_NOTE"
+# What the last server of the supervisor was refused with.
+LAST_REFUSAL: Final = "REFLECTIVE_LAST_REFUSAL"
 
 
 class StartRefused(Exception):
@@ -35,20 +44,43 @@ class StartRefused(Exception):
 
 
 def exit_code_of(run: Callable[[], int], *, name: str) -> int:
-    """Return what `run` returns; a refusal is told in one line on stderr and becomes its code."""
+    """Return what `run` returns; a refusal becomes one line on stderr and its exit code."""
     try:
         return run()
     except InvalidSetting as error:
-        say(f"{name}: {error}")
+        _refuse(f"{name}: {error}")
         return CONFIGURATION
     except StartRefused as refused:
-        say(f"{name}: {refused}")
+        _refuse(f"{name}: {refused}")
         return refused.exit_code
 
 
+def note_started() -> None:
+    """Let the supervisor know that the server accepts requests: the note of the start goes.
+
+    To remove a file needs no room on the disk, unlike to write one.
+    """
+    note = os.environ.pop(START_NOTE, "")
+    if note:
+        with contextlib.suppress(OSError):
+            Path(note).unlink(missing_ok=True)
+
+
 def say(line: str) -> None:
-    """Write one line to stderr, for a person, at once; a reader who has left is no trouble."""
-    # stderr escapes what its encoding lacks, in a Windows console too.
-    with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(" ".join(line.split()) + "\n")
-        sys.stderr.flush()
+    """Write one line to stderr, for a person; a reader who has left is no trouble."""
+    write_line("stderr", _one_line(line))
+
+
+def _refuse(reason: str) -> None:
+    """Say why the start is refused, unless the last server of this supervisor said the same."""
+    line = _one_line(reason)
+    note = os.environ.get(START_NOTE, "")
+    if note:
+        with contextlib.suppress(OSError):
+            Path(note).write_text(line, "utf-8")
+    if line != os.environ.get(LAST_REFUSAL):
+        say(line)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -23,7 +23,7 @@ from shared_schema.runtime.process.ending import (
     on_ending_signal,
     watch_supervisor,
 )
-from shared_schema.runtime.process.exits import FAILED, OK, StartRefused, exit_code_of
+from shared_schema.runtime.process.exits import FAILED, OK, StartRefused, exit_code_of, note_started
 from shared_schema.runtime.process.listening import listen_on, urls
 
 CLOSE_TIMEOUT_S: Final = 2
@@ -139,6 +139,7 @@ class _Serving:
         return FAILED
 
     def _started(self) -> None:
+        note_started()
         log.info("listening", url=" ".join(urls(self._sockets)), pid=os.getpid())
 
     def _ask_to_end(self) -> None:
