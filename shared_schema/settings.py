@@ -5,7 +5,6 @@ environment wins). All processes read the same table, so a variable that none of
 typing mistake and stops the start.
 """
 
-import os
 import types
 import typing
 from collections.abc import Mapping
@@ -13,10 +12,10 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
-from dotenv import dotenv_values
 from msgspec import Meta, Struct
 
 from shared_schema.decoding import InvalidSetting
+from shared_schema.environment import DOTENV, merged
 
 PREFIX: Final = "RR_"
 # Values that are nobody's to read in a terminal or a log.
@@ -124,19 +123,17 @@ VARIABLES: Final = {variable(item.name): item for item in msgspec.structs.fields
 
 
 def load_settings(
-    environment: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")
+    environment: Mapping[str, str] | None = None, *, dotenv: Path | None = DOTENV
 ) -> Settings:
     """Read the settings from `environment` (default: the process's own) and from `dotenv`.
 
     Raises
     ------
     InvalidSetting
-        Naming the variable that is unknown or does not parse, and what it should be.
+        Naming the variable that is unknown or does not parse, and what it should be; or the line of
+        `dotenv` that cannot be read.
     """
-    values: dict[str, str] = {}
-    if dotenv is not None and dotenv.is_file():
-        values.update({key: value or "" for key, value in dotenv_values(dotenv).items()})
-    values.update(os.environ if environment is None else environment)
+    values = merged(environment, dotenv)
     chosen = {key: value for key, value in values.items() if key.startswith(PREFIX)}
     settings = msgspec.structs.replace(
         Settings(), **{VARIABLES[key].name: _parse(key, chosen[key]) for key in _known(chosen)}

@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import typer
 
+from shared_schema.environment import undo_honcho
 from shared_schema.layout import RUN_DIR
 from shared_schema.runtime.process.control import (
     NoSupervisor,
@@ -47,6 +48,7 @@ def server_cli(package: str, service: str) -> typer.Typer:
     @app.callback()
     def main() -> None:
         use_utf8_streams()
+        undo_honcho()
 
     @app.command(
         help=f"Serve, and start again after a crash. Example: python -m {package} supervise"
