@@ -1,8 +1,8 @@
 """Every setting of the system, written once, and the loader that reads them.
 
 A setting is an ``RR_`` environment variable, or a line of ``.env`` in the working directory (the
-environment wins; see `environment`). All processes read the same table, so a variable that none of them knows is a
-typing mistake and stops the start.
+environment wins; see `environment`). All processes read the same table, so a variable that none of
+them knows is a typing mistake and stops the start.
 """
 
 import types
