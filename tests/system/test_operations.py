@@ -146,8 +146,8 @@ def test_stop_and_status_need_no_terminal(installation: System) -> None:
         supervisor = installation.start("supervisor", "-m", package, "supervise")
         until(lambda url=url: ready(url), f"{package} ready")  # type: ignore[misc]
         server = server_pid(supervisor, package)
-        code, line = ask("status")
-        assert code == 0
+        until(lambda: ask("status")[0] == 0, f"{package} listening")
+        _, line = ask("status")
         assert f"supervisor {supervisor.pid}, server {server} (up 0 min), start 1" in line
         second = installation.start("second", "-m", package, "supervise")
         assert second.wait(within_s=20) == ANOTHER_INSTANCE

@@ -84,14 +84,14 @@ def server_cli(package: str, service: str) -> typer.Typer:
         finish(ask)
 
     @app.command(
-        help="Show whether the server and its supervisor run; exit code 0 if both do."
+        help="Show whether the server and its supervisor run; exit code 0 if it listens."
         f" Example: python -m {package} status"
     )
     def status() -> None:
         def show(run_dir: Path) -> int:
             run = running(package, run_dir)
             typer.echo(f"{service}: {_processes(run)}")
-            return OK if run.server_pid is not None else FAILED
+            return OK if run.listening else FAILED
 
         finish(show)
 
@@ -99,12 +99,14 @@ def server_cli(package: str, service: str) -> typer.Typer:
 
 
 def _processes(run: RunFile) -> str:
-    """Return ``supervisor 12, server 13 (up 4 min, start 2)`` and the like."""
+    """Return ``supervisor 12, server 13 (up 4 min), start 2`` and the like."""
     server = "no server at the moment"
     if run.server_pid is not None:
-        server = f"server {run.server_pid}{_age(run.server_pid)}"
+        silent = "" if run.listening else ", not listening yet"
+        server = f"server {run.server_pid}{_age(run.server_pid)}{silent}"
+    refused = f"; it refuses to start: {run.refusal}" if run.refusal else ""
     ending = ", ending" if run.ending else ""
-    return f"supervisor {run.supervisor_pid}, {server}, start {run.starts}{ending}"
+    return f"supervisor {run.supervisor_pid}, {server}, start {run.starts}{ending}{refused}"
 
 
 def _age(pid: int) -> str:

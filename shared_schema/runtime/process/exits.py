@@ -1,13 +1,11 @@
 """What a process's exit code says, and how a refused start becomes one line and a code."""
 
-import contextlib
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from shared_schema.decoding import InvalidSetting
 from shared_schema.runtime.process.output import write_line
+from shared_schema.runtime.process.start_note import note_refusal
 
 # Did what it was asked to do, ending on SIGTERM or Ctrl-C included.
 OK: Final = 0
@@ -21,12 +19,6 @@ CONFIGURATION: Final = 78
 # Before a first server has listened, starting again would only say the same thing again: the
 # supervisor ends with the same code.
 FINAL: Final = frozenset({ANOTHER_INSTANCE, CONFIGURATION})
-
-# Variables of a supervised server; not RR_ names, which are settings.
-# A file that is there from the start until the server listens; a refusal is written into it.
-START_NOTE: Final = "REFLECTIVE_START_NOTE"
-# What the last server of the supervisor was refused with.
-LAST_REFUSAL: Final = "REFLECTIVE_LAST_REFUSAL"
 
 
 class StartRefused(Exception):
@@ -55,17 +47,6 @@ def exit_code_of(run: Callable[[], int], *, name: str) -> int:
         return refused.exit_code
 
 
-def note_started() -> None:
-    """Let the supervisor know that the server accepts requests: the note of the start goes.
-
-    To remove a file needs no room on the disk, unlike to write one.
-    """
-    note = os.environ.pop(START_NOTE, "")
-    if note:
-        with contextlib.suppress(OSError):
-            Path(note).unlink(missing_ok=True)
-
-
 def say(line: str) -> None:
     """Write one line to stderr, for a person; a reader who has left is no trouble."""
     write_line("stderr", _one_line(line))
@@ -74,11 +55,7 @@ def say(line: str) -> None:
 def _refuse(reason: str) -> None:
     """Say why the start is refused, unless the last server of this supervisor said the same."""
     line = _one_line(reason)
-    note = os.environ.get(START_NOTE, "")
-    if note:
-        with contextlib.suppress(OSError):
-            Path(note).write_text(line, "utf-8")
-    if line != os.environ.get(LAST_REFUSAL):
+    if note_refusal(line):
         say(line)
 
 

@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 QUEUE_MAX_BYTES: Final = 1_048_576
 # At the end of the process, for what was not written yet.
-DRAIN_TIMEOUT_S: Final = 1.0
+DRAIN_TIMEOUT_S: Final = 0.5
 
 StreamName = Literal["stdout", "stderr"]
 OnDropped = Callable[[int], None]
@@ -118,6 +118,8 @@ def _unbuffered(stream: object) -> Callable[[memoryview], int]:
 
     A thread that holds such a lock when the interpreter ends makes it abort.
     """
+    if stream is None:  # a program without a console (Windows)
+        return len
     binary = getattr(stream, "buffer", None)
     raw = getattr(binary, "raw", binary)
     if raw is None:  # a stand-in that knows text only

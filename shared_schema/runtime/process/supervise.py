@@ -36,13 +36,12 @@ from shared_schema.runtime.process.exits import (
     ANOTHER_INSTANCE,
     CONFIGURATION,
     FINAL,
-    LAST_REFUSAL,
     OK,
-    START_NOTE,
     StartRefused,
     exit_code_of,
 )
 from shared_schema.runtime.process.output import start_output, write_line
+from shared_schema.runtime.process.start_note import LISTENING, StartNote
 
 # A little more than the server's own `ending.END_TIMEOUT_S`; honcho kills after 5 s.
 CHILD_END_TIMEOUT_S: Final = 4.4
@@ -132,11 +131,12 @@ class _Supervisor:
         self._starts = 0
         self._ending = False
         self._restart_requested = False
-        self._start_note = run_dir / f"{package}.start"
-        self._start_noted = False
+        self._note = StartNote(run_dir / f"{package}.start")
+        self._listening = False
         self._has_listened = False
-        # Why the last server was refused; None while starts succeed.
-        self._refusal: str | None = None
+        # Whether starts are refused at present, and with which reason the last one was.
+        self._refusing = False
+        self._refusal = ""
         self._start_at: float | None = None
         self._kill_at: float | None = None
 
@@ -229,9 +229,10 @@ class _Supervisor:
     def _ended(self, child: Child) -> int | None:
         self._look_whether_it_listens()
         self._child = None
+        self._listening = False
         self._kill_at = None
         refused = child.exit_code in FINAL
-        if self._refusal is None or not refused:
+        if not (self._refusing and refused):
             self._say(
                 f"server ended pid={child.pid} {child.how_it_ended()} after {child.lived_s:.1f} s"
             )
@@ -242,7 +243,7 @@ class _Supervisor:
         if refused:
             self._refused()
             return None
-        self._refusal = None
+        self._refusing, self._refusal = False, ""
         if self._restart_requested:
             self._start()
             return None
@@ -255,22 +256,20 @@ class _Supervisor:
 
     def _refused(self) -> None:
         """Try again later; what is wrong was said by the server, and is said only once."""
-        if self._refusal is None:
+        if not self._refusing:
             self._say("server refuses to start: trying again until it can")
-        self._refusal = ""
-        with contextlib.suppress(OSError, ValueError):
-            self._refusal = self._start_note.read_text("utf-8")
+        self._refusing, self._refusal = True, self._note.read()
         self._publish()
         self._start_at = time.monotonic() + self._back_off.after(0.0)
 
     def _look_whether_it_listens(self) -> None:
-        if self._child is None or not self._start_noted or self._start_note.exists():
+        if self._child is None or self._listening or self._note.read() != LISTENING:
             return
-        self._start_noted = False
-        self._has_listened = True
-        if self._refusal is not None:
-            self._refusal = None
+        self._listening = self._has_listened = True
+        if self._refusing:
+            self._refusing, self._refusal = False, ""
             self._say(f"server can start again pid={self._child.pid}")
+        self._publish()
 
     def _start_again_in(self, wait_s: float) -> None:
         self._start_at = time.monotonic() + wait_s
@@ -281,7 +280,7 @@ class _Supervisor:
         try:
             self._child = Child(
                 self._command,
-                environment=self._note_start(),
+                environment=self._note.begin(self._refusal),
                 on_end=lambda child: self._events.put(_Ended(child)),
             )
         except OSError as error:
@@ -290,18 +289,9 @@ class _Supervisor:
             return
         self._starts += 1
         self._restart_requested = False
-        if self._refusal is None:
+        if not self._refusing:
             self._say(f"server started pid={self._child.pid}")
         self._publish()
-
-    def _note_start(self) -> dict[str, str]:
-        """Write the note that the server removes when it listens; return its environment."""
-        self._start_noted = False
-        with contextlib.suppress(OSError):
-            self._start_note.write_bytes(b"")
-            self._start_noted = True
-        note = {START_NOTE: str(self._start_note.resolve())} if self._start_noted else {}
-        return {**note, LAST_REFUSAL: self._refusal} if self._refusal else note
 
     def _publish(self) -> None:
         # What fails here is tried again by `Control.requests`; the server matters more.
@@ -309,6 +299,8 @@ class _Supervisor:
             self._control.publish(
                 server_pid=self._child.pid if self._child is not None else None,
                 starts=self._starts,
+                listening=self._listening,
+                refusal=self._refusal,
                 ending=self._ending,
             )
 
@@ -316,6 +308,5 @@ class _Supervisor:
         if self._child is not None:
             self._child.kill()
             self._child.join()
-        with contextlib.suppress(OSError):
-            self._start_note.unlink(missing_ok=True)
+        self._note.remove()
         self._control.close()
