@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
@@ -120,7 +121,7 @@ def watch_shell(on_gone: Callable[[], None]) -> None:
         shell = nearest_shell(psutil.Process().parents())
         for process in (shell, shell and shell.parent()):
             if process is not None:
-                _started(lambda watched=process: _wait(watched, on_gone), "shell-watch")
+                _started(partial(_wait, process, on_gone), "shell-watch")
 
 
 def nearest_shell(parents: "Iterable[psutil.Process]") -> "psutil.Process | None":

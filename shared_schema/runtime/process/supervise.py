@@ -100,8 +100,10 @@ def _only_one(package: str, run_dir: Path) -> Iterator[None]:
     except (OSError, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or error
         raise StartRefused(f"cannot lock {lock.lock_file}: {reason}", CONFIGURATION) from error
-    with lock:
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _taken(package: str, run_dir: Path) -> str:
