@@ -81,7 +81,9 @@ def test_our_reading_of_dotenv_holds_and_the_shell_wins_over_it(
     with (
         log.open("wb") as out,
         subprocess.Popen(command, cwd=tmp_path, stdout=out, stderr=out, env=env) as honcho,
+        contextlib.ExitStack() as ending,
     ):
+        ending.callback(honcho.terminate)
         wait_for(listens, within_s=20, what="a gateway at the shell's port")
         dotenv.write_text(dotenv.read_text("utf-8") + "RR_LOG_FORMAT=json\n", "utf-8")
         request_restart("event_gateway", run_dir)

@@ -1,5 +1,6 @@
 """One server: where it listens, how it refuses, how it ends."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -118,7 +119,11 @@ def test_a_log_that_nobody_reads_does_not_stop_the_server(toys: Toys) -> None:
     lines = 5000
     environment = {**os.environ, "TOY_PORT": str(toys.port)}
     command = [sys.executable, "-m", SERVER]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment) as run:
+    with (
+        subprocess.Popen(command, stderr=subprocess.PIPE, env=environment) as run,
+        contextlib.ExitStack() as ending,
+    ):
+        ending.callback(run.kill)
         toys.answering_pid()
         httpx.get(f"http://127.0.0.1:{toys.port}/logged?lines={lines}", timeout=20)
         assert toys.answering_pid() == run.pid

@@ -349,7 +349,9 @@ def test_a_supervisor_whose_lines_nobody_reads_goes_on(toys: Toys) -> None:
     with (
         os.fdopen(reading, "rb") as reader,
         subprocess.Popen(command, stdout=writing, env=env) as run,
+        contextlib.ExitStack() as ending,
     ):
+        ending.callback(run.kill)
         os.close(writing)
         pid = toys.answering_pid()
         for _ in range(3):
