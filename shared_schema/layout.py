@@ -4,6 +4,8 @@ Relative paths use forward slashes on every platform; they are what the bus and 
 """
 
 import os
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -30,6 +32,9 @@ GATEWAY_DIR: Final = "gateway"
 RUN_DIR: Final = "run"
 # What a writer appends to a file that is not whole yet.
 PARTIAL_SUFFIX: Final = ".tmp"
+# A scanner or a sync client holds a new file for some tens of milliseconds.
+REPLACE_TIMEOUT_S: Final = 1.0
+REPLACE_INTERVAL_S: Final = 0.02
 
 
 def session_file(session_id: str) -> str:
@@ -113,7 +118,21 @@ def moved_into_place(path: Path, *, sync: bool = True) -> Iterator[Path]:
         if sync:
             with partial.open("rb+") as file:
                 os.fsync(file.fileno())
-        partial.replace(path)
+        _replace(partial, path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def _replace(partial: Path, path: Path) -> None:
+    """Give a file its name; on Windows for as long as somebody reads what had it before."""
+    give_up_at = time.monotonic() + REPLACE_TIMEOUT_S
+    while True:
+        try:
+            partial.replace(path)
+        except PermissionError:
+            if sys.platform != "win32" or time.monotonic() >= give_up_at:
+                raise
+            time.sleep(REPLACE_INTERVAL_S)
+        else:
+            return

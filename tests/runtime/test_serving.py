@@ -1,6 +1,9 @@
 """One server: where it listens, how it refuses, how it ends."""
 
+import contextlib
+import os
 import socket
+import subprocess
 import sys
 import time
 
@@ -11,7 +14,7 @@ from websockets.sync.client import connect
 from shared_schema.runtime.process.ending import END_TIMEOUT_S
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, FAILED, OK
 
-from .toys import Toy, Toys, wait_for
+from .toys import SERVER, Toy, Toys, wait_for
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
@@ -108,6 +111,34 @@ def test_a_client_that_never_reads_and_an_endless_stream_do_not_hinder_the_end(t
         assert end(toy) == OK
         assert time.monotonic() - started < 3
     assert "toy: closed" in toy.lines()
+
+
+@posix
+def test_a_log_that_nobody_reads_does_not_stop_the_server(toys: Toys) -> None:
+    """A stopped honcho: the server answers, drops lines, counts them, and ends when asked to."""
+    lines = 5000
+    environment = {**os.environ, "TOY_PORT": str(toys.port)}
+    command = [sys.executable, "-m", SERVER]
+    with (
+        subprocess.Popen(command, stderr=subprocess.PIPE, env=environment) as run,
+        contextlib.ExitStack() as ending,
+    ):
+        ending.callback(run.kill)
+        toys.answering_pid()
+        httpx.get(f"http://127.0.0.1:{toys.port}/logged?lines={lines}", timeout=20)
+        assert toys.answering_pid() == run.pid
+        assert run.stderr is not None
+        written = dropped = 0
+        for line in run.stderr:
+            written += b"  line  number=" in line
+            if b"lines dropped" in line:
+                dropped = int(line.rpartition(b"count=")[2])
+                break
+        assert dropped > 0
+        assert written + dropped == lines
+        httpx.get(f"http://127.0.0.1:{toys.port}/logged?lines={lines}", timeout=20)
+        run.terminate()
+        assert run.wait(5) == OK
 
 
 @posix

@@ -1,5 +1,6 @@
 """The supervisor and its server, as honcho, an operator and a crash treat them."""
 
+import contextlib
 import errno
 import os
 import signal
@@ -300,6 +301,68 @@ def test_a_refused_start_ends_the_supervisor_with_the_same_code(toys: Toys) -> N
     assert supervisor.wait(5) == ANOTHER_INSTANCE
     assert supervisor.output().count("server started") == 1
     assert "toy: the bus address is taken" in supervisor.lines()
+
+
+@posix
+def test_a_restart_that_is_refused_is_tried_again_until_it_succeeds(toys: Toys) -> None:
+    """Why is said once, another reason is said too, and what was mended is back by itself."""
+    supervisor = toys.supervisor(SERVER)
+    pid = toys.answering_pid()
+    toys.refusal.write_text("the disk is full", "utf-8")
+    os.kill(pid, signal.SIGKILL)
+    supervisor.wait_for_line("toy: the disk is full")
+    wait_for(lambda: starts_of(toys) > 3 or None, within_s=15, what="several tries")
+    toys.refusal.write_text("RR_X is not a setting", "utf-8")
+    supervisor.wait_for_line("toy: RR_X is not a setting", within_s=15)
+    toys.refusal.unlink()
+    toys.answering_pid(other_than=pid, within_s=15)
+    supervisor.wait_for_line("server can start again")
+    for line in ("toy: the disk is full", "toy: RR_X is", "refuses to start", "ended pid"):
+        assert supervisor.output().count(line) == (1 if line != "ended pid" else 2), line
+    assert supervisor.process.poll() is None
+    run = toys.run_file(SERVER)
+    assert run is not None
+    again = request_restart(SERVER, toys.run_dir)
+    assert again.old_pid == run.server_pid
+    toys.answering_pid(other_than=run.server_pid)
+
+
+def starts_of(toys: Toys) -> int:
+    run = toys.run_file(SERVER)
+    return run.starts if run is not None else 0
+
+
+@posix
+def test_a_supervisor_whose_lines_nobody_reads_goes_on(toys: Toys) -> None:
+    """As behind a console in which text is selected: its stdout takes nothing more."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x")
+    os.set_blocking(writing, True)
+    env = {**os.environ, "TOY_PORT": str(toys.port)}
+    command = [sys.executable, "-m", "tests.runtime.toy_supervisor", PLAIN, str(toys.run_dir)]
+    with (
+        os.fdopen(reading, "rb") as reader,
+        subprocess.Popen(command, stdout=writing, env=env) as run,
+        contextlib.ExitStack() as ending,
+    ):
+        ending.callback(run.kill)
+        os.close(writing)
+        pid = toys.answering_pid()
+        for _ in range(3):
+            os.kill(pid, signal.SIGKILL)
+            pid = toys.answering_pid(other_than=pid)
+        with ThreadPoolExecutor(1) as pool:
+            read = pool.submit(reader.read)
+            request_stop(PLAIN, toys.run_dir)
+            assert run.wait(3) == OK
+        lines = read.result(5).decode().lstrip("x").splitlines()
+    assert sum("server started" in line for line in lines) == 4
 
 
 @posix

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from shared_schema.runtime.process.ending import SUPERVISED
@@ -28,9 +28,17 @@ class Child:
         None while it runs; negative is the number of the signal that ended it (POSIX).
     """
 
-    def __init__(self, command: Sequence[str], *, on_end: Callable[["Child"], None]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        on_end: Callable[["Child"], None],
+    ) -> None:
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, env={**os.environ, SUPERVISED: "1"}
+            command,
+            stdin=subprocess.PIPE,
+            env={**os.environ, **environment, SUPERVISED: "1"},
         )
         self._started = time.monotonic()
         self._on_end = on_end

@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import typer
 
+from shared_schema.environment import undo_honcho
 from shared_schema.layout import RUN_DIR
 from shared_schema.runtime.process.control import (
     NoSupervisor,
@@ -47,6 +48,7 @@ def server_cli(package: str, service: str) -> typer.Typer:
     @app.callback()
     def main() -> None:
         use_utf8_streams()
+        undo_honcho()
 
     @app.command(
         help=f"Serve, and start again after a crash. Example: python -m {package} supervise"
@@ -82,14 +84,14 @@ def server_cli(package: str, service: str) -> typer.Typer:
         finish(ask)
 
     @app.command(
-        help="Show whether the server and its supervisor run; exit code 0 if both do."
+        help="Show whether the server and its supervisor run; exit code 0 if it listens."
         f" Example: python -m {package} status"
     )
     def status() -> None:
         def show(run_dir: Path) -> int:
             run = running(package, run_dir)
             typer.echo(f"{service}: {_processes(run)}")
-            return OK if run.server_pid is not None else FAILED
+            return OK if run.listening else FAILED
 
         finish(show)
 
@@ -97,12 +99,14 @@ def server_cli(package: str, service: str) -> typer.Typer:
 
 
 def _processes(run: RunFile) -> str:
-    """Return ``supervisor 12, server 13 (up 4 min, start 2)`` and the like."""
+    """Return ``supervisor 12, server 13 (up 4 min), start 2`` and the like."""
     server = "no server at the moment"
     if run.server_pid is not None:
-        server = f"server {run.server_pid}{_age(run.server_pid)}"
+        silent = "" if run.listening else ", not listening yet"
+        server = f"server {run.server_pid}{_age(run.server_pid)}{silent}"
+    refused = f"; it refuses to start: {run.refusal}" if run.refusal else ""
     ending = ", ending" if run.ending else ""
-    return f"supervisor {run.supervisor_pid}, {server}, start {run.starts}{ending}"
+    return f"supervisor {run.supervisor_pid}, {server}, start {run.starts}{ending}{refused}"
 
 
 def _age(pid: int) -> str:

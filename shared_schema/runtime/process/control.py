@@ -48,6 +48,10 @@ class RunFile(Struct, frozen=True, kw_only=True, rename="camel"):
         None between two servers.
     starts : int
         How many servers it has started.
+    listening : bool
+        Whether the server accepts requests.
+    refusal : str
+        Why the last server could not start; empty while starts succeed.
     """
 
     package: str
@@ -55,6 +59,8 @@ class RunFile(Struct, frozen=True, kw_only=True, rename="camel"):
     supervisor_pid: int
     server_pid: int | None = None
     starts: int = 0
+    listening: bool = False
+    refusal: str = ""
     ending: bool = False
 
 
@@ -98,26 +104,20 @@ class Control:
     def __init__(self, package: str, run_dir: Path) -> None:
         self._run_dir = run_dir
         self._pattern = f"{package}.*.request"
-        self._run = RunFile(
-            package=package, life=uuid.uuid4().hex, supervisor_pid=os.getpid(), server_pid=None
-        )
+        self._run = RunFile(package=package, life=uuid.uuid4().hex, supervisor_pid=os.getpid())
         self._path = run_file(run_dir, package)
         self._published = False
         self._closed = False
 
-    def publish(
-        self, *, server_pid: int | None = None, starts: int = 0, ending: bool = False
-    ) -> None:
-        """Write the run file; what can't be written now is tried again by `requests`.
+    def publish(self, **changes: int | str | None) -> None:
+        """Write the run file with these fields changed; if it fails, `requests` tries again.
 
         Raises
         ------
         OSError
             If it can't be written.
         """
-        self._run = msgspec.structs.replace(
-            self._run, server_pid=server_pid, starts=starts, ending=ending
-        )
+        self._run = msgspec.structs.replace(self._run, **changes)
         self._published = False
         _write_private(self._path, msgspec.json.encode(self._run))
         self._published = True

@@ -16,16 +16,20 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from shared_schema.runtime.process.exits import FAILED, say
+from shared_schema.runtime.process.output import drain_outputs
 
 if TYPE_CHECKING:
     import psutil
 
 # From being asked to end to ending hard. The supervisor waits a little longer.
 END_TIMEOUT_S: Final = 4.0
+# For the line that says so; the supervisor's patience ends 0.4 s after ours.
+DRAIN_TIMEOUT_S: Final = 0.2
 # Not RR_ names: those are settings, and unknown ones stop the start.
 SUPERVISED: Final = "REFLECTIVE_SUPERVISED"
 
@@ -68,6 +72,7 @@ def end_within(timeout_s: float = END_TIMEOUT_S, *, name: str) -> None:
     def end() -> None:
         time.sleep(timeout_s)
         say(f"{name}: did not end within {timeout_s:g} s of being asked, ended hard")
+        drain_outputs(DRAIN_TIMEOUT_S)
         # What may fail here must not keep the process from ending.
         with contextlib.suppress(Exception):
             for worker in multiprocessing.active_children():
@@ -116,7 +121,7 @@ def watch_shell(on_gone: Callable[[], None]) -> None:
         shell = nearest_shell(psutil.Process().parents())
         for process in (shell, shell and shell.parent()):
             if process is not None:
-                _started(lambda watched=process: _wait(watched, on_gone), "shell-watch")
+                _started(partial(_wait, process, on_gone), "shell-watch")
 
 
 def nearest_shell(parents: "Iterable[psutil.Process]") -> "psutil.Process | None":

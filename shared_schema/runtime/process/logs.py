@@ -2,10 +2,10 @@
 
 ``2026-11-24T12:00:00.123Z info    gateway  event sent  session=5f2c seq=1``
 
-stderr, because stdout belongs to what a command was asked to print; honcho merges the two.
+stderr, because stdout belongs to what a command was asked to print; honcho merges the two. To log
+never waits for who reads the log: see `output`.
 """
 
-import contextlib
 import io
 import json
 import logging
@@ -15,6 +15,8 @@ from collections.abc import Iterator, MutableMapping
 from typing import IO, Any, Final, Literal, TextIO, cast
 
 import structlog
+
+from shared_schema.runtime.process.output import start_output
 
 Level = Literal["debug", "info", "warning", "error"]
 Form = Literal["text", "json"]
@@ -44,7 +46,7 @@ def configure_logging(*, level: Level, form: Form, service: str) -> None:
         Which process logs, e.g. ``gateway``; stands in every line.
     """
     use_utf8_streams()
-    stream = cast(TextIO, _Unbreakable(sys.stderr))
+    stream = cast(TextIO, start_output("stderr", _log_dropped))
     threshold = LEVELS[level]
 
     def name_service(_logger: object, _method: str, event: _Event) -> _Event:
@@ -85,20 +87,8 @@ def use_utf8_streams() -> None:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
-class _Unbreakable(io.TextIOBase):
-    """A stream whose reader may leave: a line that nobody reads must not end the show."""
-
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        with contextlib.suppress(OSError, ValueError):
-            return self._stream.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            self._stream.flush()
+def _log_dropped(count: int) -> None:
+    structlog.get_logger("log").warning("log lines dropped: nobody was reading", count=count)
 
 
 def _as_json(_logger: object, _method: str, event: _Event) -> str:

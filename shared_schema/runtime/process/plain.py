@@ -5,8 +5,11 @@ and again, so `__main__` comes here at once when there is no argument. It may im
 library nor what only a supervisor needs, so it is a room of its own.
 """
 
+import os
 from importlib import import_module
 
+from shared_schema.environment import undo_honcho
+from shared_schema.runtime.process.ending import SUPERVISED
 from shared_schema.runtime.process.exits import exit_code_of
 from shared_schema.runtime.process.logs import configure_logging, use_utf8_streams
 from shared_schema.settings import load_settings
@@ -19,6 +22,8 @@ def serve_as(service: str, module: str) -> int:
     reported at once, and the log is there before anybody logs.
     """
     use_utf8_streams()
+    if SUPERVISED not in os.environ:  # otherwise the supervisor has done that
+        undo_honcho()
 
     def run() -> int:
         settings = load_settings()

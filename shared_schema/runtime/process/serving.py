@@ -25,6 +25,7 @@ from shared_schema.runtime.process.ending import (
 )
 from shared_schema.runtime.process.exits import FAILED, OK, StartRefused, exit_code_of
 from shared_schema.runtime.process.listening import listen_on, urls
+from shared_schema.runtime.process.start_note import note_listening
 
 CLOSE_TIMEOUT_S: Final = 2
 WS_PING_INTERVAL_S: Final = 20.0
@@ -139,6 +140,7 @@ class _Serving:
         return FAILED
 
     def _started(self) -> None:
+        note_listening()
         log.info("listening", url=" ".join(urls(self._sockets)), pid=os.getpid())
 
     def _ask_to_end(self) -> None:

@@ -5,8 +5,10 @@ Rules
 * A server that ends while nobody asked the supervisor to end is started again: at once when a
   restart was requested, otherwise after the wait that `BackOff` says. That includes a server that
   ended with 0: somebody told it to, but under honcho the end of one process is the end of all.
-* A server that ends with one of `exits.FINAL` has said in one line why it cannot start; the
-  supervisor ends with the same code.
+* A server that ends with one of `exits.FINAL` has said in one line why it cannot start. If none
+  has listened before, the supervisor ends with the same code: somebody watches a first start. Later
+  it is trouble that may pass (a full disk, a port taken for a moment, a typing mistake in `.env`):
+  it tries again with growing waits, and neither of them repeats itself meanwhile.
 * Asked to end (SIGTERM, Ctrl-C, a request to stop, the end of honcho's shell on Windows), it asks
   the server to end, kills it after `CHILD_END_TIMEOUT_S`, and ends with 0.
 * If the supervisor vanishes, the server notices by itself (`ending`).
@@ -38,6 +40,8 @@ from shared_schema.runtime.process.exits import (
     StartRefused,
     exit_code_of,
 )
+from shared_schema.runtime.process.output import start_output, write_line
+from shared_schema.runtime.process.start_note import LISTENING, StartNote
 
 # A little more than the server's own `ending.END_TIMEOUT_S`; honcho kills after 5 s.
 CHILD_END_TIMEOUT_S: Final = 4.4
@@ -96,8 +100,10 @@ def _only_one(package: str, run_dir: Path) -> Iterator[None]:
     except (OSError, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or error
         raise StartRefused(f"cannot lock {lock.lock_file}: {reason}", CONFIGURATION) from error
-    with lock:
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _taken(package: str, run_dir: Path) -> str:
@@ -127,10 +133,19 @@ class _Supervisor:
         self._starts = 0
         self._ending = False
         self._restart_requested = False
+        self._note = StartNote(run_dir / f"{package}.start")
+        self._listening = False
+        self._has_listened = False
+        # Whether starts are refused at present, and with which reason the last one was.
+        self._refusing = False
+        self._refusal = ""
         self._start_at: float | None = None
         self._kill_at: float | None = None
 
     def run(self) -> int:
+        start_output(
+            "stdout", lambda count: self._say(f"{count} lines dropped: nobody was reading")
+        )
         on_ending_signal(self._request_end)
         watch_shell(self._request_end)
         try:
@@ -144,10 +159,7 @@ class _Supervisor:
             self._leave()
 
     def _say(self, line: str) -> None:
-        # A reader who has left must not end what it no longer watches.
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.write(f"supervise {self._package}: {line}\n")
-            sys.stdout.flush()
+        write_line("stdout", f"supervise {self._package}: {line}")
 
     def _request_end(self) -> None:
         self._events.put(_EndRequested())
@@ -155,6 +167,7 @@ class _Supervisor:
     def _loop(self) -> int:
         while True:
             code = self._handle(self._next_event())
+            self._look_whether_it_listens()
             for request in self._control.requests():
                 if code is None:
                     code = self._obey(request)
@@ -216,15 +229,23 @@ class _Supervisor:
             child.ask_to_end()
 
     def _ended(self, child: Child) -> int | None:
+        self._look_whether_it_listens()
         self._child = None
+        self._listening = False
         self._kill_at = None
-        self._say(
-            f"server ended pid={child.pid} {child.how_it_ended()} after {child.lived_s:.1f} s"
-        )
+        refused = child.exit_code in FINAL
+        if not (self._refusing and refused):
+            self._say(
+                f"server ended pid={child.pid} {child.how_it_ended()} after {child.lived_s:.1f} s"
+            )
         if self._ending:
             return OK
-        if child.exit_code in FINAL:
+        if refused and not self._has_listened:
             return child.exit_code
+        if refused:
+            self._refused()
+            return None
+        self._refusing, self._refusal = False, ""
         if self._restart_requested:
             self._start()
             return None
@@ -235,6 +256,23 @@ class _Supervisor:
         self._start_again_in(wait_s)
         return None
 
+    def _refused(self) -> None:
+        """Try again later; what is wrong was said by the server, and is said only once."""
+        if not self._refusing:
+            self._say("server refuses to start: trying again until it can")
+        self._refusing, self._refusal = True, self._note.read()
+        self._publish()
+        self._start_at = time.monotonic() + self._back_off.after(0.0)
+
+    def _look_whether_it_listens(self) -> None:
+        if self._child is None or self._listening or self._note.read() != LISTENING:
+            return
+        self._listening = self._has_listened = True
+        if self._refusing:
+            self._refusing, self._refusal = False, ""
+            self._say(f"server can start again pid={self._child.pid}")
+        self._publish()
+
     def _start_again_in(self, wait_s: float) -> None:
         self._start_at = time.monotonic() + wait_s
         self._say(f"starting again in {wait_s:g} s" if wait_s else "starting again at once")
@@ -242,14 +280,19 @@ class _Supervisor:
     def _start(self) -> None:
         self._start_at = None
         try:
-            self._child = Child(self._command, on_end=lambda child: self._events.put(_Ended(child)))
+            self._child = Child(
+                self._command,
+                environment=self._note.begin(self._refusal),
+                on_end=lambda child: self._events.put(_Ended(child)),
+            )
         except OSError as error:
             self._say(f"server could not be started: {error}")
             self._start_again_in(self._back_off.after(0.0))
             return
         self._starts += 1
         self._restart_requested = False
-        self._say(f"server started pid={self._child.pid}")
+        if not self._refusing:
+            self._say(f"server started pid={self._child.pid}")
         self._publish()
 
     def _publish(self) -> None:
@@ -258,6 +301,8 @@ class _Supervisor:
             self._control.publish(
                 server_pid=self._child.pid if self._child is not None else None,
                 starts=self._starts,
+                listening=self._listening,
+                refusal=self._refusal,
                 ending=self._ending,
             )
 
@@ -265,4 +310,5 @@ class _Supervisor:
         if self._child is not None:
             self._child.kill()
             self._child.join()
+        self._note.remove()
         self._control.close()

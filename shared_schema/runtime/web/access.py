@@ -1,7 +1,7 @@
 """Access control: the Host that was asked for, the page that asks, and the token.
 
 Every web page open on this machine can reach our port. Browsers tell which page asks (Origin) and
-which name it looked up (Host); programs such as TouchDesigner send no Origin and pass.
+which name it looked up (Host); programs such as TouchDesigner send no Origin and are allowed.
 """
 
 import hmac
@@ -64,7 +64,7 @@ def bus_address(settings: Settings) -> BusAddress:
 
 
 class AccessControl:
-    """ASGI middleware that refuses with 403 (401 without the token) before anything is accepted."""
+    """ASGI middleware: refuses with 403 (401 without the token) before anything is accepted."""
 
     def __init__(
         self,
