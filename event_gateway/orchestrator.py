@@ -126,6 +126,11 @@ class Orchestrator:
                 f"the chat backend writes to {self.backend_artifacts}, this gateway looks in"
                 f" {ours}; set RR_ARTIFACTS_DIR to the same folder for both"
             )
+        if self.continuity.has_rival(self._clock()):
+            problems.append(
+                "two chat backends publish on this gateway's bus: end one of them, or give each a"
+                " gateway and a bus (RR_BUS_URL) of its own"
+            )
         mismatch = self.wrong_protocol
         if mismatch is not None:
             older = "chat backend" if mismatch.theirs < mismatch.ours else "gateway"

@@ -83,6 +83,7 @@ class SnapshotSession(
 ):
     """One session: its beginning, every utterance, and the turns that are over."""
 
+    epoch: Epoch
     begun: SessionBegun
     utterances: tuple[Utterance, ...] = ()
     turn1: Turn1Complete | None = None

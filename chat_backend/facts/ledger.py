@@ -149,6 +149,7 @@ class Ledger:
         if record is None:
             return None
         return SnapshotSession(
+            epoch=self.epoch,
             begun=record.begun,
             utterances=record.of_turns(1, 2, 3),
             turn1=None if record.turn1_at is None else self._turn1(record, now, ()),

@@ -7,7 +7,7 @@ Rules
    request: a subscription to ``snapshot/<nonce>``.
 2. An epoch becomes the current one by *answering a request*, never by publishing: messages of a
    dead process may be read after those of its successor, but only a living one answers a fresh
-   nonce. The epoch before is retired for good, and its messages are ignored from then on.
+   nonce. The epoch before is retired, and its messages are ignored.
 3. `n` going backwards is no gap. A snapshot counts when it is complete; its sessions are merged as
    they arrive. A gap that shows during a snapshot, beyond what it covers, leads to a new request.
 4. After our start, or a pause of the loop, deadlines are *held* until a snapshot is complete or the
@@ -15,6 +15,9 @@ Rules
 5. Without a message for the silence limit, the backend is *silent* until it publishes or answers
    again, or an unknown epoch publishes: it may have begun sessions. A worker's message does not
    count as the backend's.
+6. Two epochs that answer the same request are two living backends, which is a mistake of whoever
+   started them: the newer one is current, the other is the *rival* while it publishes. When the
+   current one is silent, a retired epoch that answers a request becomes the current one again.
 """
 
 from collections import deque
@@ -47,6 +50,10 @@ SNAPSHOT_STALLED_S: Final = 2.0
 # Our own loop stood still if `tick` was not called for so long.
 PAUSE_S: Final = 1.0
 MAX_RETIRED: Final = 1000
+# How much later than the current backend a rival may answer the same request.
+RIVAL_ANSWER_S: Final = 1.0
+# Heartbeats come twice a second: a rival that is quiet for so long has ended.
+RIVAL_GONE_S: Final = 5.0
 
 
 class Observe(Struct, frozen=True, gc=False):
@@ -98,9 +105,14 @@ class Continuity:
         self._nonces = nonces
         self._retired: deque[str] = deque(maxlen=MAX_RETIRED)
         self._request: _Request | None = None
+        # It stays subscribed for a while when its snapshot is complete: a rival answers it too.
+        self._newest_nonce = ""
+        self._complete_at: float | None = None
         self._received_at = now
         self._ticked_at = now
         self._held_since: float | None = now
+        self._rival: str | None = None
+        self._rival_seen_at = now
         self.epoch: str | None = None
         self.seen = 0
         self.silent = False
@@ -117,6 +129,10 @@ class Continuity:
         """Return whether a snapshot is awaited."""
         return self._request is not None
 
+    def has_rival(self, now: float) -> bool:
+        """Return whether a second backend publishes on this bus (rule 6)."""
+        return self._rival is not None and now - self._rival_seen_at <= RIVAL_GONE_S
+
     def start(self, now: float) -> list[Action]:
         """Request what happened before our start."""
         return self._request_snapshot(now)
@@ -126,6 +142,9 @@ class Continuity:
         paused = now - self._ticked_at > PAUSE_S
         self._ticked_at = now
         actions: list[Action] = []
+        if self._complete_at is not None and now - self._complete_at > RIVAL_ANSWER_S:
+            self._complete_at = None
+            actions.append(CancelSnapshot(self._newest_nonce))
         if paused:
             # Whether the backend was silent meanwhile is unknown: its time starts anew.
             self._held_since = self._received_at = now
@@ -139,8 +158,8 @@ class Continuity:
 
     def receive(self, message: Message, now: float, nonce: str | None = None) -> list[Action]:
         """Take a message (`nonce`: of the snapshot topic it came on) and return what to do."""
-        if self._retired and message_epoch(message) in self._retired:
-            return [Ignored("retired_epoch")]
+        if self._retired and message.epoch in self._retired:
+            return self._from_retired(message, nonce, now)
         if nonce is not None:
             return self._snapshot(message, nonce, now)
         match message:
@@ -158,6 +177,19 @@ class Continuity:
                 return [Observe(fact, Origin(message.epoch))]
             case _:
                 return [Ignored("unexpected_topic")]
+
+    def _from_retired(self, message: Message, nonce: str | None, now: float) -> list[Action]:
+        """Ignore a message of a retired epoch, unless it shows that it lives (rules 2 and 6)."""
+        if message.epoch == self._rival:
+            self._rival_seen_at = now
+        if isinstance(message, SnapshotBegin) and nonce is not None and nonce == self._newest_nonce:
+            if self.silent and self._request is not None:
+                self._retired.remove(message.epoch)
+                return self._snapshot(message, nonce, now)
+            self._rival, self._rival_seen_at = message.epoch, now
+            return [Ignored("second_backend")]
+        again = self._request_unless_requesting(now) if self.silent else []
+        return [*again, Ignored("retired_epoch")]
 
     def _numbered(self, epoch: str, n: int, now: float, step: int) -> list[Action]:
         """Record that `n` was reached; more than `step` beyond what was seen, it shows a gap."""
@@ -188,6 +220,11 @@ class Continuity:
             case SnapshotBegin() if request.begin is None:
                 request.begin = message
                 return [*self._adopt(message), *self._alive(now)]
+            case SnapshotBegin() if request.begin is not None and message.epoch != self.epoch:
+                # Two backends answer: the newer one is current, and is asked by itself.
+                self._rival, self._rival_seen_at = request.begin.epoch, now
+                again = self._request_snapshot(now)
+                return [*self._adopt(message), *again, Ignored("second_backend")]
             case SnapshotSession() if request.begin is not None:
                 request.session_ids.add(message.session_id)
                 origin = Origin(request.begin.epoch, request.begin.n)
@@ -195,7 +232,7 @@ class Continuity:
             case SnapshotEnd() if request.begin is not None:
                 return [*self._alive(now), *self._snapshot_ended(request, message, now)]
             case _:
-                # Two backends answer at once, or a snapshot lost its beginning.
+                # A snapshot lost its beginning, or has two.
                 return [Ignored("mixed_snapshot")]
 
     def _adopt(self, begin: SnapshotBegin) -> list[Action]:
@@ -206,12 +243,15 @@ class Continuity:
         if before is None:
             return []
         self._retired.append(before)
+        if self._rival == begin.epoch:
+            self._rival = None
         return [Observe(EpochRetired(before))]
 
     def _snapshot_ended(self, request: _Request, end: SnapshotEnd, now: float) -> list[Action]:
         begin = request.begin
         self._request = None
-        actions: list[Action] = [CancelSnapshot(request.nonce)]
+        actions: list[Action] = []
+        self._complete_at = now
         whole = begin is not None and begin.epoch == end.epoch
         if begin is None or not whole or end.count != len(request.session_ids):
             return [*actions, *self._request_snapshot(now)]
@@ -236,12 +276,9 @@ class Continuity:
 
     def _request_snapshot(self, now: float) -> list[Action]:
         actions: list[Action] = []
-        if self._request is not None:
-            actions.append(CancelSnapshot(self._request.nonce))
-        self._request = _Request(self._nonces(), now)
+        if self._request is not None or self._complete_at is not None:
+            actions.append(CancelSnapshot(self._newest_nonce))
+            self._complete_at = None
+        self._newest_nonce = self._nonces()
+        self._request = _Request(self._newest_nonce, now)
         return [*actions, RequestSnapshot(self._request.nonce)]
-
-
-def message_epoch(message: Message) -> str | None:
-    """Return the epoch of a message, if it carries one."""
-    return None if isinstance(message, SnapshotSession) else message.epoch

@@ -191,6 +191,7 @@ def _snapshot(document: SessionDocument) -> SnapshotSession:
     """Return a document as the backend would have published it when the session was over."""
     session_id, slots, utterances = document.session_id, document.slots, document.utterances
     return SnapshotSession(
+        epoch="recording",
         begun=SessionBegun(session_id=session_id, slots=slots),
         utterances=utterances,
         turn1=Turn1Complete(session_id=session_id, slots=slots, utterances=(), age_s=0.0),

@@ -167,6 +167,7 @@ def test_a_snapshot_has_each_utterance_once() -> None:
     truth = whole()
     snapshot = ledger_with(truth, now=100.0).snapshot_of(truth.session_id, 130.0)
     assert snapshot == SnapshotSession(
+        epoch="life",
         begun=truth.begun(),
         utterances=tuple(truth.utterance(*part) for part in sorted(truth.parts())),
         turn1=structs.replace(truth.turn1(age_s=30.0), utterances=()),

@@ -54,14 +54,18 @@ class Rig:
     def begin(self, nonce: str, n: int, epoch: str = "a") -> list[Action]:
         return self.it.receive(SnapshotBegin(epoch=epoch, n=n), self.now, nonce)
 
-    def session(self, nonce: str) -> list[Action]:
-        return self.it.receive(whole().snapshot(), self.now, nonce)
+    def session(self, nonce: str, epoch: str = "a") -> list[Action]:
+        return self.it.receive(whole().snapshot(epoch=epoch), self.now, nonce)
 
     def end(self, nonce: str, count: int, epoch: str = "a") -> list[Action]:
         return self.it.receive(SnapshotEnd(epoch=epoch, count=count), self.now, nonce)
 
     def answer(self, nonce: str, n: int, epoch: str = "a") -> list[Action]:
-        return [*self.begin(nonce, n, epoch), *self.session(nonce), *self.end(nonce, 1, epoch)]
+        return [
+            *self.begin(nonce, n, epoch),
+            *self.session(nonce, epoch),
+            *self.end(nonce, 1, epoch),
+        ]
 
     def joined(self) -> "Rig":
         self.answer("q1", 3)
@@ -82,7 +86,8 @@ def test_it_asks_at_the_start_and_holds_deadlines_until_the_answer() -> None:
     assert rig.it.requesting
     assert rig.it.held
     actions = rig.answer("q1", 7)
-    assert CancelSnapshot("q1") in actions
+    assert rig.it.tick(0.9) == []
+    assert rig.it.tick(1.1) == [CancelSnapshot("q1")]
     assert observed(actions)[-1] == SnapshotMerged("a", 7, frozenset({whole().session_id}))
     assert not rig.it.requesting
     assert not rig.it.held
@@ -294,7 +299,7 @@ def test_what_is_passed_on_says_whose_it_is() -> None:
     """A fact has its number, a snapshot's session that of the snapshot, a worker's word none."""
     rig = Rig()
     rig.begin("q1", 3)
-    assert rig.session("q1") == [Observe(whole().snapshot(), Origin("a", 3))]
+    assert rig.session("q1") == [Observe(whole().snapshot(epoch="a"), Origin("a", 3))]
     rig.end("q1", 1)
     assert rig.fact(4) == [Observe(whole().begun(), Origin("a", 4))]
     result = whole().finished(1, 1)
@@ -409,3 +414,73 @@ def test_what_is_remembered_of_retired_lives_is_bounded() -> None:
         rig.answer(nonce, 1, epoch)
     assert rig.it.snapshots == MAX_RETIRED + 6
     assert len(rig.it._retired) == MAX_RETIRED
+
+
+def two_backends() -> Rig:
+    """Return a rig whose backend `a` was joined by a second one, `b`, which is current now."""
+    rig = Rig().joined()
+    (nonce,) = asked(rig.beat(1, "b"))
+    rig.answer(nonce, 1, "b")
+    assert rig.it.epoch == "b"
+    assert Ignored("second_backend") in rig.begin(rig_request(rig), 3, "a")
+    return rig
+
+
+def rig_request(rig: Rig) -> str:
+    """Have a snapshot requested, by a gap of the current backend; return its nonce."""
+    (nonce,) = asked(rig.fact(rig.it.seen + 2, rig.it.epoch or ""))
+    return nonce
+
+
+def test_a_second_living_backend_is_an_alarm_while_it_publishes() -> None:
+    """It answers a fresh nonce, so it lives; the alarm ends some seconds after its last message."""
+    rig = two_backends()
+    assert rig.it.has_rival(rig.now)
+    rig.now += 4.0
+    rig.beat(9, "a")
+    rig.now += 4.0
+    assert rig.it.has_rival(rig.now)
+    rig.now += 2.0
+    assert not rig.it.has_rival(rig.now)
+
+
+def test_two_answers_to_one_request_are_an_alarm_and_the_newer_is_asked_alone() -> None:
+    """Whichever answers first; the sessions of both never mix."""
+    rig = Rig()
+    rig.begin("q1", 3, "a")
+    assert rig.session("q1", "a") == [Observe(whole().snapshot(epoch="a"), Origin("a", 3))]
+    actions = rig.begin("q1", 5, "b")
+    assert observed(actions) == [EpochRetired("a")]
+    (nonce,) = asked(actions)
+    assert rig.it.has_rival(rig.now)
+    assert rig.session(nonce, "a") == [Ignored("retired_epoch")]
+    assert SnapshotMerged("b", 5, frozenset({whole().session_id})) in observed(
+        rig.answer(nonce, 5, "b")
+    )
+
+
+def test_the_first_backend_is_current_again_when_the_second_is_silent() -> None:
+    """Its messages lead to a request, which it answers; it is no rival any more."""
+    rig = two_backends()
+    for _ in range(130):
+        rig.now += 0.1
+        rig.it.tick(rig.now)
+    assert rig.it.silent
+    actions = rig.beat(9, "a")
+    (nonce,) = asked(actions)
+    actions = rig.answer(nonce, 9, "a")
+    assert EpochRetired("b") in observed(actions)
+    assert BackendBack() in observed(actions)
+    assert (rig.it.epoch, rig.it.silent, rig.it.has_rival(rig.now)) == ("a", False, False)
+    assert observed(rig.fact(10, "a")) == [whole().begun()]
+
+
+def test_old_messages_of_a_dead_backend_are_no_alarm() -> None:
+    """Read late, in any number: only an answer to a fresh nonce shows that it lives."""
+    rig = Rig().joined()
+    (nonce,) = asked(rig.beat(1, "b"))
+    rig.answer(nonce, 1, "b")
+    for n in range(4, 40):
+        assert rig.fact(n, "a") == [Ignored("retired_epoch")]
+    assert not rig.it.has_rival(rig.now)
+    assert rig.it.epoch == "b"

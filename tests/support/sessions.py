@@ -143,9 +143,10 @@ class Truth(Struct, frozen=True, kw_only=True):
         """The backend's last word."""
         return SessionComplete(session_id=self.session_id, stopped=False, age_s=age_s)
 
-    def snapshot(self, *, age_s: float = 0.0) -> SnapshotSession:
+    def snapshot(self, *, age_s: float = 0.0, epoch: str = "life") -> SnapshotSession:
         """The whole session, over, as a snapshot holds it."""
         return SnapshotSession(
+            epoch=epoch,
             begun=self.begun(),
             utterances=tuple(self.utterance(*part) for part in self.parts()),
             turn1=self.turn1(age_s=age_s),
