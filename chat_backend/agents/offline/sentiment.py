@@ -20,7 +20,7 @@ Mood = Literal["positive", "neutral", "negative"]
 MAX_JUSTIFICATION_CHARS: Final = 200
 # What a mood needs: one word of the lexicon, not weakened.
 _THRESHOLD: Final = 0.9
-_NEGATION_REACH: Final = 3
+_NEGATION_REACH: Final = 4
 # "I don't think that I was ever a good mother"
 _OPINION_REACH: Final = 9
 _OPINIONS: Final = {"think", "believe", "feel", "suppose", "say"}
@@ -110,10 +110,7 @@ def _hits(sentence: str) -> Iterator[Hit]:
         weight = _CALLS.get(token, 0.0) or factor * _weight(token) * _degree(tokens, at)
         if weight and not (token in _INTENSIFIERS and tokens[at + 1 : at + 2]):
             weight *= 0.5 if at < last_but else 1.0
-            if at <= negated_until:
-                # What is not sad is not glad yet, unless it was sad before.
-                at_all = "anymore" in tokens or "longer" in tokens or "at all" in plain
-                weight *= -1.0 if weight > 0 or at_all else -0.75
+            weight *= -1.0 if at <= negated_until else 1.0
             found = True
             yield Hit("" if token[0] == "#" else token, -abs(weight) if ironic else weight)
         if token in {",", ";", ":", "but"}:
