@@ -24,6 +24,8 @@ _NEGATION_REACH: Final = 4
 # "I don't think that I was ever a good mother"
 _OPINION_REACH: Final = 9
 _OPINIONS: Final = {"think", "believe", "feel", "suppose", "say"}
+# What a negation does not reach beyond.
+_NEW_CLAUSE: Final = {",", ";", ":", "and", "because", "but", "if", "so", "until", "when", "while"}
 _SHORTEST_STEM: Final = 3
 _MAX_QUOTED: Final = 3
 _MAX_QUOTED_CHARS: Final = 20
@@ -113,7 +115,7 @@ def _hits(sentence: str) -> Iterator[Hit]:
             weight *= -1.0 if at <= negated_until else 1.0
             found = True
             yield Hit("" if token[0] == "#" else token, -abs(weight) if ironic else weight)
-        if token in {",", ";", ":", "but"}:
+        if token in _NEW_CLAUSE:
             negated_until = -1
         elif token in _NEGATORS and _negates(tokens, at):
             opinion = _OPINIONS.intersection(tokens[at + 1 : at + 2])
@@ -137,7 +139,8 @@ def _weight(token: str) -> float:
 def _factor(sentence: str, tokens: Sequence[str]) -> float:
     """Return how much the words of a sentence count: half in a question that asks of others."""
     asks = sentence.rstrip("\"')\u201d ").endswith("?")
-    rhetorical = tokens[:1] and tokens[0].endswith("n't")
+    # "Why are you so sad" says that you are.
+    rhetorical = sentence.startswith("why") or (tokens[:1] and tokens[0].endswith("n't"))
     return 0.5 if asks and not rhetorical and _FIRST_PERSON.isdisjoint(tokens) else 1.0
 
 
