@@ -56,6 +56,7 @@ _PHRASE: Final = re.compile(
     + r")\b"
 )
 _IRONY: Final = re.compile(r"\W*(?:{praise}{followed_by}|{mockery})\b".format(**_LEXICON["irony"]))
+_RIDDLE: Final = re.compile(r"\W*(?:why|what|how|where|which|when) [^?]*\?")
 _NO_MORE: Final = re.compile(_LEXICON["no_more"])
 _TOKEN: Final = re.compile(r"#\d+|[^\W_]+(?:['-][^\W_]+)*|[,;:()\u2013\u2014-]")
 _DRAWN_OUT: Final = re.compile(r"([a-z])\1{2,}")
@@ -77,7 +78,11 @@ class Hit(Struct, frozen=True):
 
 def sentiment_of(message: str) -> Sentiment:
     """Return the mood of a visitor's message."""
-    hits = [hit for sentence in sentences(message) for hit in _hits(sentence)]
+    parts = sentences(message)
+    hits = [hit for part in parts for hit in _hits(part)]
+    if _RIDDLE.match(message.lower()) and len(parts) > 1 and not parts[-1].endswith("?"):
+        # A question with its answer is a joke, whatever happens in it.
+        hits = [Hit(hit.word, hit.weight / 2) for hit in hits]
     for mood, weight in (("positive", 1.0), ("negative", -1.0)):
         hits += [Hit("", weight) for sign in _LEXICON["signs"][mood] if sign in message]
     score = sum(hit.weight for hit in hits)
@@ -120,7 +125,7 @@ def _hits(sentence: str) -> Iterator[Hit]:
         elif token in _NEGATORS and _negates(tokens, at):
             opinion = _OPINIONS.intersection(tokens[at + 1 : at + 2])
             negated_until = at + (_OPINION_REACH if opinion else _NEGATION_REACH)
-    if not found and _NO_MORE.search(plain):
+    if not found and (ironic or _NO_MORE.search(plain)):
         yield Hit("", -factor)
 
 
