@@ -127,6 +127,9 @@ def _hits(sentence: str) -> Iterator[Hit]:
             negated_until = at + (_OPINION_REACH if opinion else _NEGATION_REACH)
     if not found and (ironic or _NO_MORE.search(plain)):
         yield Hit("", -factor)
+    elif not found and plain.endswith("!") and tokens[:1] and tokens[0] in _FIRST_PERSON:
+        # Who calls out about themselves is glad of it.
+        yield Hit("", 1.0)
 
 
 def _weight(token: str) -> float:
