@@ -72,6 +72,14 @@ class ReplyQuestion(Question, frozen=True, kw_only=True):
     comments: tuple[Heard, ...]
 
 
+class SummaryQuestion(Struct, frozen=True, kw_only=True):
+    """After the last turn: say what remained of `said`, the texts of all turns in their order."""
+
+    seed: int
+    message: str
+    said: tuple[Heard, ...]
+
+
 class SpokenResponse(Struct, frozen=True, kw_only=True):
     """A text and the voice that it asks for."""
 

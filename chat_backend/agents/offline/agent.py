@@ -10,6 +10,7 @@ from chat_backend.agents.base import (
     CommentSelection,
     Heard,
     Lengths,
+    Question,
     ReplyQuestion,
     ResponseQuestion,
     SpokenResponse,
@@ -19,14 +20,18 @@ from chat_backend.agents.offline.message import read_message
 from chat_backend.agents.offline.persona import Persona, built_in_personas
 from chat_backend.agents.offline.quoting import content_words
 from chat_backend.errors import AgentFailed
-from shared_schema.ids import AgentId
+from shared_schema.ids import AgentId, Kind, VoiceProfile
 
+# How often a persona keeps to its home voice; in Turn 1 the six are introduced.
+_AT_HOME: Final[dict[Kind, float]] = {"response": 0.9, "comment": 0.75, "reply": 0.75}
 # How often an answer has three sentences, speaks on the visitor's theme, greets by name.
 _MOSTLY: Final = 0.75
 _RECALLS: Final = 0.3
 _RECALLED_EXCHANGES: Final = 3
 # Six quote one message: they may be further apart than those who quote six.
 _SPREAD: Final = 2
+# A visitor is quoted at length, and a peer in passing.
+_PEER_WORDS: Final = 6
 
 
 class OfflineAgent:
@@ -39,7 +44,7 @@ class OfflineAgent:
     async def respond(self, question: ResponseQuestion) -> SpokenResponse:
         """Answer the visitor in two or three sentences that take up what was said."""
         persona = self._persona
-        said = Utterance(persona, question, "response", self._lengths)
+        said = self._utterance(question, "response")
         message = read_message(question.message)
         said.quote("phrase", message.unnamed, spread=_SPREAD)
         opening, thoughts = persona.openings[message.kind], persona.thoughts
@@ -62,7 +67,7 @@ class OfflineAgent:
             parts = [opening, said.rng.choice((thoughts, closings))]
         for pool in parts:
             said.add(pool)
-        return SpokenResponse(text=said.text, voice_profile=said.voice())
+        return SpokenResponse(text=said.text, voice_profile=self._voice("response", said.rng))
 
     async def comment(self, question: CommentQuestion) -> CommentSelection:
         """Choose one of the others and quote it in one sentence.
@@ -72,29 +77,40 @@ class OfflineAgent:
         AgentFailed
             If there are no others.
         """
-        said = Utterance(self._persona, question, "comment", self._lengths)
+        said = self._utterance(question, "comment")
         target = self._target(question, said.rng)
-        said.quote("quote", target.text)
+        said.quote("quote", target.text, max_words=_PEER_WORDS)
         said.add(self._persona.comments, self._persona.wordless_comments)
         return CommentSelection(
-            text=said.text, voice_profile=said.voice(), target_slot_id=target.slot_id
+            text=said.text,
+            voice_profile=self._voice("comment", said.rng),
+            target_slot_id=target.slot_id,
         )
 
     async def reply(self, question: ReplyQuestion) -> SpokenResponse:
         """Quote one comment, or two if there are several, and say what follows from them."""
         persona = self._persona
-        said = Utterance(persona, question, "reply", self._lengths)
+        said = self._utterance(question, "reply")
         comments = said.rng.sample(question.comments, len(question.comments))
         for comment in comments:
-            said.quote("second" if "quote" in said.words else "quote", comment.text)
-        if said.words.get("second") == said.words.get("quote"):
-            said.words.pop("second", None)
+            name = "second" if "quote" in said.words else "quote"
+            said.quote(name, comment.text, max_words=_PEER_WORDS)
         if len(said.words) - len(persona.lexicon) == len(comments):
             # Nobody is left for the lexicon's {rest}.
             said.words["rest"] = ("",)
         said.add(persona.replies_to_many, persona.replies, persona.wordless_replies)
         said.add(persona.reply_closings)
-        return SpokenResponse(text=said.text, voice_profile=said.voice())
+        return SpokenResponse(text=said.text, voice_profile=self._voice("reply", said.rng))
+
+    def _utterance(self, question: Question, kind: Kind) -> Utterance:
+        # Text seeds do not use hash(), which differs from process to process.
+        key = f"{question.seed}/{question.slot_id}/{question.agent_id}/{kind}"
+        rng = Random(key)  # noqa: S311
+        return Utterance(self._persona.lexicon, rng, self._lengths.of(kind))
+
+    def _voice(self, kind: Kind, rng: Random) -> VoiceProfile:
+        at_home = rng.random() < _AT_HOME[kind]
+        return self._persona.home if at_home else rng.choice(self._persona.moods)
 
     def _target(self, question: CommentQuestion, rng: Random) -> Heard:
         """Choose whom to answer: rather one that speaks of the same, rather one it likes."""

@@ -1,13 +1,13 @@
 """The mood of a visitor's words, by a small lexicon of our own.
 
 Each word that the lexicon knows counts for its mood; negation turns it around, an intensifier makes
-it count more, and what stands before a "but" counts half. A question that does not speak of the one
-who asks counts half, too: to ask whether water is ever happy is not to be happy.
+it count more, and what stands before a "but" hardly counts. A question that does not speak of who
+asks it counts half, too: to ask whether water is ever happy is not to be happy.
 """
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -19,11 +19,13 @@ Mood = Literal["positive", "neutral", "negative"]
 
 MAX_JUSTIFICATION_CHARS: Final = 200
 # What a mood needs: one word of the lexicon, not weakened.
-_THRESHOLD: Final = 0.9
+_THRESHOLD: Final = 0.8
 _NEGATION_REACH: Final = 4
 # "I don't think that I was ever a good mother"
 _OPINION_REACH: Final = 9
 _OPINIONS: Final = {"think", "believe", "feel", "suppose", "say"}
+# How much counts what stands before a "but" or an "and now", if something stands after it.
+_BEFORE_A_TURN: Final = 0.1
 # What a negation does not reach beyond.
 _NEW_CLAUSE: Final = {",", ";", ":", "and", "because", "but", "if", "so", "until", "when", "while"}
 _SHORTEST_STEM: Final = 3
@@ -104,32 +106,42 @@ def sentiment_of(message: str) -> Sentiment:
     )
 
 
-def _hits(sentence: str) -> Iterator[Hit]:
-    """Yield what tells of a mood in a sentence, in order."""
+def _hits(sentence: str) -> list[Hit]:
+    """Return what tells of a mood in a sentence, in order."""
     plain = _DRAWN_OUT.sub(r"\1", sentence.lower().replace("\u2019", "'").replace("#", " "))
     tokens = _TOKEN.findall(_PHRASE.sub(lambda match: f" #{str(match.lastgroup)[1:]} ", plain))
-    ironic = _IRONY.match(plain)
     factor = _factor(plain, _TOKEN.findall(plain))
-    last_but = max((at for at, word in enumerate(tokens) if word == "but"), default=-1)
+    found: list[Hit] = []
+    before_turn = 0
     negated_until = -1
-    found = False
-    for at, token in enumerate(tokens):
-        weight = _CALLS.get(token, 0.0) or factor * _weight(token) * _degree(tokens, at)
-        if weight and not (token in _INTENSIFIERS and tokens[at + 1 : at + 2]):
-            weight *= 0.5 if at < last_but else 1.0
+    for at, word in enumerate(tokens):
+        weight = _CALLS.get(word, 0.0) or factor * _weight(word) * _degree(tokens, at)
+        # "really good" has one word that counts, "really" alone would be another.
+        if weight and not (word in _INTENSIFIERS and tokens[at + 1 : at + 2]):
             weight *= -1.0 if at <= negated_until else 1.0
-            found = True
-            yield Hit("" if token[0] == "#" else token, -abs(weight) if ironic else weight)
-        if token in _NEW_CLAUSE:
+            found.append(Hit("" if word[0] == "#" else word, weight))
+        if word == "but" or (word == "now" and at and tokens[at - 1] == "and"):
+            before_turn = len(found)
+        if word in _NEW_CLAUSE:
             negated_until = -1
-        elif token in _NEGATORS and _negates(tokens, at):
+        elif word in _NEGATORS and _negates(tokens, at):
             opinion = _OPINIONS.intersection(tokens[at + 1 : at + 2])
             negated_until = at + (_OPINION_REACH if opinion else _NEGATION_REACH)
-    if not found and (ironic or _NO_MORE.search(plain)):
-        yield Hit("", -factor)
-    elif not found and plain.endswith("!") and tokens[:1] and tokens[0] in _FIRST_PERSON:
-        # Who calls out about themselves is glad of it.
-        yield Hit("", 1.0)
+    if found[before_turn:]:
+        faded = [Hit(hit.word, hit.weight * _BEFORE_A_TURN) for hit in found[:before_turn]]
+        found = faded + found[before_turn:]
+    if _IRONY.match(plain):
+        return [Hit(hit.word, -abs(hit.weight)) for hit in found] or [Hit("", -1.0)]
+    return found or _unspoken(plain, tokens, factor)
+
+
+def _unspoken(sentence: str, tokens: Sequence[str], factor: float) -> list[Hit]:
+    """Return what tells of a mood in a sentence without a word for it."""
+    if _NO_MORE.search(sentence):
+        return [Hit("", -factor)]
+    # Who calls out about themselves is glad of it.
+    calls = sentence.endswith("!") and not _FIRST_PERSON.isdisjoint(tokens[:1])
+    return [Hit("", 1.0)] if calls else []
 
 
 def _weight(token: str) -> float:
