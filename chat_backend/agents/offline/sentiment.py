@@ -160,7 +160,9 @@ def _factor(sentence: str, tokens: Sequence[str]) -> float:
     """Return how much the words of a sentence count: half in a question that asks of others."""
     asks = sentence.rstrip("\"')\u201d ").endswith("?")
     # "Why are you so sad" says that you are.
-    rhetorical = sentence.startswith("why") or (tokens[:1] and tokens[0].endswith("n't"))
+    rhetorical = sentence.startswith(("why are", "why is", "why am")) or (
+        tokens[:1] and tokens[0].endswith("n't")
+    )
     return 0.5 if asks and not rhetorical and _FIRST_PERSON.isdisjoint(tokens) else 1.0
 
 
