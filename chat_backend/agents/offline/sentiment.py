@@ -151,8 +151,10 @@ def _weight(token: str) -> float:
     if token in _WEIGHTS:
         return _WEIGHTS[token]
     for length in range(len(token), _SHORTEST_STEM - 1, -1):
-        if f"{token[:length]}*" in _WEIGHTS:
-            return _WEIGHTS[f"{token[:length]}*"] * (-1 if token.endswith("less") else 1)
+        weight = _WEIGHTS.get(f"{token[:length]}*", 0.0)
+        if weight:
+            # "joyless", but not "hopelessly"
+            return -weight if token[length:].endswith("less") else weight
     return -_weight(token[2:]) if token.startswith("un") and len(token) > _SHORTEST_STEM else 0.0
 
 
