@@ -73,11 +73,11 @@ class ReplyQuestion(Question, frozen=True, kw_only=True):
 
 
 class SummaryQuestion(Struct, frozen=True, kw_only=True):
-    """After the last turn: say what remained of `said`, the texts of all turns in their order."""
+    """After the last turn: say what remained of `remarks`, all texts in order."""
 
     seed: int
     message: str
-    said: tuple[Heard, ...]
+    remarks: tuple[Heard, ...]
 
 
 class SpokenResponse(Struct, frozen=True, kw_only=True):

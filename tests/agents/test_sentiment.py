@@ -95,6 +95,13 @@ def test_any_text_has_a_mood(text: str) -> None:
     check_justification(text)
 
 
+def test_a_book_is_not_read_to_its_end() -> None:
+    """A pasted one must not keep the others waiting."""
+    start = "It is half past three. " * 50
+    assert sentiment_of(start + "I hate this. " * 50).sentiment == "neutral"
+    assert sentiment_of("not " * 5000).sentiment == "neutral"
+
+
 def test_the_reason_names_the_strongest_words() -> None:
     """Those of the mood that won, each once."""
     assert sentiment_of("I love, love this sad but wonderful place.").justification == (

@@ -31,7 +31,7 @@ def question(message: str, seed: int) -> SummaryQuestion:
     return SummaryQuestion(
         seed=seed,
         message=message,
-        said=tuple(
+        remarks=tuple(
             Heard(slot_id=slot, agent_id=AGENT_OF[slot], text=spoken.text)
             for turn in (session.responses, session.comments, session.replies)
             for slot, spoken in turn.items()
@@ -44,7 +44,7 @@ def said_by(*texts: str) -> SummaryQuestion:
     return SummaryQuestion(
         seed=1,
         message="m",
-        said=tuple(
+        remarks=tuple(
             Heard(slot_id=slot, agent_id=AGENT_OF[slot], text=text)
             for slot, text in zip(SLOT_IDS, texts, strict=False)
         ),
@@ -67,7 +67,7 @@ def test_three_voices_are_quoted_word_for_word(message: str, seed: int) -> None:
     quotes = quotes_in(spoken.text)
     assert len(set(quotes)) == 3
     speakers = [
-        {utterance.slot_id for utterance in asked.said if quote in utterance.text}
+        {utterance.slot_id for utterance in asked.remarks if quote in utterance.text}
         for quote in quotes
     ]
     assert all(speakers)

@@ -15,7 +15,7 @@ from chat_backend.agents.base import (
     ResponseQuestion,
     SpokenResponse,
 )
-from chat_backend.agents.offline.composing import Utterance
+from chat_backend.agents.offline.composing import Draft
 from chat_backend.agents.offline.message import read_message
 from chat_backend.agents.offline.persona import Persona, built_in_personas
 from chat_backend.agents.offline.quoting import content_words
@@ -44,30 +44,31 @@ class OfflineAgent:
     async def respond(self, question: ResponseQuestion) -> SpokenResponse:
         """Answer the visitor in two or three sentences that take up what was said."""
         persona = self._persona
-        said = self._utterance(question, "response")
+        draft = self._draft(question, "response")
         message = read_message(question.message)
-        said.quote("phrase", message.unnamed, spread=_SPREAD)
+        draft.quote("phrase", message.unnamed, spread=_SPREAD)
         opening, thoughts = persona.openings[message.kind], persona.thoughts
         closings = persona.closings
         if message.kind == "single":
             opening += persona.openings["statement"]
-        if message.theme is not None and said.rng.random() < _MOSTLY:
+        if message.theme is not None and draft.rng.random() < _MOSTLY:
             thoughts = persona.themes[message.theme]
-        if question.history and said.rng.random() < _RECALLS:
-            past = said.rng.choice(question.history[-_RECALLED_EXCHANGES:])
-            said.quote("past", past.message)
+        if question.history and draft.rng.random() < _RECALLS:
+            past = draft.rng.choice(question.history[-_RECALLED_EXCHANGES:])
+            draft.quote("past", past.message)
+        if "past" in draft.words:
             closings = persona.recollections
         parts = [opening, thoughts, closings]
-        if message.name is not None and said.rng.random() < _MOSTLY:
-            said.words["name"] = (message.name,)
+        if message.name is not None and draft.rng.random() < _MOSTLY:
+            draft.words["name"] = (message.name,)
             # Greeted by name, a visitor still hears their own words taken up.
             second = opening if message.kind in {"statement", "heavy", "question"} else thoughts
             parts = [persona.openings["named"], second, closings]
-        elif "past" not in said.words and said.rng.random() > _MOSTLY:
-            parts = [opening, said.rng.choice((thoughts, closings))]
+        elif "past" not in draft.words and draft.rng.random() > _MOSTLY:
+            parts = [opening, draft.rng.choice((thoughts, closings))]
         for pool in parts:
-            said.add(pool)
-        return SpokenResponse(text=said.text, voice_profile=self._voice("response", said.rng))
+            draft.add(pool)
+        return SpokenResponse(text=draft.text, voice_profile=self._voice("response", draft.rng))
 
     async def comment(self, question: CommentQuestion) -> CommentSelection:
         """Choose one of the others and quote it in one sentence.
@@ -77,36 +78,36 @@ class OfflineAgent:
         AgentFailed
             If there are no others.
         """
-        said = self._utterance(question, "comment")
-        target = self._target(question, said.rng)
-        said.quote("quote", target.text, max_words=_PEER_WORDS)
-        said.add(self._persona.comments, self._persona.wordless_comments)
+        draft = self._draft(question, "comment")
+        target = self._target(question, draft.rng)
+        draft.quote("quote", target.text, max_words=_PEER_WORDS)
+        draft.add(self._persona.comments, self._persona.wordless_comments)
         return CommentSelection(
-            text=said.text,
-            voice_profile=self._voice("comment", said.rng),
+            text=draft.text,
+            voice_profile=self._voice("comment", draft.rng),
             target_slot_id=target.slot_id,
         )
 
     async def reply(self, question: ReplyQuestion) -> SpokenResponse:
         """Quote one comment, or two if there are several, and say what follows from them."""
         persona = self._persona
-        said = self._utterance(question, "reply")
-        comments = said.rng.sample(question.comments, len(question.comments))
+        draft = self._draft(question, "reply")
+        comments = draft.rng.sample(question.comments, len(question.comments))
         for comment in comments:
-            name = "second" if "quote" in said.words else "quote"
-            said.quote(name, comment.text, max_words=_PEER_WORDS)
-        if len(said.words) - len(persona.lexicon) == len(comments):
+            name = "second" if "quote" in draft.words else "quote"
+            draft.quote(name, comment.text, max_words=_PEER_WORDS)
+        if len(draft.words) - len(persona.lexicon) == len(comments):
             # Nobody is left for the lexicon's {rest}.
-            said.words["rest"] = ("",)
-        said.add(persona.replies_to_many, persona.replies, persona.wordless_replies)
-        said.add(persona.reply_closings)
-        return SpokenResponse(text=said.text, voice_profile=self._voice("reply", said.rng))
+            draft.words["rest"] = ("",)
+        draft.add(persona.replies_to_many, persona.replies, persona.wordless_replies)
+        draft.add(persona.reply_closings)
+        return SpokenResponse(text=draft.text, voice_profile=self._voice("reply", draft.rng))
 
-    def _utterance(self, question: Question, kind: Kind) -> Utterance:
+    def _draft(self, question: Question, kind: Kind) -> Draft:
         # Text seeds do not use hash(), which differs from process to process.
         key = f"{question.seed}/{question.slot_id}/{question.agent_id}/{kind}"
         rng = Random(key)  # noqa: S311
-        return Utterance(self._persona.lexicon, rng, self._lengths.of(kind))
+        return Draft(self._persona.lexicon, rng, self._lengths.of(kind))
 
     def _voice(self, kind: Kind, rng: Random) -> VoiceProfile:
         at_home = rng.random() < _AT_HOME[kind]

@@ -8,8 +8,8 @@ from chat_backend.agents.offline.persona import FIELD, names_in
 from chat_backend.agents.offline.quoting import MAX_PHRASE_CHARS, MAX_PHRASE_WORDS, quotable
 
 
-class Utterance:
-    """An utterance that grows sentence by sentence.
+class Draft:
+    """The draft of an utterance; it grows sentence by sentence.
 
     `words` has what a name in braces may stand for: a lexicon, and the facts that are added to it.
     Nothing is said twice as long as there is something else.

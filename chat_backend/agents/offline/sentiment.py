@@ -20,6 +20,8 @@ Mood = Literal["positive", "neutral", "negative"]
 MAX_JUSTIFICATION_CHARS: Final = 200
 # What a mood needs: one word of the lexicon, not weakened.
 _THRESHOLD: Final = 0.8
+# Whoever tells more is read as far as this.
+_MAX_READ_CHARS: Final = 1000
 _NEGATION_REACH: Final = 4
 # "I don't think that I was ever a good mother"
 _OPINION_REACH: Final = 9
@@ -80,7 +82,7 @@ class Hit(Struct, frozen=True):
 
 def sentiment_of(message: str) -> Sentiment:
     """Return the mood of a visitor's message."""
-    parts = sentences(message)
+    parts = sentences(message[:_MAX_READ_CHARS])
     hits = [hit for part in parts for hit in _hits(part)]
     if _RIDDLE.match(message.lower()) and len(parts) > 1 and not parts[-1].endswith("?"):
         # A question with its answer is a joke, whatever happens in it.
@@ -90,8 +92,8 @@ def sentiment_of(message: str) -> Sentiment:
     score = sum(hit.weight for hit in hits)
     if abs(score) < _THRESHOLD:
         mixed = len({hit.weight > 0 for hit in hits}) > 1
-        told = "Light and heavy words balance." if mixed else "No word tells clearly of a mood."
-        return Sentiment(sentiment="neutral", justification=told)
+        reason = "Light and heavy words balance." if mixed else "No word tells clearly of a mood."
+        return Sentiment(sentiment="neutral", justification=reason)
     words = dict.fromkeys(
         hit.word
         for hit in sorted(hits, key=lambda hit: -abs(hit.weight))

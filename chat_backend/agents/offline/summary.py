@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from chat_backend.agents.base import Lengths, SpokenResponse, SummaryQuestion
-from chat_backend.agents.offline.composing import Utterance
+from chat_backend.agents.offline.composing import Draft
 from chat_backend.agents.offline.message import read_message
 from shared_schema.ids import VoiceProfile
 
@@ -48,14 +48,14 @@ def summarize(question: SummaryQuestion, lengths: Lengths | None = None) -> Spok
     max_chars = (lengths or Lengths()).summary
     texts = summary_texts()
     # With a fixed seed, other words still make another summary.
-    texts_said = "/".join(utterance.text for utterance in question.said)
+    texts_said = "/".join(remark.text for remark in question.remarks)
     rng = Random(f"{question.seed}/summary/{texts_said}")  # noqa: S311
-    summary = Utterance({}, rng, max_chars)
+    summary = Draft({}, rng, max_chars)
     name = read_message(question.message).name
-    slots = sorted({utterance.slot_id for utterance in question.said})
+    slots = sorted({remark.slot_id for remark in question.remarks})
     for turn, slot_id in enumerate(rng.sample(slots, len(slots))):
         # One voice by what it answered, one by what it commented, one by what it replied.
-        said = [each.text for each in question.said if each.slot_id == slot_id]
+        said = [each.text for each in question.remarks if each.slot_id == slot_id]
         text = _NAME.sub("\n", said[turn % len(said)])
         if name is not None:
             text = text.replace(name, "\n")
