@@ -1,4 +1,4 @@
-"""The chat backend's HTTP routes."""
+"""Serves the chat backend's HTTP routes."""
 
 from collections.abc import AsyncIterator
 from http import HTTPStatus
@@ -15,15 +15,16 @@ from starlette.routing import Route
 
 from chat_backend.agents.base import Agents
 from chat_backend.metrics import Metrics
-from chat_backend.session.conversation import Memory
 from chat_backend.session.sessions import Sessions, TooManySessions
 from chat_backend.session.stream import SessionStream
+from chat_backend.session.visits import Visits
 from chat_backend.storage.archive import free_gb
 from shared_schema import SERVER_NAME, VERSION
 from shared_schema.chat import (
     DEFAULT_SLOTS,
     EVENT_NAMES,
     decode_chat_request,
+    decode_reset_request,
     encode_chat_event,
 )
 from shared_schema.errors import InvalidMessage
@@ -38,12 +39,13 @@ from shared_schema.settings import Settings
 # A comment line that keeps proxies from cutting a stream in a long turn, in seconds.
 SSE_PING_S = 15
 RETRY_AFTER_S = 5
+RESET_MAX_BYTES = 1024
 PAGES = Path(__file__).parent / "pages"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Voices(Struct, frozen=True, kw_only=True):
-    """Who answers under each agent's id, and which engine speaks: names, never keys."""
+    """Which provider answers under each agent's id, and which engine speaks: names, never keys."""
 
     agents: dict[AgentId, str]
     speech: str
@@ -57,7 +59,7 @@ class Chat:
         settings: Settings,
         *,
         sessions: Sessions,
-        memory: Memory,
+        visits: Visits,
         agents: Agents,
         artifacts: Artifacts,
         metrics: Metrics,
@@ -65,7 +67,7 @@ class Chat:
     ) -> None:
         self._settings = settings
         self._sessions = sessions
-        self._memory = memory
+        self._visits = visits
         self._agents = agents
         self._artifacts = artifacts
         self._metrics = metrics
@@ -102,7 +104,8 @@ class Chat:
             body = await _body(request, limit=self._settings.chat_max_body_bytes)
             wanted = decode_chat_request(body, max_chars=self._settings.chat_message_max_chars)
         except _TooLarge as error:
-            return _problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error), field="message")
+            reason = f"{error} (RR_CHAT_MAX_BODY_BYTES)"
+            return _problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason, field="message")
         except InvalidMessage as error:
             status = HTTPStatus.UNPROCESSABLE_ENTITY if error.field else HTTPStatus.BAD_REQUEST
             return _problem(status, str(error), field=error.field)
@@ -123,10 +126,16 @@ class Chat:
             return JSONResponse({"sessionId": session_id, "stopped": True})
         return _problem(HTTPStatus.NOT_FOUND, "no such session runs", field="sessionId")
 
-    async def reset(self, _: Request) -> Response:
-        """Let every slot forget its history; running sessions and files stay."""
-        self._memory.reset()
-        return JSONResponse({"reset": True})
+    async def reset(self, request: Request) -> Response:
+        """Forget the history of one visit, or of all; running sessions and files stay."""
+        try:
+            body = await _body(request, limit=RESET_MAX_BYTES)
+            wanted = decode_reset_request(body)
+        except _TooLarge as error:
+            return _problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error), field="visitId")
+        except InvalidMessage as error:
+            return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), field=error.field)
+        return JSONResponse({"reset": True, "visits": self._visits.reset(wanted.visit_id)})
 
     async def agents(self, _: Request) -> Response:
         """Who can sit in a slot, and with which voices they speak."""
@@ -157,6 +166,7 @@ class Chat:
                 "sessionsMax": most,
                 "wavesEnabled": self._settings.waves_enabled,
                 "eventsEnabled": self._settings.events_ws_enabled,
+                "visitIdleS": self._settings.chat_visit_idle_s,
                 "agents": self._voices.agents,
                 "speech": self._voices.speech,
                 "warnings": self._warnings(),
@@ -164,7 +174,7 @@ class Chat:
         )
 
     def _warnings(self) -> list[str]:
-        """Return what somebody should look after soon."""
+        """Return what an operator should look after soon."""
         free, least = free_gb(self._artifacts.root), self._settings.disk_min_gb
         if free >= least:
             return []
@@ -188,7 +198,7 @@ async def _body(request: Request, *, limit: int) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > limit:
-            raise _TooLarge(f"the body is above {limit} bytes (RR_CHAT_MAX_BODY_BYTES)")
+            raise _TooLarge(f"the body is above {limit} bytes")
     return bytes(body)
 
 

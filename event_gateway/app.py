@@ -15,7 +15,7 @@ from event_gateway.delivery import CLOSE_DISABLED, Delivery
 from event_gateway.metrics import Metrics
 from event_gateway.orchestrator import Orchestrator
 from event_gateway.studio.routes import Studio
-from event_gateway.studio.session_view import view
+from event_gateway.studio.status import SessionStatus
 from shared_schema import SERVER_NAME, VERSION
 from shared_schema.runtime.web.access import Doors
 from shared_schema.settings import Settings
@@ -71,31 +71,22 @@ class Gateway:
     async def healthz(self, _: Request) -> Response:
         """The process lives."""
         client = self._delivery.client
-        continuity = self._orchestrator.continuity
         return JSONResponse(
             {
                 "server": SERVER_NAME,
                 "version": VERSION,
                 "clientConnected": client is not None,
                 "clientName": client.name if client else "",
-                "backendHeard": continuity.epoch is not None and not continuity.silent,
+                "backendHeard": self._orchestrator.backend_alive,
                 "sessionsLive": len(self._orchestrator.readiness),
             }
         )
 
     async def readyz(self, _: Request) -> Response:
         """It can do its work; 503 and the reasons when not."""
-        orchestrator = self._orchestrator
-        reasons = []
-        if not orchestrator.recording:
-            reasons.append("the outbox can't be written; nothing is sent until it can")
-        if not orchestrator.agrees_on_artifacts:
-            reasons.append(
-                f"the chat backend writes to {orchestrator.backend_artifacts}, this gateway looks"
-                f" in {orchestrator.artifacts.root.as_posix()}; set RR_ARTIFACTS_DIR alike"
-            )
+        problems = self._orchestrator.problems()
         return JSONResponse(
-            {"ready": not reasons, "reasons": reasons}, status_code=503 if reasons else 200
+            {"ready": not problems, "reasons": problems}, status_code=503 if problems else 200
         )
 
     async def metrics(self, _: Request) -> Response:
@@ -106,7 +97,8 @@ class Gateway:
     async def sessions(self, _: Request) -> Response:
         """The live sessions."""
         now = time.monotonic()
-        return Json({"sessions": [view(each, now) for each in self._orchestrator.readiness]})
+        sessions = [SessionStatus.of(each, now) for each in self._orchestrator.readiness]
+        return Json({"sessions": sessions})
 
     async def history(self, request: Request) -> Response:
         """A session's events after a `seq`, as they were or would have been sent."""

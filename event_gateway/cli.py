@@ -1,4 +1,4 @@
-"""The commands of ``python -m event_gateway``: a supervisor, a stand-in, rehearsals and more."""
+"""The commands of ``python -m event_gateway``."""
 
 from typing import Annotated
 
@@ -19,17 +19,18 @@ def listen(
 ) -> None:
     """Stand in for TouchDesigner: print each event, check each file.
 
-    Ends with 0 when it has seen everything that the sessions promised and every file is sound.
+    Ends with 0 when every event of the sessions has come and every file is sound.
     Example: python -m event_gateway listen --sessions 1
     """
 
     # Only this command needs NumPy; the gateway starts without it.
-    from event_gateway.commands.listen import Expectation, listen_until_told  # noqa: PLC0415
+    from event_gateway.commands.listen import Expectation  # noqa: PLC0415
+    from event_gateway.commands.listen import listen as receive  # noqa: PLC0415
 
     def run() -> int:
         settings = load_settings()
         where = url or f"ws://localhost:{settings.gateway_port}{settings.events_ws_path}"
-        return listen_until_told(
+        return receive(
             where, Expectation(sessions=sessions, timeout_s=timeout, token=settings.events_token)
         )
 
@@ -75,7 +76,7 @@ def sample(
 
     def run() -> int:
         folder = load_settings().artifacts_dir.expanduser().resolve()
-        return make(folder, slots=slots, say=typer.echo)
+        return make(folder, slots=slots, show=typer.echo)
 
     raise typer.Exit(exit_code_of(run, name="sample"))
 
@@ -86,10 +87,10 @@ def history(session: Annotated[str, typer.Argument(help="The session's id.")]) -
 
     Example: python -m event_gateway history 3f0c1f1e-0000-4000-8000-000000000000
     """
-    from event_gateway.commands.history import history as tell  # noqa: PLC0415  # only here
+    from event_gateway.commands.history import history as show  # noqa: PLC0415  # only here
 
     raise typer.Exit(
-        exit_code_of(lambda: tell(load_settings(), session, typer.echo), name="history")
+        exit_code_of(lambda: show(load_settings(), session, typer.echo), name="history")
     )
 
 
@@ -104,7 +105,7 @@ def describe(
     import json  # noqa: PLC0415  # only here
 
     from event_gateway.commands.describe import describe as document  # noqa: PLC0415
-    from event_gateway.commands.events_page import page  # noqa: PLC0415
+    from event_gateway.commands.describe import page  # noqa: PLC0415
 
     def run() -> int:
         if markdown:

@@ -20,7 +20,18 @@ class InvalidMessage(SchemaError):
 
 
 class WrongProtocol(InvalidMessage):
-    """A bus message of another protocol version than ours."""
+    """A bus message of another protocol version than ours.
+
+    Attributes
+    ----------
+    theirs, ours : int
+        The two versions.
+    """
+
+    def __init__(self, theirs: int, ours: int) -> None:
+        super().__init__(f"uses protocol {theirs}, this process {ours}", field="protocol")
+        self.theirs = theirs
+        self.ours = ours
 
 
 class OutsideArtifacts(SchemaError):

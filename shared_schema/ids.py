@@ -1,5 +1,6 @@
 """Who speaks, when, and with which voice: the identifiers on every wire and in file names."""
 
+import re
 import uuid
 from typing import Annotated, Final, Literal, get_args
 
@@ -30,9 +31,14 @@ Kind = Literal["response", "comment", "reply"]
 KIND_OF_TURN: Final[dict[TurnIndex, Kind]] = {1: "response", 2: "comment", 3: "reply"}
 
 # A session id becomes a folder's name, so its form is checked wherever one enters a process.
-SessionId = Annotated[
-    str, Meta(pattern=r"\A[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
-]
+SESSION_ID_PATTERN: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+SessionId = Annotated[str, Meta(pattern=rf"\A{SESSION_ID_PATTERN}\Z")]
+_SESSION_ID: Final = re.compile(SESSION_ID_PATTERN)
+
+
+def is_session_id(text: str) -> bool:
+    """Return whether a folder's name, say, is a session's id."""
+    return _SESSION_ID.fullmatch(text) is not None
 
 
 def new_session_id() -> str:

@@ -1,4 +1,4 @@
-"""Where every file of a session lies, relative to the artifacts folder.
+"""Builds the path of every file of a session, relative to the artifacts folder.
 
 Relative paths use forward slashes on every platform; they are what the bus and the events carry.
 """
@@ -30,7 +30,7 @@ PARTIAL_SUFFIX: Final = ".tmp"
 
 
 def session_file(session_id: str) -> str:
-    """Return the path of the document that tells the whole session."""
+    """Return the path of a session's ``session.json``."""
     return f"{SPEECH_ROOT}/{session_id}/session.json"
 
 

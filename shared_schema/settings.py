@@ -73,6 +73,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     chat_message_max_chars: Whole = 4000
     chat_max_body_bytes: Whole = 2_097_152
     chat_history_turns: Annotated[int, Meta(ge=0)] = 12
+    chat_visit_idle_s: Positive = 180.0
     chat_turn_timeout_s: Positive = 60.0
     cors_origins: tuple[str, ...] = (*GATEWAY_PAGES, *CHAT_PAGES, *FRONTEND_PAGES)
     seed: int | None = None

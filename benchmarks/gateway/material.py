@@ -5,9 +5,14 @@ import uuid
 
 from chat_backend.facts.ledger import Ledger
 from event_gateway.core.decisions import Decision, Turn1Due
-from event_gateway.rendering import timestamp
 from shared_schema.bus import FactPublished
-from shared_schema.events import Turn1Payload, Turn1WavesReady, WaveReference, encode_event
+from shared_schema.events import (
+    Turn1Payload,
+    Turn1WavesReady,
+    WaveReference,
+    encode_event,
+    timestamp,
+)
 from shared_schema.facts import WaveReady
 from tests.support.client import Backend
 from tests.support.sessions import Truth

@@ -7,12 +7,12 @@ import httpx
 import msgspec
 
 from event_gateway.errors import GatewayError
-from event_gateway.outbox import Outbox
+from event_gateway.outbox import OutboxReader
 from shared_schema.layout import GATEWAY_DIR, Artifacts
 from shared_schema.runtime.process.exits import FAILED, OK, say
 from shared_schema.settings import Settings
 
-ASK_WITHIN_S: Final = 5.0
+REQUEST_TIMEOUT_S: Final = 5.0
 
 
 def history(settings: Settings, session_id: str, show: Callable[[str], None] = print) -> int:
@@ -32,14 +32,14 @@ def history(settings: Settings, session_id: str, show: Callable[[str], None] = p
 
 
 def _from_gateway(settings: Settings, session_id: str) -> list[str] | None:
-    """Return what the running gateway says; None if none runs."""
+    """Return the events from the running gateway; None if none runs."""
     token = settings.events_token
     try:
         response = httpx.get(
             f"http://localhost:{settings.gateway_port}/v1/events/history",
             params={"sessionId": session_id},
             headers={"Authorization": f"Bearer {token}"} if token else {},
-            timeout=ASK_WITHIN_S,
+            timeout=REQUEST_TIMEOUT_S,
             trust_env=False,
         )
     except httpx.HTTPError:
@@ -51,7 +51,7 @@ def _from_gateway(settings: Settings, session_id: str) -> list[str] | None:
 
 
 def _from_outbox(settings: Settings, session_id: str) -> list[str]:
-    outbox = Outbox.open(Artifacts(settings.artifacts_dir).root / GATEWAY_DIR)
+    outbox = OutboxReader.open(Artifacts(settings.artifacts_dir).root / GATEWAY_DIR)
     try:
         return [row.event for row in outbox.history(session_id)]
     finally:

@@ -7,21 +7,21 @@ import pytest
 from hypothesis import given, settings
 
 from event_gateway.core.continuity import (
-    ANSWER_STALLED_S,
-    RETIRED_REMEMBERED,
+    MAX_RETIRED,
+    SNAPSHOT_STALLED_S,
     Action,
-    Ask,
+    CancelSnapshot,
     Continuity,
     Ignored,
     Observe,
-    Unask,
+    RequestSnapshot,
 )
 from event_gateway.core.decisions import (
     BackendBack,
     BackendSilent,
     EpochRetired,
     Origin,
-    SnapshotJoined,
+    SnapshotMerged,
 )
 from shared_schema.bus import (
     FactPublished,
@@ -69,7 +69,7 @@ class Rig:
 
 
 def asked(actions: list[Action]) -> list[str]:
-    return [action.nonce for action in actions if isinstance(action, Ask)]
+    return [action.nonce for action in actions if isinstance(action, RequestSnapshot)]
 
 
 def observed(actions: list[Action]) -> list[object]:
@@ -79,12 +79,12 @@ def observed(actions: list[Action]) -> list[object]:
 def test_it_asks_at_the_start_and_holds_deadlines_until_the_answer() -> None:
     """Nothing is judged late before it is known what happened meanwhile."""
     rig = Rig()
-    assert rig.it.asking
+    assert rig.it.requesting
     assert rig.it.held
     actions = rig.answer("q1", 7)
-    assert Unask("q1") in actions
-    assert observed(actions)[-1] == SnapshotJoined("a", 7, frozenset({whole().session_id}))
-    assert not rig.it.asking
+    assert CancelSnapshot("q1") in actions
+    assert observed(actions)[-1] == SnapshotMerged("a", 7, frozenset({whole().session_id}))
+    assert not rig.it.requesting
     assert not rig.it.held
 
 
@@ -93,7 +93,7 @@ def test_without_a_backend_the_hold_ends_with_the_silence_limit() -> None:
     rig = Rig()
     silent: list[object] = []
     for tenth in range(1, 130):
-        silent += observed(rig.it.awake(tenth / 10))
+        silent += observed(rig.it.tick(tenth / 10))
     assert silent == [BackendSilent()]
     assert not rig.it.held
 
@@ -181,7 +181,7 @@ def test_an_answer_without_its_beginning_is_ignored() -> None:
 def test_an_answer_that_stalls_is_asked_for_again() -> None:
     """The backend lives, but its answer was lost."""
     rig = Rig()
-    rig.now = ANSWER_STALLED_S + 0.1
+    rig.now = SNAPSHOT_STALLED_S + 0.1
     assert asked(rig.beat(0)) == ["q2"]
 
 
@@ -190,7 +190,7 @@ def test_silence_and_the_return() -> None:
     rig = Rig().joined()
     told: list[object] = []
     for tenth in range(1, 110):
-        told += observed(rig.it.awake(tenth / 10))
+        told += observed(rig.it.tick(tenth / 10))
     assert told == [BackendSilent()]
     rig.now = 11.0
     assert observed(rig.beat(3)) == [BackendBack()]
@@ -200,8 +200,8 @@ def test_silence_and_the_return() -> None:
 def test_a_pause_of_our_own_is_not_the_backends_silence() -> None:
     """After a stop of 30 s deadlines are held and all is asked again; nobody is called silent."""
     rig = Rig().joined()
-    rig.it.awake(0.5)
-    actions = rig.it.awake(30.0)
+    rig.it.tick(0.5)
+    actions = rig.it.tick(30.0)
     assert asked(actions) == ["q2"]
     assert observed(actions) == []
     assert rig.it.held
@@ -214,7 +214,7 @@ def test_a_workers_word_is_used_without_a_number_and_ends_no_silence() -> None:
     """The fast path is a fact like any other, but does not show that the backend lives."""
     rig = Rig().joined()
     for tenth in range(1, 110):
-        rig.it.awake(tenth / 10)
+        rig.it.tick(tenth / 10)
     word = WavesFinished(epoch="a", result=whole().finished(1, 1))
     (action,) = rig.it.receive(word, 11.0)
     assert isinstance(action, Observe)
@@ -227,13 +227,13 @@ def test_a_life_that_is_not_known_yet_ends_the_silence() -> None:
     """What it begins before it has answered is not taken for abandoned; it is asked."""
     rig = Rig().joined()
     for tenth in range(1, 110):
-        rig.it.awake(tenth / 10)
+        rig.it.tick(tenth / 10)
     rig.now = 11.0
     actions = rig.fact(1, epoch="b")
     assert observed(actions) == [BackendBack(), whole().begun()]
     assert asked(actions) == ["q2"]
     assert rig.it.epoch == "a"
-    assert observed(rig.it.awake(11.1)) == []
+    assert observed(rig.it.tick(11.1)) == []
 
 
 def test_a_life_that_is_not_known_yet_puts_no_silence_off() -> None:
@@ -244,7 +244,7 @@ def test_a_life_that_is_not_known_yet_puts_no_silence_off() -> None:
         rig.now = tenth / 10
         if tenth == 90:
             rig.beat(1, epoch="b")
-        silent += observed(rig.it.awake(rig.now))
+        silent += observed(rig.it.tick(rig.now))
     assert silent == [BackendSilent()]
 
 
@@ -262,7 +262,7 @@ def test_whatever_is_lost_is_asked_for(lost: set[int], reads: list[int]) -> None
         heard.add(n)
         rig.fact(n)
     rig.beat(30)
-    assert rig.it.asking == (heard != set(range(1, 31)))
+    assert rig.it.requesting == (heard != set(range(1, 31)))
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 9)), max_size=40))
@@ -298,7 +298,7 @@ def test_what_is_passed_on_says_whose_it_is() -> None:
     rig.end("q1", 1)
     assert rig.fact(4) == [Observe(whole().begun(), Origin("a", 4))]
     result = whole().finished(1, 1)
-    told = UtteranceReported(session_id=whole().session_id, utterance=result.utterance())
+    told = UtteranceReported(session_id=whole().session_id, utterance=result.result.utterance)
     word = WavesFinished(epoch="a", result=result)
     assert rig.it.receive(word, 0.0) == [Observe(told, Origin("a"))]
 
@@ -309,7 +309,7 @@ def test_an_answer_by_two_lives_is_none() -> None:
     rig.begin("q1", 3)
     rig.session("q1")
     actions = rig.end("q1", 1, epoch="b")
-    assert actions == [Unask("q1"), Ask("q2")]
+    assert actions == [CancelSnapshot("q1"), RequestSnapshot("q2")]
     assert rig.it.snapshots == 0
 
 
@@ -347,7 +347,7 @@ def test_a_backend_that_answers_is_not_silent() -> None:
         rig.now = half / 2
         if rig.now in parts:
             said += observed(parts[int(rig.now)]())
-        said += observed(rig.it.awake(rig.now))
+        said += observed(rig.it.tick(rig.now))
     assert BackendSilent() not in said
     assert rig.it.silent is False
 
@@ -356,7 +356,7 @@ def test_the_return_with_a_hole_is_a_return_and_a_question() -> None:
     """Whoever comes back after a loss is asked what was lost."""
     rig = Rig().joined()
     for tenth in range(1, 110):
-        rig.it.awake(tenth / 10)
+        rig.it.tick(tenth / 10)
     actions = rig.fact(9)
     assert observed(actions) == [BackendBack(), whole().begun()]
     assert asked(actions) == ["q2"]
@@ -367,12 +367,12 @@ def test_limits_are_exceeded_and_not_reached() -> None:
     """A pause, a silence, a hold and a stalled answer each last longer than their limit."""
     rig = Rig()
     for second in range(1, int(SILENCE_S) + 1):
-        assert rig.it.awake(float(second)) == []
+        assert rig.it.tick(float(second)) == []
     assert rig.it.held
-    assert observed(rig.it.awake(SILENCE_S + 0.5)) == [BackendSilent()]
+    assert observed(rig.it.tick(SILENCE_S + 0.5)) == [BackendSilent()]
     assert not rig.it.held
     rig = Rig()
-    rig.now = ANSWER_STALLED_S
+    rig.now = SNAPSHOT_STALLED_S
     assert asked(rig.beat(0)) == []
 
 
@@ -383,7 +383,7 @@ def test_the_next_question_has_its_own_time_to_be_answered(why: str) -> None:
     rig.now = 5.0
     if why == "a pause":
         rig.joined()
-        actions = rig.it.awake(rig.now)
+        actions = rig.it.tick(rig.now)
     else:
         rig.begin("q1", 3)
         if why == "a hole beyond it":
@@ -391,21 +391,21 @@ def test_the_next_question_has_its_own_time_to_be_answered(why: str) -> None:
             rig.fact(7)
         actions = rig.end("q1", 1)
     assert asked(actions) == ["q2"]
-    rig.now += ANSWER_STALLED_S
+    rig.now += SNAPSHOT_STALLED_S
     assert asked(rig.fact(20)) == []
     rig.now += 0.1
     assert [each for each in rig.fact(30) if not isinstance(each, Observe)] == [
-        Unask("q2"),
-        Ask("q3"),
+        CancelSnapshot("q2"),
+        RequestSnapshot("q3"),
     ]
 
 
 def test_what_is_remembered_of_retired_lives_is_bounded() -> None:
     """A backend that is started again for months fills no memory."""
     rig = Rig().joined()
-    for number in range(RETIRED_REMEMBERED + 5):
+    for number in range(MAX_RETIRED + 5):
         epoch = f"life {number}"
         (nonce,) = asked(rig.fact(1, epoch))
         rig.answer(nonce, 1, epoch)
-    assert rig.it.snapshots == RETIRED_REMEMBERED + 6
-    assert len(rig.it._retired) == RETIRED_REMEMBERED
+    assert rig.it.snapshots == MAX_RETIRED + 6
+    assert len(rig.it._retired) == MAX_RETIRED
