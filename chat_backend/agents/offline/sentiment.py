@@ -61,6 +61,14 @@ _PHRASE: Final = re.compile(
 )
 _IRONY: Final = re.compile(r"\W*(?:{praise}{followed_by}|{mockery})\b".format(**_LEXICON["irony"]))
 _RIDDLE: Final = re.compile(r"\W*(?:why|what|how|where|which|when) [^?]*\?")
+# Questions that tell something: "why are you so sad", "isn't it lovely".
+_TELLING: Final = re.compile(
+    r"\W*(?:why (?:are|is|am)\b|\w+n't\b|(?:do|can) you \w+ (?:how|what it))"
+)
+_OPEN_QUESTIONS: Final = {"what", "which", "who", "where", "when", "how"}
+_ADVERB: Final = re.compile(
+    r"\bi (?:just|only|really|so|often|always|sometimes|still) (?=wish|hope)"
+)
 _NO_MORE: Final = re.compile(_LEXICON["no_more"])
 _TOKEN: Final = re.compile(r"#\d+|[^\W_]+(?:['-][^\W_]+)*|[,;:()\u2013\u2014-]")
 _DRAWN_OUT: Final = re.compile(r"([a-z])\1{2,}")
@@ -86,7 +94,7 @@ def sentiment_of(message: str) -> Sentiment:
     hits = [hit for part in parts for hit in _hits(part)]
     if _RIDDLE.match(message.lower()) and len(parts) > 1 and not parts[-1].endswith("?"):
         # A question with its answer is a joke, whatever happens in it.
-        hits = [Hit(hit.word, hit.weight / 2) for hit in hits]
+        hits = [Hit(hit.word, hit.weight / 4) for hit in hits]
     for mood, weight in (("positive", 1.0), ("negative", -1.0)):
         hits += [Hit("", weight) for sign in _LEXICON["signs"][mood] if sign in message]
     score = sum(hit.weight for hit in hits)
@@ -111,6 +119,7 @@ def sentiment_of(message: str) -> Sentiment:
 def _hits(sentence: str) -> list[Hit]:
     """Return what tells of a mood in a sentence, in order."""
     plain = _DRAWN_OUT.sub(r"\1", sentence.lower().replace("\u2019", "'").replace("#", " "))
+    plain = _ADVERB.sub("i ", plain)
     tokens = _TOKEN.findall(_PHRASE.sub(lambda match: f" #{str(match.lastgroup)[1:]} ", plain))
     factor = _factor(plain, _TOKEN.findall(plain))
     found: list[Hit] = []
@@ -160,14 +169,12 @@ def _weight(token: str) -> float:
     return -_weight(token[2:]) if token.startswith("un") and len(token) > _SHORTEST_STEM else 0.0
 
 
-def _factor(sentence: str, tokens: Sequence[str]) -> float:
-    """Return how much the words of a sentence count: half in a question that asks of others."""
+def _factor(sentence: str, words: Sequence[str]) -> float:
+    """Return how much the words of a sentence count: less in a question that asks of others."""
     asks = sentence.rstrip("\"')\u201d ").endswith("?")
-    # "Why are you so sad" says that you are.
-    rhetorical = sentence.startswith(("why are", "why is", "why am")) or (
-        tokens[:1] and tokens[0].endswith("n't")
-    )
-    return 0.5 if asks and not rhetorical and _FIRST_PERSON.isdisjoint(tokens) else 1.0
+    if not asks or not _FIRST_PERSON.isdisjoint(words) or _TELLING.match(sentence):
+        return 1.0
+    return 0.3 if words[:1] and words[0] in _OPEN_QUESTIONS else 0.5
 
 
 def _degree(tokens: Sequence[str], at: int) -> float:
