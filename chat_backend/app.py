@@ -27,13 +27,12 @@ from shared_schema.chat import (
     decode_reset_request,
     encode_chat_event,
 )
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import InvalidMessage
 from shared_schema.ids import AGENT_IDS, VOICE_PROFILES, AgentId
 from shared_schema.layout import Artifacts
-from shared_schema.runtime.web.access import Doors
+from shared_schema.runtime.web.access import AccessControl
+from shared_schema.runtime.web.answers import EventStream, problem, sound_route
 from shared_schema.runtime.web.pages import Pages
-from shared_schema.runtime.web.sounds import sound_route
-from shared_schema.runtime.web.streams import EventStream
 from shared_schema.settings import Settings
 
 # A comment line that keeps proxies from cutting a stream in a long turn, in seconds.
@@ -73,7 +72,7 @@ class Chat:
         self._metrics = metrics
         self._voices = voices
 
-    def app(self) -> Doors:
+    def app(self) -> AccessControl:
         """Return the ASGI application."""
         routes = [
             Route("/v1/chat", self.chat, methods=["POST"]),
@@ -91,7 +90,7 @@ class Chat:
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
         )
-        return Doors(
+        return AccessControl(
             Starlette(routes=routes, middleware=[cors]),
             host=self._settings.chat_host,
             allowed_origins=self._settings.cors_origins,
@@ -105,14 +104,14 @@ class Chat:
             wanted = decode_chat_request(body, max_chars=self._settings.chat_message_max_chars)
         except _TooLarge as error:
             reason = f"{error} (RR_CHAT_MAX_BODY_BYTES)"
-            return _problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason, field="message")
+            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason, field="message")
         except InvalidMessage as error:
             status = HTTPStatus.UNPROCESSABLE_ENTITY if error.field else HTTPStatus.BAD_REQUEST
-            return _problem(status, str(error), field=error.field)
+            return problem(status, str(error), field=error.field)
         try:
             workflow = self._sessions.start(wanted)
         except TooManySessions as error:
-            return _problem(
+            return problem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 str(error),
                 headers={"Retry-After": str(RETRY_AFTER_S)},
@@ -124,7 +123,7 @@ class Chat:
         session_id = request.path_params["session_id"]
         if await self._sessions.stop(session_id):
             return JSONResponse({"sessionId": session_id, "stopped": True})
-        return _problem(HTTPStatus.NOT_FOUND, "no such session runs", field="sessionId")
+        return problem(HTTPStatus.NOT_FOUND, "no such session runs", field="sessionId")
 
     async def reset(self, request: Request) -> Response:
         """Forget the history of one visit, or of all; running sessions and files stay."""
@@ -132,9 +131,9 @@ class Chat:
             body = await _body(request, limit=RESET_MAX_BYTES)
             wanted = decode_reset_request(body)
         except _TooLarge as error:
-            return _problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error), field="visitId")
+            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error), field="visitId")
         except InvalidMessage as error:
-            return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), field=error.field)
+            return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), field=error.field)
         return JSONResponse({"reset": True, "visits": self._visits.reset(wanted.visit_id)})
 
     async def agents(self, _: Request) -> Response:
@@ -205,11 +204,3 @@ async def _body(request: Request, *, limit: int) -> bytes:
 async def _sse(stream: SessionStream) -> AsyncIterator[ServerSentEvent]:
     async for event in stream.listen():
         yield ServerSentEvent(encode_chat_event(event), event=EVENT_NAMES[type(event)])
-
-
-def _problem(
-    status: HTTPStatus, message: str, *, field: str = "", headers: dict[str, str] | None = None
-) -> Response:
-    return JSONResponse(
-        {"error": {"field": field, "message": message}}, status_code=status, headers=headers
-    )

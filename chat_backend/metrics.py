@@ -42,7 +42,7 @@ class Metrics:
         )
         self.circuit_open = Gauge(
             "rr_provider_circuit_open",
-            "1 while a provider is left alone.",
+            "1 while a provider's circuit is open: it is not called.",
             _OF_PROVIDER,
             registry=registry,
         )

@@ -9,7 +9,7 @@ import structlog
 from starlette.types import ASGIApp
 
 from chat_backend.agents.base import Agents
-from chat_backend.agents.models.agents import open_agents
+from chat_backend.agents.models.opening import open_agents
 from chat_backend.agents.models.seats import load_seats
 from chat_backend.app import Chat, Voices
 from chat_backend.facts.ledger import Ledger
@@ -18,11 +18,11 @@ from chat_backend.metrics import Metrics
 from chat_backend.session.sessions import Sessions
 from chat_backend.session.visits import Visits
 from chat_backend.session.workflow import Services
-from chat_backend.speech.base import Speech
-from chat_backend.speech.choice import build_speech, chosen_engine
+from chat_backend.speech.choice import build_speech, speech_api_of
+from chat_backend.speech.engine import EMBEDDED, Speech
 from chat_backend.storage.archive import Archive, prune_hourly
 from chat_backend.storage.leftovers import sweep_newest, swept
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 from shared_schema.facts import DecomposeJob, WavesJobResult
 from shared_schema.ids import AGENT_IDS
 from shared_schema.layout import Artifacts
@@ -62,7 +62,8 @@ async def open_chat(
     metrics = Metrics()
     try:
         seats, keys = load_seats(settings)
-        voice = speech or build_speech(settings, keys, metrics)
+        api = speech_api_of(settings, keys)
+        voice = speech or build_speech(api, settings, keys, metrics)
     except InvalidSetting as error:
         raise StartRefused(str(error)) from None
     artifacts = Artifacts(settings.artifacts_dir)
@@ -121,7 +122,7 @@ async def open_chat(
             metrics=metrics,
             voices=Voices(
                 agents={agent: seats.provider(agent) for agent in AGENT_IDS},
-                speech=chosen_engine(settings, keys),
+                speech=api.provider if api else EMBEDDED,
             ),
         ).app()
 

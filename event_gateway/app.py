@@ -1,6 +1,7 @@
 """The gateway's HTTP and WebSocket routes."""
 
 import time
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -17,7 +18,8 @@ from event_gateway.orchestrator import Orchestrator
 from event_gateway.studio.routes import Studio
 from event_gateway.studio.status import SessionStatus
 from shared_schema import SERVER_NAME, VERSION
-from shared_schema.runtime.web.access import Doors
+from shared_schema.runtime.web.access import AccessControl
+from shared_schema.runtime.web.answers import problem
 from shared_schema.settings import Settings
 
 
@@ -49,7 +51,7 @@ class Gateway:
         self._metrics = metrics
         self._studio = studio
 
-    def app(self) -> Doors:
+    def app(self) -> AccessControl:
         """Return the ASGI application."""
         routes = [
             # Some TouchDesigner builds can only open "/".
@@ -62,7 +64,7 @@ class Gateway:
             Route("/asyncapi.json", self.asyncapi),
             *self._studio.routes(),
         ]
-        return _behind_doors(Starlette(routes=routes), self._settings)
+        return _guarded(Starlette(routes=routes), self._settings)
 
     async def events(self, websocket: WebSocket) -> None:
         """The one TouchDesigner socket."""
@@ -105,9 +107,15 @@ class Gateway:
         session_id = request.query_params.get("sessionId", "")
         after = request.query_params.get("after", "0")
         if not session_id:
-            return _bad("sessionId", "is missing; name the session")
+            return problem(
+                HTTPStatus.BAD_REQUEST, "is missing; name the session", field="sessionId"
+            )
         if not after.isascii() or not after.isdigit() or len(after) > 15:
-            return _bad("after", "expected the last seq that you have, 0 for none")
+            return problem(
+                HTTPStatus.BAD_REQUEST,
+                "expected the last seq that you have, 0 for none",
+                field="after",
+            )
         rows = self._orchestrator.outbox.history(session_id, after_seq=int(after))
         return Json({"events": [msgspec.Raw(row.event.encode()) for row in rows]})
 
@@ -116,7 +124,7 @@ class Gateway:
         return _asyncapi(self._settings)
 
 
-def disabled_app(settings: Settings) -> Doors:
+def disabled_app(settings: Settings) -> AccessControl:
     """Return the application of a gateway that is switched off: health, and a reason."""
 
     async def events(websocket: WebSocket) -> None:
@@ -131,15 +139,15 @@ def disabled_app(settings: Settings) -> Doors:
         Route("/healthz", healthz),
         Route("/readyz", healthz),
     ]
-    return _behind_doors(Starlette(routes=routes), settings)
+    return _guarded(Starlette(routes=routes), settings)
 
 
 def _paths(settings: Settings) -> list[str]:
     return sorted({"/", settings.events_ws_path})
 
 
-def _behind_doors(app: Starlette, settings: Settings) -> Doors:
-    return Doors(
+def _guarded(app: Starlette, settings: Settings) -> AccessControl:
+    return AccessControl(
         app,
         host=settings.gateway_host,
         allowed_origins=settings.allowed_origins,
@@ -154,7 +162,3 @@ def _asyncapi(settings: Settings) -> Response:
             host=settings.gateway_host, port=settings.gateway_port, path=settings.events_ws_path
         )
     )
-
-
-def _bad(field: str, message: str) -> Response:
-    return JSONResponse({"error": {"field": field, "message": message}}, status_code=400)

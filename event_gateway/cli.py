@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from shared_schema.environment import DOTENV, add_to_dotenv
 from shared_schema.runtime.process.cli import server_cli
 from shared_schema.runtime.process.exits import exit_code_of
 from shared_schema.settings import Settings, load_settings
@@ -122,14 +123,26 @@ def describe(
 
 
 @app.command()
-def keys() -> None:
+def keys(
+    write: Annotated[bool, typer.Option(help="Add them to .env instead of printing them.")] = False,
+) -> None:
     """Make the four keys of a bus that leaves this machine, as lines for .env.
 
-    Example: python -m event_gateway keys >> .env
+    Example: python -m event_gateway keys --write
     """
     import zmq  # noqa: PLC0415  # only here
 
-    for owner in ("SERVER", "CLIENT"):
-        public, secret = zmq.curve_keypair()
-        typer.echo(f"RR_BUS_CURVE_{owner}_PUBLIC='{public.decode()}'")
-        typer.echo(f"RR_BUS_CURVE_{owner}_SECRET='{secret.decode()}'")
+    def run() -> int:
+        made: dict[str, str] = {}
+        for owner in ("SERVER", "CLIENT"):
+            public, secret = zmq.curve_keypair()
+            made[f"RR_BUS_CURVE_{owner}_PUBLIC"] = public.decode()
+            made[f"RR_BUS_CURVE_{owner}_SECRET"] = secret.decode()
+        if write:
+            add_to_dotenv(made)
+            typer.echo(f"added to {DOTENV.resolve()}: {', '.join(made)}")
+        else:
+            typer.echo("\n".join(f"{name}='{value}'" for name, value in made.items()))
+        return 0
+
+    raise typer.Exit(exit_code_of(run, name="keys"))

@@ -20,7 +20,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from event_gateway.metrics import Metrics
 from event_gateway.outbox import Outbox, Row
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import InvalidMessage
 from shared_schema.events import (
     ControlEvent,
     ErrorEvent,

@@ -43,9 +43,9 @@ from shared_schema.bus import (
     decode_message,
     snapshot_topic,
 )
-from shared_schema.errors import InvalidMessage, WrongProtocol
-from shared_schema.events import timestamp
+from shared_schema.decoding import InvalidMessage, WrongProtocol
 from shared_schema.facts import Fact, SessionBegun
+from shared_schema.ids import timestamp
 from shared_schema.layout import Artifacts
 from shared_schema.sockets import Frames
 

@@ -12,8 +12,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from shared_schema.decoding import UNREADABLE, CamelStruct, invalid
-from shared_schema.errors import InvalidMessage, WrongProtocol
+from shared_schema.decoding import UNREADABLE, CamelStruct, InvalidMessage, WrongProtocol, invalid
 from shared_schema.facts import (
     Fact,
     SessionBegun,

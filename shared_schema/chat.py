@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from shared_schema.decoding import CamelStruct, decode
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import CamelStruct, InvalidMessage, decode
 from shared_schema.ids import AGENT_IDS, SLOT_IDS, AgentId, Kind, SlotId, TurnIndex, VoiceProfile
 
 # What a client calls one visitor's stay.

@@ -1,14 +1,12 @@
 """What TouchDesigner receives and may send: enveloped session events, flat control messages."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from shared_schema import SERVER_NAME, VERSION
-from shared_schema.decoding import CamelStruct, decode
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import CamelStruct, InvalidMessage, decode
 from shared_schema.facts import Milliseconds
 from shared_schema.ids import AgentId, SessionId, SlotId, TurnIndex, VoiceProfile
 
@@ -18,12 +16,6 @@ EVENTS_PROTOCOL: Final = 1
 Timestamp = Annotated[str, Meta(pattern=r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z")]
 Status = Literal["complete", "partial"]
 Role = Literal["commenter", "respondent"]
-
-
-def timestamp(moment: float) -> str:
-    """Return seconds since 1970 as RFC 3339 in UTC, to the millisecond."""
-    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
 
 
 class WaveReference(CamelStruct, frozen=True, kw_only=True):

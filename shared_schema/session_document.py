@@ -8,8 +8,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from shared_schema.decoding import CamelStruct, decode
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import CamelStruct, InvalidMessage, decode
 from shared_schema.facts import (
     Dialogue,
     Milliseconds,

@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 from msgspec import Struct, structs
 
-from shared_schema.errors import OutsideArtifacts
+from shared_schema.decoding import OutsideArtifacts
 from shared_schema.facts import (
     DecomposeJob,
     DecomposeResult,

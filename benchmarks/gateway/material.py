@@ -11,9 +11,9 @@ from shared_schema.events import (
     Turn1WavesReady,
     WaveReference,
     encode_event,
-    timestamp,
 )
 from shared_schema.facts import WaveReady
+from shared_schema.ids import timestamp
 from tests.support.client import Backend
 from tests.support.sessions import Truth
 

@@ -19,7 +19,7 @@ from event_gateway.core.readiness import Limits, Readiness
 from event_gateway.outbox import Outbox
 from event_gateway.rendering import Renderer
 from event_gateway.studio.status import BACKLOG
-from shared_schema.events import timestamp
+from shared_schema.ids import timestamp
 from shared_schema.layout import GATEWAY_DIR, Artifacts, session_file
 from tests.support.client import write_wav
 from tests.support.processes import System

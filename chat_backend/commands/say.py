@@ -23,11 +23,11 @@ from shared_schema.chat import (
     TurnStart,
     decode_chat_event,
 )
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import InvalidMessage
 from shared_schema.ids import TURNS, Kind
 from shared_schema.runtime.process.exits import FAILED, OK
+from shared_schema.runtime.web.client import bearer, missing_after
 
-POLL_INTERVAL_S: Final = 0.2
 # Longer than any turn may take; a stream has a comment line every 15 s.
 READ_TIMEOUT_S: Final = 90.0
 TITLES: Final[dict[Kind, str]] = {
@@ -74,11 +74,9 @@ def run_visit(plan: Visit) -> int:
 
 
 def _wait_until_served(http: httpx.Client, plan: Visit) -> None:
-    give_up_at = time.monotonic() + plan.timeout_s
-    while (missing := _missing(http, plan)) is not None:
-        if time.monotonic() >= give_up_at:
-            raise VisitFailed(f"{missing} after {plan.timeout_s:g} s; is `honcho start` running?")
-        time.sleep(POLL_INTERVAL_S)
+    missing = missing_after(lambda: _missing(http, plan), plan.timeout_s)
+    if missing is not None:
+        raise VisitFailed(f"{missing} after {plan.timeout_s:g} s; is `honcho start` running?")
 
 
 def _missing(http: httpx.Client, plan: Visit) -> str | None:
@@ -89,9 +87,12 @@ def _missing(http: httpx.Client, plan: Visit) -> str | None:
         return f"no chat backend at {plan.chat_url}"
     if not plan.wait_for_client:
         return None
-    headers = {"Authorization": f"Bearer {plan.token}"} if plan.token else None
     try:
-        health = http.get(f"{plan.gateway_url}/healthz", headers=headers).raise_for_status().json()
+        health = (
+            http.get(f"{plan.gateway_url}/healthz", headers=bearer(plan.token))
+            .raise_for_status()
+            .json()
+        )
     except httpx.HTTPError:
         return f"no gateway at {plan.gateway_url}"
     if not health["clientConnected"]:

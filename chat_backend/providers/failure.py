@@ -1,7 +1,7 @@
 """How a call to a provider fails, in the contract's terms.
 
-Messages go to logs, streams and files. What they quote of a provider must have had every key struck
-out before it comes here, whole, because half a key is no longer found.
+Messages go to logs, streams and files. What they quote of a provider must have been redacted before
+it comes here, whole: half a key is no longer recognised.
 """
 
 from datetime import UTC, datetime
@@ -23,18 +23,18 @@ class ProviderFailed(ChatBackendError):
     error_type : ErrorType
         How the visitor's page classifies it.
     again : bool
-        Whether the same call may succeed if it is made again.
+        Whether the same call may succeed if it is repeated.
     down : bool
-        Whether it says that the provider can't be used at all, rather than for this question.
+        Whether it says that the provider can't be used at all, rather than for this request.
     retry_after_s : float or None
-        How long the provider asked to be left alone.
+        How long the provider asked us to wait.
     """
 
     def __init__(
         self,
         message: str,
         *,
-        error_type: ErrorType,
+        error_type: ErrorType = "server_error",
         again: bool = False,
         down: bool = False,
         retry_after_s: float | None = None,
@@ -50,12 +50,10 @@ def refused(
     status: int, provider: str, *, detail: str = "", retry_after_s: float | None = None
 ) -> ProviderFailed:
     """Return the failure that an HTTP status from 300 up stands for."""
-    said = f": {excerpt(detail)}" if detail.strip() else ""
+    words = f": {excerpt(detail)}" if detail.strip() else ""
     match status:
         case 401 | 403:
-            return ProviderFailed(
-                f"{provider} refused the key ({status})", error_type="server_error", down=True
-            )
+            return ProviderFailed(f"{provider} rejected the API key ({status})", down=True)
         case 402:
             return ProviderFailed(
                 f"{provider} has no credit left (402)", error_type="rate_limit", down=True
@@ -67,42 +65,37 @@ def refused(
         case 429:
             wait = "" if retry_after_s is None else f", asks to wait {retry_after_s:g} s"
             return ProviderFailed(
-                f"{provider} has too many calls of ours (429{wait})",
+                f"{provider} limits our calls (429{wait})",
                 error_type="rate_limit",
                 again=True,
                 retry_after_s=retry_after_s,
             )
         case _ if status >= 500:
             return ProviderFailed(
-                f"{provider} broke ({status}){said}",
-                error_type="server_error",
+                f"{provider} failed ({status}){words}",
                 again=True,
                 down=True,
                 retry_after_s=retry_after_s,
             )
         case _:
-            return ProviderFailed(
-                f"{provider} refused the call ({status}){said}", error_type="server_error"
-            )
+            return ProviderFailed(f"{provider} rejected the request ({status}){words}")
 
 
 def unreachable(provider: str, reason: str) -> ProviderFailed:
-    """Return the failure of a connection that did not come about or broke off."""
+    """Return the failure of a connection that was not made, or was lost."""
     return ProviderFailed(
-        f"{provider} can't be reached or broke off ({reason})",
+        f"no connection to {provider}, or it was lost ({reason})",
         error_type="network",
         again=True,
         down=True,
     )
 
 
-def too_slow(provider: str, limit_s: float, *, down: bool) -> ProviderFailed:
+def timed_out(provider: str, limit_s: float | None = None, *, down: bool = True) -> ProviderFailed:
     """Return the failure of a call that took longer than it may."""
+    limit = "in time" if limit_s is None else f"within {limit_s:.3g} s"
     return ProviderFailed(
-        f"{provider} did not answer within {limit_s:.3g} s",
-        error_type="timeout",
-        again=True,
-        down=down,
+        f"{provider} did not answer {limit}", error_type="timeout", again=True, down=down
     )
 
 
@@ -114,16 +107,13 @@ def excerpt(text: str) -> str:
 
 def retry_after(value: str | None, *, now: datetime | None = None) -> float | None:
     """Return the seconds that a ``Retry-After`` header asks for: a number or an HTTP date."""
-    if value is None:
-        return None
     try:
-        seconds = float(value)
+        seconds = float(value or "nan")
     except ValueError:
         try:
-            at = parsedate_to_datetime(value)
+            at = parsedate_to_datetime(value or "")
         except ValueError:
             return None
-        if at.tzinfo is None:
-            at = at.replace(tzinfo=UTC)
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
         seconds = (at - (now or datetime.now(UTC))).total_seconds()
     return max(0.0, seconds) if seconds < float("inf") else None

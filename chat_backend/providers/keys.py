@@ -1,13 +1,11 @@
-"""The providers' keys: read once, never printed, and struck out wherever words may hold them."""
+"""The providers' keys: read once, never printed, and redacted wherever they may be quoted."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from dotenv import dotenv_values
-
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
+from shared_schema.environment import DOTENV, merged
 
 ANTHROPIC: Final = "ANTHROPIC_API_KEY"
 OPENAI: Final = "OPENAI_API_KEY"
@@ -18,15 +16,15 @@ LLM: Final = "LLM_API_KEY"
 TTS: Final = "TTS_API_KEY"
 KEY_VARIABLES: Final = (ANTHROPIC, OPENAI, GOOGLE, GEMINI, ELEVENLABS, LLM, TTS)
 
-STRUCK_OUT: Final = "[key]"
-# A shorter "secret" would strike out half of what is said.
+REDACTED: Final = "[key]"
+# A shorter "secret" would redact half of the words.
 MIN_KEY_CHARS: Final = 8
 # Providers quote refused keys with their middle left out, as in ``sk-mark***er12``.
 _QUOTED_END_CHARS: Final = 8
 
 
 class Keys:
-    """The keys that are there, by the name of their variable."""
+    """The keys that are set, by the name of their variable."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = {name: _checked(name, value) for name, value in values.items() if value}
@@ -35,24 +33,24 @@ class Keys:
         return f"Keys({', '.join(sorted(self._values))})"
 
     def of(self, *names: str) -> str | None:
-        """Return the first of these keys that is there."""
+        """Return the first of these keys that is set."""
         return next((self._values[name] for name in names if name in self._values), None)
 
-    def struck_out(self, text: str) -> str:
+    def redacted(self, text: str) -> str:
         """Return a text without any key, or the ends of one that a provider may quote."""
         for key in sorted(self._values.values(), key=len, reverse=True):
             if len(key) >= MIN_KEY_CHARS:
-                text = text.replace(key, STRUCK_OUT)
+                text = text.replace(key, REDACTED)
             if len(key) >= 2 * _QUOTED_END_CHARS:
-                text = text.replace(key[:_QUOTED_END_CHARS], STRUCK_OUT)
-                text = text.replace(key[-_QUOTED_END_CHARS:], STRUCK_OUT)
+                text = text.replace(key[:_QUOTED_END_CHARS], REDACTED)
+                text = text.replace(key[-_QUOTED_END_CHARS:], REDACTED)
         return text
 
 
 def load_keys(
     environment: Mapping[str, str] | None = None,
     *,
-    dotenv: Path | None = Path(".env"),
+    dotenv: Path | None = DOTENV,
     also: tuple[str, ...] = (),
 ) -> Keys:
     """Read the keys from `environment` (default: the process's own) and from `dotenv`.
@@ -64,16 +62,15 @@ def load_keys(
     InvalidSetting
         Naming the variable whose value can't be sent in a header.
     """
-    values: dict[str, str] = {}
+    values = merged(environment, dotenv)
     names = (*KEY_VARIABLES, *also)
-    if dotenv is not None and dotenv.is_file():
-        values.update({key: value or "" for key, value in dotenv_values(dotenv).items()})
-    values.update(os.environ if environment is None else environment)
     return Keys({name: values[name].strip() for name in names if name in values})
 
 
 def _checked(name: str, value: str) -> str:
     # A header can't carry it, and the library that refuses it would quote it.
     if not value.isascii() or not value.isprintable() or " " in value:
-        raise InvalidSetting(f"{name} holds something that is no key (its value is not shown)")
+        raise InvalidSetting(
+            f"{name} is not an API key: it holds spaces or characters outside ASCII (not shown)"
+        )
     return value

@@ -1,11 +1,15 @@
-"""What providers were asked for and what it took, for one session."""
+"""What providers were asked for and what it took: in the metrics, and for each session."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Literal
 
 from msgspec import Struct
+
+from chat_backend.errors import SlotFailed
+from chat_backend.metrics import Metrics
 
 Service = Literal["text", "speech"]
 
@@ -37,25 +41,79 @@ class Usage:
         return self._rows.setdefault(key, ProviderUsage(service=service, provider=provider))
 
     def rows(self) -> list[ProviderUsage]:
-        """Return all sums, in an order that does not change."""
+        """Return all sums, in a fixed order."""
         return [self._rows[key] for key in sorted(self._rows)]
 
 
 # Which session a call belongs to. Calls are made far below the workflow, in tasks of its own, which
-# inherit this; engines and agents need not hand a session's account through.
+# inherit this; engines and agents need not pass a session's usage down.
 _current: ContextVar[Usage | None] = ContextVar("usage", default=None)
-
-
-def current_usage() -> Usage:
-    """Return the account of the session that runs here, or one that nobody reads."""
-    return _current.get() or Usage()
 
 
 @contextmanager
 def charged_to(usage: Usage) -> Iterator[None]:
-    """Charge what happens inside, also in tasks that are made there, to `usage`."""
+    """Charge the calls made inside, also by tasks that are started there, to `usage`."""
     token = _current.set(usage)
     try:
         yield
     finally:
         _current.reset(token)
+
+
+class Account:
+    """Counts the calls to one provider's service, in the metrics and in the current session."""
+
+    def __init__(self, metrics: Metrics, service: Service, provider: str) -> None:
+        self._metrics = metrics
+        self._labels = (service, provider)
+
+    @property
+    def _row(self) -> ProviderUsage:
+        return (_current.get() or Usage()).row(*self._labels)
+
+    def call(self, outcome: str, seconds: float) -> None:
+        """Count a call that ended: ``ok``, or the type of its error."""
+        self._metrics.provider_calls.labels(*self._labels, outcome).inc()
+        self._metrics.provider_seconds.labels(*self._labels).observe(seconds)
+        row = self._row
+        row.calls += 1
+        row.failures += outcome != "ok"
+        row.seconds = round(row.seconds + seconds, 3)
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Count what happens inside as one call."""
+        begun = time.monotonic()
+        try:
+            yield
+        except SlotFailed as error:
+            self.call(error.error_type, time.monotonic() - begun)
+            raise
+        self.call("ok", time.monotonic() - begun)
+
+    def retry(self) -> None:
+        """Count a repeated call."""
+        self._metrics.provider_retries.labels(*self._labels).inc()
+        self._row.retries += 1
+
+    def tokens(self, read: int, written: int) -> None:
+        """Count what a model read and wrote."""
+        self._metrics.provider_tokens.labels(*self._labels, "input").inc(read)
+        self._metrics.provider_tokens.labels(*self._labels, "output").inc(written)
+        row = self._row
+        row.input_tokens += read
+        row.output_tokens += written
+
+    def characters(self, count: int) -> None:
+        """Count what a voice spoke."""
+        self._metrics.speech_characters.labels(self._labels[1]).inc(count)
+        self._row.characters += count
+
+    def fallback(self) -> None:
+        """Count an utterance that another engine had to speak."""
+        self._metrics.speech_fallbacks.labels(self._labels[1]).inc()
+        self._row.fallbacks += 1
+
+    def circuit(self, *, open_: bool) -> None:
+        """Show whether the provider's circuit is open."""
+        self._metrics.circuit_open.labels(*self._labels).set(open_)

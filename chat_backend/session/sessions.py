@@ -15,9 +15,8 @@ from chat_backend.session.workflow import Services, Workflow
 from chat_backend.storage.archive import write_document
 from chat_backend.storage.leftovers import sweep_session
 from shared_schema.chat import ChatRequest
-from shared_schema.events import timestamp
 from shared_schema.facts import SlotAgent, WavesJobResult
-from shared_schema.ids import new_session_id
+from shared_schema.ids import new_session_id, timestamp
 from shared_schema.layout import session_file
 from shared_schema.session_document import SessionDocument
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 from chat_backend.agents.base import SpokenResponse
 from chat_backend.session.conversation import Conversation
 from chat_backend.session.turns import Turn, target_of
-from chat_backend.speech.base import StoodIn
+from chat_backend.speech.engine import FallbackUsed
 from shared_schema.chat import ErrorType, SlotAudio, SlotDone, SlotError, SlotProblem, SlotStart
 from shared_schema.facts import Utterance, WaveState
 from shared_schema.layout import speech_path
@@ -36,7 +36,7 @@ class SlotTurn:
             target_slot_id=target_of(answer),
         )
 
-    def audio(self, answer: SpokenResponse, path: str, fallback: StoodIn | None) -> SlotAudio:
+    def audio(self, answer: SpokenResponse, path: str, fallback: FallbackUsed | None) -> SlotAudio:
         """The slot's speech lies at `path`."""
         return self._event(
             SlotAudio,

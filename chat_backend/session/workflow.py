@@ -17,7 +17,7 @@ from chat_backend.session.slot_turn import SlotTurn
 from chat_backend.session.stream import SessionStream
 from chat_backend.session.turns import TURN_1, TURN_2, TURN_3, Turn
 from chat_backend.session.visits import Visit
-from chat_backend.speech.base import Speech
+from chat_backend.speech.engine import Speech
 from shared_schema.chat import Done, ErrorType, TurnDone, TurnStart
 from shared_schema.facts import DecomposeJob, Dialogue, Stage, WaveFailed, WavePending
 from shared_schema.layout import Artifacts

@@ -5,12 +5,10 @@ compute, so the event loop stays free.
 """
 
 import asyncio
-import contextlib
 import gzip
-import sys
 import threading
+import unicodedata
 import zlib
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
@@ -21,20 +19,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chat_backend.errors import SpeechFailed
-from chat_backend.speech.edges import joined, trimmed, with_margins
-from chat_backend.speech.loudness import normalized
-from chat_backend.speech.profiles import VOICES
-from chat_backend.speech.shaping import Frames, reshape
-from chat_backend.speech.speakable import speakable
-from chat_backend.speech.wav import CEILING_DBFS, SAMPLE_RATE_HZ, TARGET_LUFS, write_wav
-from shared_schema.files import moved_into_place
+from chat_backend.speech.audio import (
+    CEILING_DBFS,
+    SAMPLE_RATE_HZ,
+    TARGET_LUFS,
+    joined,
+    normalized,
+    trimmed,
+    with_margins,
+    write_wav,
+)
+from chat_backend.speech.shaping import VOICES, Frames, reshape
 from shared_schema.ids import VoiceProfile
+from shared_schema.layout import moved_into_place
 
 Array = NDArray[np.float32]
 
 # Touches the number reader, the guesser for unknown words and both branches of the synthesis.
 WARM_UP: Final = "Forty-two zubblets, said the water."
-_SCIPY: Final = "scipy.fft"
+# Marks that a voice does not say but that shape a sentence; all other signs become a space.
+_KEPT_SIGNS: Final = frozenset(
+    ".,;:!?'\"-()/$%&+@#=*£€¢°½¼¾"
+    "\u2018\u2019\u201c\u201d\u2013\u2014\u2026"  # curly quotes, dashes, ellipsis
+)
+_MAX_NAMED_SCRIPTS: Final = 3
 
 
 class HibariModel:
@@ -44,8 +52,7 @@ class HibariModel:
     """
 
     def __init__(self) -> None:
-        with _without_scipy():
-            from hibari import Hibari, dsp, g2p  # noqa: PLC0415
+        from hibari import Hibari, dsp, g2p  # noqa: PLC0415
 
         g2p._load_json = asset
         self._voice: Any = Hibari(voice="heart", threads=1)
@@ -87,23 +94,6 @@ def asset(name: str) -> Any:
     """
     content = resources.files("hibari").joinpath("assets", name).read_bytes()
     return msgspec.json.decode(gzip.decompress(content) if name.endswith(".gz") else content)
-
-
-@contextlib.contextmanager
-def _without_scipy() -> Iterator[None]:
-    """Let the package take numpy's FFT: the same speed and sound, and a third of the start less.
-
-    It prefers scipy's for its float32, which numpy's has had since 2.0; to load `scipy.fft` loads
-    half of both libraries. A name that is None in sys.modules is "not installed" to an import.
-    """
-    known = sys.modules.get(_SCIPY)
-    sys.modules[_SCIPY] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules[_SCIPY]
-        if known is not None:
-            sys.modules[_SCIPY] = known
 
 
 class HibariSpeech:
@@ -184,6 +174,48 @@ def synthesize(model: HibariModel, text: str, profile: VoiceProfile) -> Array:
     except ValueError as error:
         raise SpeechFailed("the embedded voice gave silence") from error
     return with_margins(level, sample_rate=SAMPLE_RATE_HZ)
+
+
+def speakable(text: str) -> str:
+    """Return what an English voice can say of `text`.
+
+    Letters of other scripts than Latin, emoji and other signs are left out; digits of any script
+    are kept as 0 to 9.
+
+    Raises
+    ------
+    SpeechFailed
+        Naming the reason if nothing is left.
+    """
+    if not text.strip():
+        raise SpeechFailed("cannot speak an empty text")
+    kept = "".join(_spoken(char) for char in unicodedata.normalize("NFC", text))
+    if not any(char.isalnum() or char in "%&+@=$£€½¼¾" for char in kept):
+        raise SpeechFailed(f"nothing in the text can be spoken in English: {_reason(text)}")
+    return kept.strip()
+
+
+def _spoken(char: str) -> str:
+    if char.isspace():
+        # A line break ends a sentence for the voice, as it does for the eye.
+        return "\n" if char == "\n" else " "
+    if char.isdecimal():
+        return str(unicodedata.digit(char))
+    if char in _KEPT_SIGNS or (char.isalpha() and _script(char) == "LATIN"):
+        return char
+    return " "
+
+
+def _script(char: str) -> str:
+    return unicodedata.name(char, "UNNAMED").split()[0].split("-")[0]
+
+
+def _reason(text: str) -> str:
+    scripts = sorted({_script(char) for char in text if char.isalpha()})
+    if scripts:
+        names = ", ".join(script.capitalize() for script in scripts[:_MAX_NAMED_SCRIPTS])
+        return f"it has only letters that the voice does not know ({names})"
+    return "it has only signs, no words"
 
 
 def _warm_model() -> HibariModel:

@@ -1,4 +1,4 @@
-"""What came from a speech server: is it speech, and how it becomes a file like all others."""
+"""The sound that a speech server sent: whether it is speech, and its final form."""
 
 import io
 from pathlib import Path
@@ -7,9 +7,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from chat_backend.speech.edges import trimmed, with_margins
-from chat_backend.speech.loudness import normalized
-from chat_backend.speech.wav import CEILING_DBFS, SAMPLE_RATE_HZ, TARGET_LUFS, write_wav
+from chat_backend.speech.audio import (
+    CEILING_DBFS,
+    SAMPLE_RATE_HZ,
+    TARGET_LUFS,
+    normalized,
+    trimmed,
+    with_margins,
+    write_wav,
+)
 
 Array = NDArray[np.float32]
 
@@ -22,7 +28,7 @@ _LOOKED_AT: Final = 256
 
 
 class NotSpeech(Exception):
-    """What is wrong with what came."""
+    """Why what was received is not speech."""
 
 
 def finish(path: Path, text: str) -> None:

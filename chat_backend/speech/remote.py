@@ -10,38 +10,41 @@ import anyio
 import httpx
 
 from chat_backend.errors import SpeechFailed
-from chat_backend.providers.conduct import Conduct
+from chat_backend.providers.calls import ProviderCalls
 from chat_backend.providers.failure import (
     ProviderFailed,
     excerpt,
     refused,
     retry_after,
+    timed_out,
     unreachable,
 )
 from chat_backend.providers.keys import Keys
-from chat_backend.speech.dialects import Dialect
 from chat_backend.speech.received import NotSpeech, finish
-from shared_schema.files import moved_into_place
+from chat_backend.speech.speech_api import SpeechAPI
 from shared_schema.ids import VoiceProfile
+from shared_schema.layout import moved_into_place
 
-# A minute and a half of sound; a server that sends more does not speak our text.
+# A minute and a half of sound; a server that sends more is not speaking our text.
 MAX_BYTES: Final = 90 * 24_000 * 2
 _ERROR_BYTES: Final = 4096
 _SOUND_TYPES: Final = ("audio/", "application/octet-stream", "binary/octet-stream")
 
 
 class RemoteSpeech:
-    """Speaks through one server. `within_s` is what an utterance may take, pauses included."""
+    """Speaks through one server, each utterance within `timeout_s`, repeats included."""
 
-    def __init__(self, dialect: Dialect, conduct: Conduct, keys: Keys, *, within_s: float) -> None:
-        self._dialect = dialect
-        self._conduct = conduct
+    def __init__(
+        self, api: SpeechAPI, calls: ProviderCalls, keys: Keys, *, timeout_s: float
+    ) -> None:
+        self._api = api
+        self._calls = calls
         self._keys = keys
-        self._within_s = within_s
+        self._timeout_s = timeout_s
         self._http: httpx.AsyncClient | None = None
 
     async def start(self) -> None:
-        """Open the connections' pool; nobody is called yet."""
+        """Open the pool of connections; no call is made yet."""
         self._http = httpx.AsyncClient(timeout=httpx.Timeout(60.0, connect=10.0))
 
     async def speak(self, text: str, profile: VoiceProfile, path: Path) -> None:
@@ -50,21 +53,23 @@ class RemoteSpeech:
         Raises
         ------
         SpeechFailed
-            If there is nothing to speak, the server does not give speech in time, or the file
-            can't be written.
+            If there is nothing to speak, the server sends no speech in time, or the file can't be
+            written.
         """
         if not any(sign.isalnum() for sign in text):
             raise SpeechFailed("nothing in the text can be spoken: it has no words")
-        until = time.monotonic() + self._within_s
+        deadline = time.monotonic() + self._timeout_s
         try:
             with moved_into_place(path) as partial:
-                await self._conduct.call(lambda: self._fetch(text, profile, partial), until=until)
+                await self._calls.call(
+                    lambda: self._fetch(text, profile, partial), deadline=deadline
+                )
         except ProviderFailed as error:
             raise SpeechFailed(str(error)) from None
         except OSError as error:
             name = f"{path.parent.name}/{path.name}"
             raise SpeechFailed(f"cannot write {name}: {error.strerror or error}") from error
-        self._conduct.account.characters(len(text))
+        self._calls.account.characters(len(text))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -75,48 +80,40 @@ class RemoteSpeech:
         """Make one call."""
         if self._http is None:
             raise SpeechFailed("the voice is not started")
-        provider = self._dialect.provider
-        request = self._dialect.request(self._http, text, profile)
+        provider = self._api.provider
+        request = self._api.request(text, profile)
         try:
-            response = await self._http.send(request, stream=True)
-            try:
+            async with self._http.stream(
+                "POST", request.url, headers=request.headers, json=request.body
+            ) as response:
                 await self._checked(response)
                 async with await anyio.open_file(partial, "wb") as file:
                     async for chunk in _bounded(response):
                         await file.write(chunk)
-            finally:
-                await response.aclose()
             await asyncio.to_thread(finish, partial, text)
         except NotSpeech as error:
             raise self._no_speech(str(error)) from None
         except httpx.TimeoutException:
-            raise ProviderFailed(
-                f"{provider} did not answer in time", error_type="timeout", again=True, down=True
-            ) from None
+            raise timed_out(provider) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # Without the cause: its request has the key in a header.
             raise unreachable(provider, type(error).__name__) from None
 
     async def _checked(self, response: httpx.Response) -> None:
-        """Raise if the answer's head says that no sound follows."""
+        """Raise if status or media type say that no sound follows."""
         if response.status_code != httpx.codes.OK:
             raise refused(
                 response.status_code,
-                self._dialect.provider,
-                detail=self._keys.struck_out(_detail(await _head_of(response))),
+                self._api.provider,
+                detail=self._keys.redacted(await _detail(response)),
                 retry_after_s=retry_after(response.headers.get("retry-after")),
             )
         kind = response.headers.get("content-type", "audio/pcm")
         if not kind.startswith(_SOUND_TYPES):
-            raise self._no_speech(excerpt(self._keys.struck_out(kind)))
+            raise self._no_speech(excerpt(self._keys.redacted(kind)))
 
     def _no_speech(self, what: str) -> ProviderFailed:
-        return ProviderFailed(
-            f"{self._dialect.provider} sent no speech: {what}",
-            error_type="server_error",
-            again=True,
-            down=True,
-        )
+        return ProviderFailed(f"{self._api.provider} sent no speech: {what}", again=True, down=True)
 
 
 async def _bounded(response: httpx.Response) -> AsyncIterator[bytes]:
@@ -128,16 +125,12 @@ async def _bounded(response: httpx.Response) -> AsyncIterator[bytes]:
         yield chunk
 
 
-async def _head_of(response: httpx.Response) -> str:
-    """Return the beginning of an error's body."""
+async def _detail(response: httpx.Response) -> str:
+    """Return the beginning of an error's body, unless it is a web page."""
     body = bytearray()
     async for chunk in response.aiter_bytes():
         body += chunk
         if len(body) >= _ERROR_BYTES:
             break
-    return bytes(body[:_ERROR_BYTES]).decode("utf-8", "replace")
-
-
-def _detail(body: str) -> str:
-    """Return what an error's body says, unless it is a page."""
-    return "" if body.lstrip().startswith("<") else body
+    text = body[:_ERROR_BYTES].decode("utf-8", "replace")
+    return "" if text.lstrip().startswith("<") else text

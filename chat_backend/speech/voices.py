@@ -1,14 +1,13 @@
 """Which voice speaks a profile, by engine, and the settings file that overrides it."""
 
-from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
-from types import MappingProxyType
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct, field
 
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 from shared_schema.ids import VoiceProfile
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -34,72 +33,33 @@ class OpenAIVoice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     instructions: str = ""
 
 
-# ElevenLabs' premade voices, which every account has.
-ELEVENLABS_VOICES: Final[Mapping[VoiceProfile, ElevenLabsVoice]] = MappingProxyType(
-    {
-        "friendly_casual": ElevenLabsVoice(voice_id="iP95p4xoKVk53GoZ742B", stability=0.45),
-        "warm_professional": ElevenLabsVoice(
-            voice_id="XrExE9yKIg1WjnnlVkGX", stability=0.6, style=0.1
-        ),
-        "energetic_upbeat": ElevenLabsVoice(
-            voice_id="FGY2WhTYpPnrIDTdsKH5", stability=0.3, style=0.5, speed=1.1
-        ),
-        "calm_soothing": ElevenLabsVoice(
-            voice_id="SAz9YHcvj6GT2YYXdXww", stability=0.8, speed=0.88
-        ),
-        "confident_charming": ElevenLabsVoice(
-            voice_id="JBFqnCBsd6RMkjVDRZzb", stability=0.5, style=0.3, speed=0.95
-        ),
-        "playful_expressive": ElevenLabsVoice(
-            voice_id="cgSgspJ2msm6clMCkdW9", stability=0.25, style=0.6
-        ),
-    }
-)
-
-OPENAI_VOICES: Final[Mapping[VoiceProfile, OpenAIVoice]] = MappingProxyType(
-    {
-        "friendly_casual": OpenAIVoice(
-            voice="alloy", instructions="Easy and close, as across a kitchen table."
-        ),
-        "warm_professional": OpenAIVoice(
-            voice="sage", instructions="Clear and kind, like someone who explains well."
-        ),
-        "energetic_upbeat": OpenAIVoice(
-            voice="coral", speed=1.1, instructions="Bright, quick and delighted."
-        ),
-        "calm_soothing": OpenAIVoice(
-            voice="shimmer", speed=0.9, instructions="Nearly whispered, slow, with long pauses."
-        ),
-        "confident_charming": OpenAIVoice(
-            voice="onyx", speed=0.95, instructions="Low and sure, with a smile in it."
-        ),
-        "playful_expressive": OpenAIVoice(
-            voice="fable", instructions="Playful, with big leaps of pitch."
-        ),
-    }
-)
-
-
-class VoicesFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What RR_TTS_VOICES points to; profiles that it leaves out keep their voice."""
+class Voices(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The voices by profile, of one file or of all together."""
 
     elevenlabs: dict[VoiceProfile, ElevenLabsVoice] = field(default_factory=dict)
     openai: dict[VoiceProfile, OpenAIVoice] = field(default_factory=dict)
 
 
-def load_voices_file(path: Path | None) -> VoicesFile:
-    """Read the settings file; without one, nothing is overridden.
+def load_voices(path: Path | None) -> Voices:
+    """Return every profile's voices: those of the settings file, and our own for the rest.
 
     Raises
     ------
     InvalidSetting
         Saying what in the file can't be used.
     """
+    own = msgspec.toml.decode(
+        (resources.files(__package__) / "voices.toml").read_bytes(), type=Voices
+    )
     if path is None:
-        return VoicesFile()
+        return own
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=VoicesFile)
+        file = msgspec.toml.decode(path.read_bytes(), type=Voices)
     except OSError as error:
         raise InvalidSetting(f"RR_TTS_VOICES={path}: {error.strerror or error}") from None
     except (msgspec.DecodeError, ValueError) as error:
         raise InvalidSetting(f"RR_TTS_VOICES={path}: {error}") from None
+    return Voices(
+        elevenlabs=own.elevenlabs | file.elevenlabs,
+        openai=own.openai | file.openai,
+    )

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import re
 import shutil
 import time
 import zipfile
@@ -14,14 +13,13 @@ from typing import Final
 import structlog
 from msgspec import Struct
 
-from shared_schema.files import moved_into_place
-from shared_schema.layout import SPEECH_ROOT, WAVES_ROOT, Artifacts, session_file
+from shared_schema.ids import is_session_id
+from shared_schema.layout import SPEECH_ROOT, WAVES_ROOT, Artifacts, moved_into_place, session_file
 from shared_schema.session_document import SessionDocument, encode_document, read_document
 from shared_schema.settings import Settings
 
 log = structlog.get_logger("chat")
 
-_SESSION: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 EVENTS_FILE: Final = "events.jsonl"
 SECONDS_A_DAY: Final = 86_400.0
 PRUNE_INTERVAL_S: Final = 3600.0
@@ -107,7 +105,7 @@ class Archive:
                 found |= {
                     entry.name
                     for entry in entries
-                    if _SESSION.match(entry.name) and entry.is_dir(follow_symlinks=False)
+                    if is_session_id(entry.name) and entry.is_dir(follow_symlinks=False)
                 }
         return found
 

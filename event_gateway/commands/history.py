@@ -10,6 +10,7 @@ from event_gateway.errors import GatewayError
 from event_gateway.outbox import OutboxReader
 from shared_schema.layout import GATEWAY_DIR, Artifacts
 from shared_schema.runtime.process.exits import FAILED, OK, say
+from shared_schema.runtime.web.client import bearer
 from shared_schema.settings import Settings
 
 REQUEST_TIMEOUT_S: Final = 5.0
@@ -33,12 +34,11 @@ def history(settings: Settings, session_id: str, show: Callable[[str], None] = p
 
 def _from_gateway(settings: Settings, session_id: str) -> list[str] | None:
     """Return the events from the running gateway; None if none runs."""
-    token = settings.events_token
     try:
         response = httpx.get(
             f"http://localhost:{settings.gateway_port}/v1/events/history",
             params={"sessionId": session_id},
-            headers={"Authorization": f"Bearer {token}"} if token else {},
+            headers=bearer(settings.events_token),
             timeout=REQUEST_TIMEOUT_S,
             trust_env=False,
         )

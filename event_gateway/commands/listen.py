@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 
 from shared_schema import VERSION
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import InvalidMessage
 from shared_schema.events import (
     DialogueWavesReady,
     ErrorEvent,
@@ -25,6 +25,7 @@ from shared_schema.events import (
     encode_event,
 )
 from shared_schema.runtime.process.exits import FAILED, OK
+from shared_schema.runtime.web.client import bearer
 
 RECONNECT_INTERVAL_S: Final = 0.25
 QUOTE_CHARS: Final = 60
@@ -133,12 +134,13 @@ def _is_over(expect: Expectation, progress: Progress) -> bool:
 
 def _connected(url: str, expect: Expectation, show: Callable[[str], None]) -> ClientConnection:
     """Return a connection, however long the gateway takes to be there (up to the time limit)."""
-    headers = {"Authorization": f"Bearer {expect.token}"} if expect.token else None
     give_up_at = time.monotonic() + expect.timeout_s
     shown = False
     while True:
         try:
-            socket = connect(url, additional_headers=headers, compression=None, max_size=None)
+            socket = connect(
+                url, additional_headers=bearer(expect.token), compression=None, max_size=None
+            )
         except (OSError, InvalidHandshake) as error:
             if not shown:
                 show(f"waiting for the gateway at {url} ({error})")

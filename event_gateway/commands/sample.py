@@ -20,6 +20,7 @@ import httpx
 
 from shared_schema.layout import session_file
 from shared_schema.runtime.process.exits import FAILED, OK
+from shared_schema.runtime.web.client import missing_after
 from shared_schema.session_document import SessionDocument, read_document
 
 MESSAGE: Final = "What does the water remember when the wind has gone?"
@@ -78,17 +79,17 @@ def _chat_backend(artifacts: Path) -> Iterator[str]:
 
 
 def _wait_until_served(child: subprocess.Popen[bytes], url: str) -> None:
-    give_up_at = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < give_up_at:
+    def missing() -> str | None:
         if child.poll() is not None:
             raise SampleFailed("the chat backend did not start; the reason is above")
         try:
             httpx.get(f"{url}/v1/health", timeout=2.0, trust_env=False).raise_for_status()
         except httpx.HTTPError:
-            time.sleep(POLL_INTERVAL_S)
-        else:
-            return
-    raise SampleFailed(f"the chat backend did not answer within {START_TIMEOUT_S:g} s; try again")
+            return f"the chat backend did not answer within {START_TIMEOUT_S:g} s; try again"
+        return None
+
+    if (reason := missing_after(missing, START_TIMEOUT_S)) is not None:
+        raise SampleFailed(reason)
 
 
 def _visit(url: str, slots: int) -> str:

@@ -14,18 +14,16 @@ from event_gateway.core.readiness import Limits, Readiness
 from event_gateway.outbox import OutboxReader
 from event_gateway.rendering import Renderer
 from shared_schema.bus import SnapshotSession
-from shared_schema.decoding import CamelStruct
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import CamelStruct, InvalidMessage
 from shared_schema.events import (
     DialogueWavesReady,
     SessionEvent,
     Turn1WavesReady,
     WaveReference,
     decode_server_event,
-    timestamp,
 )
 from shared_schema.facts import SessionBegun, SessionComplete, Turn1Complete, Turn3Complete
-from shared_schema.ids import is_session_id
+from shared_schema.ids import is_session_id, timestamp
 from shared_schema.layout import SPEECH_ROOT, Artifacts, session_file
 from shared_schema.session_document import SessionDocument, read_document
 

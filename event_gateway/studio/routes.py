@@ -7,19 +7,17 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from event_gateway.studio.recordings import Recordings
 from event_gateway.studio.rehearsal import Rehearsal, RehearsalRefused, RehearsalRequest
 from event_gateway.studio.status import StatusStream
-from shared_schema.decoding import decode
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import InvalidMessage, decode
 from shared_schema.ids import is_session_id
 from shared_schema.layout import Artifacts
+from shared_schema.runtime.web.answers import EventStream, problem, sound_route
 from shared_schema.runtime.web.pages import Pages
-from shared_schema.runtime.web.sounds import sound_route
-from shared_schema.runtime.web.streams import EventStream
 
 PAGES: Final = Path(__file__).parent / "pages"
 REQUEST_MAX_BYTES: Final = 4096
@@ -66,7 +64,7 @@ class Studio:
     async def watch(self, request: Request) -> Response:
         """The page's own stream; it goes on after the last line that the page has."""
         if self._streams >= STREAMS_MAX:
-            return _problem(
+            return problem(
                 HTTPStatus.SERVICE_UNAVAILABLE, f"{STREAMS_MAX} pages are open already: close one"
             )
         # The browser's own way to go on, and the page's when it had to begin anew.
@@ -94,7 +92,7 @@ class Studio:
         if is_session_id(session_id):
             document = self._recordings.document(session_id)
         if document is None:
-            return _problem(HTTPStatus.NOT_FOUND, "no such session; /v1/recordings lists them")
+            return problem(HTTPStatus.NOT_FOUND, "no such session; /v1/recordings lists them")
         return _json(document)
 
     async def rehearsal(self, _: Request) -> Response:
@@ -107,17 +105,17 @@ class Studio:
         async for chunk in request.stream():
             body += chunk
             if len(body) > REQUEST_MAX_BYTES:
-                return _problem(
+                return problem(
                     HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"longer than {REQUEST_MAX_BYTES} bytes"
                 )
         try:
             status = await self._rehearsal.start(decode(_request_decoder, body or b"{}"))
         except InvalidMessage as error:
-            return _problem(
+            return problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY, f"{error.field}: {error}; e.g. {REQUEST_EXAMPLE}"
             )
         except RehearsalRefused as refused:
-            return _problem(refused.status, str(refused))
+            return problem(refused.status, str(refused))
         return _json(status, HTTPStatus.ACCEPTED)
 
     async def stop(self, _: Request) -> Response:
@@ -128,7 +126,3 @@ class Studio:
 
 def _json(content: Struct | dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response:
     return Response(msgspec.json.encode(content), status, media_type="application/json")
-
-
-def _problem(status: HTTPStatus, message: str) -> Response:
-    return JSONResponse({"error": {"message": message}}, status)

@@ -19,8 +19,8 @@ from event_gateway.outbox import Decided
 from event_gateway.studio.rehearsal import Rehearsal, RehearsalStatus
 from shared_schema import VERSION
 from shared_schema.decoding import CamelStruct
-from shared_schema.events import timestamp
 from shared_schema.facts import Dialogue, Utterance
+from shared_schema.ids import timestamp
 
 POLL_INTERVAL_S: Final = 0.25
 # Log lines that a page gets when it opens.

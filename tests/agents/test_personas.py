@@ -13,7 +13,7 @@ from chat_backend.agents.limits import sentences
 from chat_backend.agents.offline import Persona, built_in_personas, load_personas
 from chat_backend.agents.offline.message import MessageKind, Theme
 from chat_backend.agents.offline.quoting import MAX_PHRASE_CHARS
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 from shared_schema.ids import AGENT_IDS, AgentId
 
 PERSONAS = built_in_personas()

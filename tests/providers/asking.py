@@ -14,11 +14,11 @@ from chat_backend.agents.base import (
     ReplyQuestion,
     ResponseQuestion,
 )
-from chat_backend.agents.models.agents import open_agents
+from chat_backend.agents.models.opening import open_agents
 from chat_backend.agents.models.seats import decide
-from chat_backend.agents.models.table import AgentModel, ModelsFile
+from chat_backend.agents.models.table import AgentModel, load_models
 from chat_backend.metrics import Metrics
-from chat_backend.providers.conduct import Patience
+from chat_backend.providers.calls import CallLimits
 from chat_backend.providers.keys import Keys
 from shared_schema.ids import AgentId
 from shared_schema.settings import Settings
@@ -39,7 +39,10 @@ KEY_OF = {
     "chat": "LLM_API_KEY",
 }
 # gpt-4o is asked at a server of our own.
-FILE = ModelsFile(agents={"gpt-4o": AgentModel(provider="llm", model="a-small-one")})
+MODELS = msgspec.structs.replace(
+    load_models(None),
+    agents=load_models(None).agents | {"gpt-4o": AgentModel(provider="llm", model="a-small-one")},
+)
 
 
 def settings_for(wire: Wire, **more: object) -> Settings:
@@ -62,15 +65,15 @@ def settings_for(wire: Wire, **more: object) -> Settings:
 async def agents_at(
     wire: Wire,
     keys: Keys,
-    patience: Patience,
+    limits: CallLimits,
     *,
     metrics: Metrics | None = None,
     **settings: object,
 ) -> AsyncIterator[Agents]:
     """Yield agents that are models at the test's servers."""
     chosen = settings_for(wire, **settings)
-    seats = decide(chosen, FILE, keys)
-    async with open_agents(seats, keys, chosen, metrics or Metrics(), patience=patience) as agents:
+    seats = decide(chosen, MODELS, keys)
+    async with open_agents(seats, keys, chosen, metrics or Metrics(), limits=limits) as agents:
         yield agents
 
 

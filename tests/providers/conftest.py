@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chat_backend.providers.conduct import Patience
+from chat_backend.providers.calls import CallLimits
 from chat_backend.providers.keys import Keys
 from tests.providers.wire import Wire, serving
 
@@ -42,6 +42,6 @@ def keys() -> Keys:
 
 
 @pytest.fixture
-def quick() -> Patience:
+def quick() -> CallLimits:
     """Limits as in a show, but nobody has to wait for them."""
-    return Patience(call_s=2.0, first_pause_s=0.01, longest_pause_s=0.02, jitter_s=0.01)
+    return CallLimits(call_s=2.0, first_pause_s=0.01, longest_pause_s=0.02, jitter_s=0.01)

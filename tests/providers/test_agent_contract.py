@@ -9,7 +9,7 @@ from chat_backend.agents.base import MAX_CHARS, Agents, CommentSelection
 from chat_backend.agents.limits import clip
 from chat_backend.agents.offline import OfflineAgents
 from chat_backend.errors import AgentFailed
-from chat_backend.providers.conduct import Patience
+from chat_backend.providers.calls import CallLimits
 from chat_backend.providers.keys import Keys
 from shared_schema.ids import AGENT_IDS, VOICE_PROFILES, AgentId
 from tests.providers.asking import (
@@ -26,7 +26,7 @@ KINDS = ["offline", *SEAT_OF]
 
 @pytest_asyncio.fixture(params=KINDS)
 async def minds(
-    request: pytest.FixtureRequest, wire: Wire, keys: Keys, quick: Patience
+    request: pytest.FixtureRequest, wire: Wire, keys: Keys, quick: CallLimits
 ) -> AsyncIterator[tuple[Agents, tuple[AgentId, ...]]]:
     """The agents of a kind, and the ids under which they are of that kind."""
     if request.param == "offline":

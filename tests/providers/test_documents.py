@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-from chat_backend.agents.models.table import DEFAULT_MODELS
+from chat_backend.agents.models.table import load_models
 from chat_backend.metrics import Metrics
 from chat_backend.providers.keys import KEY_VARIABLES, load_keys
-from chat_backend.speech.voices import ELEVENLABS_VOICES, OPENAI_VOICES
+from chat_backend.speech.voices import load_voices
 from shared_schema.settings import VARIABLES, Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -39,12 +39,13 @@ def test_the_examples_values_are_the_defaults(tmp_path: Path) -> None:
 def test_the_page_on_voices_has_every_key_model_voice_and_metric() -> None:
     """Whatever a user may look for there."""
     text = VOICES.read_text("utf-8")
+    models, voices = load_models(None).agents, load_voices(None)
     wanted = [
         *KEY_VARIABLES,
-        *DEFAULT_MODELS,
-        *(each.model for each in DEFAULT_MODELS.values()),
-        *(each.voice_id for each in ELEVENLABS_VOICES.values()),
-        *(each.voice for each in OPENAI_VOICES.values()),
+        *models,
+        *(each.model for each in models.values()),
+        *(each.voice_id for each in voices.elevenlabs.values()),
+        *(each.voice for each in voices.openai.values()),
         *re.findall(r"^# HELP (rr_\w+?)(?<!_created) ", Metrics().text().decode(), re.MULTILINE),
     ]
     assert [name for name in wanted if f"`{name}`" not in text] == []

@@ -7,7 +7,7 @@ import pytest
 
 from chat_backend.providers.failure import excerpt, refused, retry_after
 from chat_backend.providers.keys import Keys, load_keys
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 
 KEY = "sk-MARKED-0123456789abcdef"
 
@@ -38,11 +38,11 @@ def test_what_no_header_can_carry_is_refused_unseen(value: str) -> None:
     assert value not in str(raised.value)
 
 
-def test_a_key_is_struck_out_whole_and_in_part() -> None:
+def test_a_key_is_redacted_whole_and_in_part() -> None:
     """Providers quote a key's ends."""
     keys = Keys({"OPENAI_API_KEY": KEY})
     for said in (f"Incorrect key {KEY}.", f"Incorrect key {KEY[:8]}***{KEY[-8:]}."):
-        struck = keys.struck_out(said)
+        struck = keys.redacted(said)
         assert "MARKED" not in struck
         assert KEY[-8:] not in struck
         assert struck.startswith("Incorrect key [key]")
@@ -68,6 +68,8 @@ def test_retry_after_is_seconds_or_a_date() -> None:
 
 def test_a_refused_key_is_not_explained_in_the_providers_words() -> None:
     """They quote it; others' words are one short line."""
-    assert str(refused(401, "openai", detail=f"bad key {KEY}")) == ("openai refused the key (401)")
+    assert str(refused(401, "openai", detail=f"bad key {KEY}")) == (
+        "openai rejected the API key (401)"
+    )
     assert len(excerpt("word \n" * 200)) <= 160
     assert "\n" not in excerpt("a\nb")

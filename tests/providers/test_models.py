@@ -11,10 +11,10 @@ pytest.importorskip("pydantic_ai", reason="needs the extra: uv sync --extra llm"
 from pydantic_ai.exceptions import ModelHTTPError, ModelServerError
 
 from chat_backend.agents.base import MAX_CHARS
-from chat_backend.agents.models.failures import failure_of
+from chat_backend.agents.models.client import failure_of
 from chat_backend.errors import AgentFailed
 from chat_backend.metrics import Metrics
-from chat_backend.providers.conduct import Patience
+from chat_backend.providers.calls import CallLimits
 from chat_backend.providers.keys import Keys
 from chat_backend.providers.usage import Usage, charged_to
 from shared_schema.ids import VOICE_PROFILES
@@ -34,12 +34,12 @@ from tests.providers.wire import ANSWER, TOKENS, Wire, schema_of
 
 each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS)
 # Shorter than a hang, longer than any answer of a busy test machine.
-SOON = Patience(call_s=0.7, attempts=2, first_pause_s=0.01, longest_pause_s=0.02, jitter_s=0.01)
+SOON = CallLimits(call_s=0.7, attempts=2, first_pause_s=0.01, longest_pause_s=0.02, jitter_s=0.01)
 
 
 @each_protocol
 async def test_the_request_is_the_protocols(
-    wire: Wire, keys: Keys, quick: Patience, protocol: str
+    wire: Wire, keys: Keys, quick: CallLimits, protocol: str
 ) -> None:
     """The model by its name, its own key and no other, and the schema of the answer."""
     async with agents_at(wire, keys, quick) as agents:
@@ -67,7 +67,7 @@ async def test_the_request_is_the_protocols(
 
 @each_protocol
 async def test_the_prompt_has_who_where_and_what(
-    wire: Wire, keys: Keys, quick: Patience, protocol: str
+    wire: Wire, keys: Keys, quick: CallLimits, protocol: str
 ) -> None:
     """The persona, the guide to the voices, the limits, and the room's words in their marks."""
     async with agents_at(wire, keys, quick) as agents:
@@ -104,7 +104,7 @@ async def test_the_prompt_has_who_where_and_what(
     ],
 )
 async def test_a_failure_is_an_error_of_its_type(  # noqa: PLR0917
-    wire: Wire, keys: Keys, quick: Patience, protocol: str, act: Act, error_type: str, calls: int
+    wire: Wire, keys: Keys, quick: CallLimits, protocol: str, act: Act, error_type: str, calls: int
 ) -> None:
     """After as many calls as make sense: again for what may pass, one correction for nonsense."""
     wire.script(protocol, act)
@@ -132,7 +132,7 @@ async def test_a_hang_is_a_timeout(wire: Wire, keys: Keys, protocol: str) -> Non
 
 
 async def test_a_server_that_is_not_there_is_a_network_error(
-    wire: Wire, keys: Keys, quick: Patience
+    wire: Wire, keys: Keys, quick: CallLimits
 ) -> None:
     """Nobody listens on port 9."""
     async with agents_at(wire, keys, quick, openai_url="http://127.0.0.1:9/v1") as agents:
@@ -154,7 +154,7 @@ async def test_a_server_that_is_not_there_is_a_network_error(
     ],
 )
 async def test_what_passes_passes(  # noqa: PLR0917
-    wire: Wire, keys: Keys, quick: Patience, protocol: str, acts: list[Act], calls: int
+    wire: Wire, keys: Keys, quick: CallLimits, protocol: str, acts: list[Act], calls: int
 ) -> None:
     """A failure that goes away, or an answer that is corrected, costs time and nothing else."""
     wire.script(protocol, *acts)
@@ -174,7 +174,7 @@ async def test_what_passes_passes(  # noqa: PLR0917
 
 @each_protocol
 async def test_a_wrong_target_is_corrected_once(
-    wire: Wire, keys: Keys, quick: Patience, protocol: str
+    wire: Wire, keys: Keys, quick: CallLimits, protocol: str
 ) -> None:
     """The model is told which slots there are; wrong again, the slot has an error that says so."""
     wire.script(protocol, "wrong-target", "well")
@@ -192,7 +192,7 @@ async def test_a_wrong_target_is_corrected_once(
 
 @each_protocol
 async def test_retry_after_is_honoured(
-    wire: Wire, keys: Keys, quick: Patience, protocol: str
+    wire: Wire, keys: Keys, quick: CallLimits, protocol: str
 ) -> None:
     """No call comes earlier than the provider asked for."""
     wire.script(protocol, "429", "well")
@@ -209,13 +209,13 @@ async def test_a_provider_that_is_down_is_left_alone(wire: Wire, keys: Keys) -> 
     """After five failures no call is made; other providers are asked as before."""
     wire.script("anthropic", "500")
     metrics = Metrics()
-    one_try = Patience(attempts=1)
+    one_try = CallLimits(attempts=1)
     async with agents_at(wire, keys, one_try, metrics=metrics) as agents:
         for _ in range(8):
             with pytest.raises(AgentFailed) as raised:
                 await agent_of(agents, "anthropic").respond(response_question("claude-opus-4-5"))
         assert len(wire.of("anthropic")) == 5
-        assert "left alone" in str(raised.value)
+        assert "circuit is open" in str(raised.value)
         assert (await agent_of(agents, "gemini").respond(response_question("gemini-3"))).text
     text = metrics.text().decode()
     assert 'rr_provider_circuit_open{provider="anthropic",service="text"} 1.0' in text
@@ -224,7 +224,7 @@ async def test_a_provider_that_is_down_is_left_alone(wire: Wire, keys: Keys) -> 
 async def test_calls_at_once_have_a_cap(wire: Wire, keys: Keys) -> None:
     """Twelve questions, two at a time, all answered."""
     wire.script("chat", "together")
-    async with agents_at(wire, keys, Patience(at_once=2)) as agents:
+    async with agents_at(wire, keys, CallLimits(concurrency=2)) as agents:
         agent = agent_of(agents, "chat")
         answers = await asyncio.gather(
             *(agent.respond(response_question("gpt-4o")) for _ in range(12))
@@ -237,7 +237,7 @@ async def test_the_turns_time_is_kept(wire: Wire, keys: Keys) -> None:
     """A provider that hangs longer than the slot's share costs that share, and is a timeout."""
     wire.script("chat", "hang")
     begun = time.monotonic()
-    async with agents_at(wire, keys, Patience(), chat_turn_timeout_s=1.0) as agents:
+    async with agents_at(wire, keys, CallLimits(), chat_turn_timeout_s=1.0) as agents:
         with pytest.raises(AgentFailed) as raised:
             await agent_of(agents, "chat").respond(response_question("gpt-4o"))
     assert raised.value.error_type == "timeout"
@@ -245,11 +245,11 @@ async def test_the_turns_time_is_kept(wire: Wire, keys: Keys) -> None:
 
 
 async def test_who_stops_waiting_leaves_no_call_behind(
-    wire: Wire, keys: Keys, quick: Patience
+    wire: Wire, keys: Keys, quick: CallLimits
 ) -> None:
     """A cancelled question frees its place for the next."""
     wire.script("chat", "hang", "well")
-    async with agents_at(wire, keys, Patience(at_once=1)) as agents:
+    async with agents_at(wire, keys, CallLimits(concurrency=1)) as agents:
         agent = agent_of(agents, "chat")
         task = asyncio.create_task(agent.respond(response_question("gpt-4o")))
         while not wire.of("chat"):
@@ -260,7 +260,7 @@ async def test_who_stops_waiting_leaves_no_call_behind(
         assert (await agent.respond(response_question("gpt-4o"))).text == ANSWER
 
 
-def test_a_key_is_struck_out_before_the_quotation_is_cut(keys: Keys) -> None:
+def test_a_key_is_redacted_before_the_quotation_is_cut(keys: Keys) -> None:
     """Half a key is still half a key."""
     secret = SECRETS["OPENAI_API_KEY"]
     for before in range(120, 170):

@@ -5,21 +5,27 @@ from pathlib import Path
 
 import pytest
 
+from chat_backend.agents.models.prompts import voice_guide
 from chat_backend.agents.models.seats import decide, load_seats
-from chat_backend.agents.models.table import DEFAULT_MODELS, ModelsFile, load_models_file
+from chat_backend.agents.models.table import load_models
 from chat_backend.providers.keys import Keys
-from shared_schema.errors import InvalidSetting
-from shared_schema.ids import AGENT_IDS
+from shared_schema.decoding import InvalidSetting
+from shared_schema.ids import AGENT_IDS, VOICE_PROFILES
 from shared_schema.settings import Settings, load_settings
 
 NOBODY = Keys({})
-NO_FILE = ModelsFile()
+NO_FILE = load_models(None)
 
 
 def test_every_agent_has_a_model_in_the_table() -> None:
     """Six seats, six models."""
-    assert set(DEFAULT_MODELS) == set(AGENT_IDS)
-    assert len({each.model for each in DEFAULT_MODELS.values()}) == len(AGENT_IDS)
+    assert set(NO_FILE.agents) == set(AGENT_IDS)
+    assert len({each.model for each in NO_FILE.agents.values()}) == len(AGENT_IDS)
+
+
+def test_every_agent_has_a_character_and_every_voice_its_use() -> None:
+    """In the words that models are told."""
+    assert set(voice_guide()) == set(VOICE_PROFILES)
 
 
 def test_without_keys_nobody_sits() -> None:
@@ -83,7 +89,7 @@ def test_a_file_moves_agents(tmp_path: Path) -> None:
         '[servers.shelf]\nurl = "http://localhost:1234/v1"\n',
         "utf-8",
     )
-    file = load_models_file(path)
+    file = load_models(path)
     seats = decide(Settings(), file, Keys({"ANTHROPIC_API_KEY": "k"}))
     assert seats.taken["gpt-5.1"].model == "claude-haiku-5-5"
     assert seats.taken["gpt-5.2"].url == "http://localhost:1234/v1"
@@ -109,13 +115,13 @@ def test_a_mistake_in_the_file_stops_the_start(tmp_path: Path, content: str) -> 
     path = tmp_path / "models.toml"
     path.write_text(content, "utf-8")
     with pytest.raises(InvalidSetting, match="RR_AGENT_MODELS"):
-        load_models_file(path)
+        load_models(path)
 
 
 def test_a_file_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
     """Rather than six personas where models were wanted."""
     with pytest.raises(InvalidSetting, match="RR_AGENT_MODELS"):
-        load_models_file(tmp_path / "none.toml")
+        load_models(tmp_path / "none.toml")
 
 
 @pytest.mark.parametrize(

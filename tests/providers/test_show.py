@@ -87,7 +87,7 @@ async def test_six_slots_over_three_providers_with_one_down(show: System, wire: 
     assert all(audio.fallback_engine is None for audio in stream.of(SlotAudio))
     (error,) = stream.of(SlotError)
     assert (error.slot_id, error.error.type) == (6, "server_error")
-    assert error.error.message.startswith("google broke (500)")
+    assert error.error.message.startswith("google failed (500)")
     assert len(wire.of("gemini")) == 3
     # Turn 2: each on another that answered, never on the one that did not.
     targets = {done.slot_id: done.target_slot_id for done in stream.of(SlotDone, 2)}
@@ -145,7 +145,7 @@ def test_check_asks_each_and_tells_by_its_exit_code(show: System, wire: Wire) ->
     wire.script("responses", "401")
     process = show.start("check", "-m", "chat_backend", "check")
     assert process.wait(60.0) == 1
-    assert "gpt-5.1: openai refused the key (401)" in process.log
+    assert "gpt-5.1: openai rejected the API key (401)" in process.log
 
 
 async def test_no_key_is_told_anywhere(show: System, wire: Wire) -> None:
@@ -160,7 +160,7 @@ async def test_no_key_is_told_anywhere(show: System, wire: Wire) -> None:
         told = touchdesigner.raw
     assert {error.slot_id for error in stream.of(SlotError, 1)} >= {1, 2, 3, 4, 5}
     words = [encode_chat_event(event) for _, event in stream.events]
-    assert any("anthropic broke (500): refused" in word for word in words), "the quoting came"
+    assert any("anthropic failed (500): refused" in word for word in words), "the quoting came"
     pages = [
         request(show.chat_url, "GET", page).text
         for page in ("/v1/health", "/v1/agents", "/metrics", "/v1/nowhere")

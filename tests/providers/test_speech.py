@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 
 from chat_backend.errors import SpeechFailed
 from chat_backend.metrics import Metrics
-from chat_backend.providers.conduct import Patience
+from chat_backend.providers.calls import CallLimits
 from chat_backend.providers.keys import Keys
 from chat_backend.providers.usage import Usage, charged_to
-from chat_backend.speech.base import Speech, StoodIn
-from chat_backend.speech.choice import build_speech, chosen_engine, dialect_of, remote_speech
-from chat_backend.speech.loudness import loudness
-from chat_backend.speech.voices import ELEVENLABS_VOICES, OPENAI_VOICES
-from chat_backend.speech.wav import CEILING_DBFS, SAMPLE_RATE_HZ, TARGET_LUFS
-from shared_schema.errors import InvalidSetting
+from chat_backend.speech.audio import CEILING_DBFS, SAMPLE_RATE_HZ, TARGET_LUFS, loudness
+from chat_backend.speech.choice import build_speech, speech_api_of
+from chat_backend.speech.engine import FallbackUsed, Speech
+from chat_backend.speech.voices import load_voices
+from shared_schema.decoding import InvalidSetting
 from shared_schema.ids import VOICE_PROFILES
 from shared_schema.settings import Settings
 from tests.providers.acts import RETRY_AFTER_S, Act
@@ -33,22 +32,31 @@ TEXT = "The tide comes back to look for what it forgot."
 PROTOCOLS = ("elevenlabs", "speech")
 ENGINE = {"elevenlabs": "elevenlabs", "speech": "openai"}
 each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS)
-SOON = Patience(call_s=0.7, attempts=2, first_pause_s=0.01, longest_pause_s=0.02, jitter_s=0.01)
+SOON = CallLimits(call_s=0.7, attempts=2, first_pause_s=0.01, longest_pause_s=0.02, jitter_s=0.01)
 
 
 def settings_of(wire: Wire, protocol: str, **more: object) -> Settings:
     return settings_for(wire, tts=ENGINE[protocol], **more)
 
 
+def built(
+    settings: Settings, keys: Keys, metrics: Metrics, *, limits: CallLimits | None = None
+) -> Speech:
+    return build_speech(speech_api_of(settings, keys), settings, keys, metrics, limits=limits)
+
+
+def engine_of(settings: Settings, keys: Keys) -> str:
+    api = speech_api_of(settings, keys)
+    return api.provider if api else "hibari"
+
+
 @asynccontextmanager
 async def voice_at(
-    wire: Wire, protocol: str, keys: Keys, patience: Patience
+    wire: Wire, protocol: str, keys: Keys, limits: CallLimits
 ) -> AsyncIterator[Speech]:
     """Yield the remote engine alone, started."""
-    settings = settings_of(wire, protocol)
-    dialect = dialect_of(chosen_engine(settings, keys), settings, keys)
-    assert dialect is not None
-    speech = remote_speech(dialect, settings, keys, Metrics(), patience=patience)
+    settings = settings_of(wire, protocol, tts_fallback="off")
+    speech = built(settings, keys, Metrics(), limits=limits)
     await speech.start()
     yield speech
     await speech.close()
@@ -65,10 +73,10 @@ def heard(path: Path) -> NDArray[np.float32]:
 
 async def test_elevenlabs_is_asked_as_documented(wire: Wire, keys: Keys, tmp_path: Path) -> None:
     """Key, voice, model, settings and raw samples."""
-    async with voice_at(wire, "elevenlabs", keys, Patience()) as speech:
+    async with voice_at(wire, "elevenlabs", keys, CallLimits()) as speech:
         await speech.speak(TEXT, "calm_soothing", tmp_path / "a.wav")
     (request,) = wire.of("elevenlabs")
-    voice = ELEVENLABS_VOICES["calm_soothing"]
+    voice = load_voices(None).elevenlabs["calm_soothing"]
     assert request.path == f"/v1/text-to-speech/{voice.voice_id}/stream"
     assert request.query == {"output_format": "pcm_24000"}
     assert request.headers["xi-api-key"] == SECRETS["ELEVENLABS_API_KEY"]
@@ -87,12 +95,12 @@ async def test_elevenlabs_is_asked_as_documented(wire: Wire, keys: Keys, tmp_pat
 
 async def test_openai_speech_is_asked_as_documented(wire: Wire, keys: Keys, tmp_path: Path) -> None:
     """A server of one's own gets its own key, never OpenAI's."""
-    async with voice_at(wire, "speech", keys, Patience()) as speech:
+    async with voice_at(wire, "speech", keys, CallLimits()) as speech:
         await speech.speak(TEXT, "confident_charming", tmp_path / "a.wav")
     (request,) = wire.of("speech")
     assert request.headers["authorization"] == f"Bearer {SECRETS['TTS_API_KEY']}"
     assert SECRETS["OPENAI_API_KEY"] not in " ".join(request.headers.values())
-    voice = OPENAI_VOICES["confident_charming"]
+    voice = load_voices(None).openai["confident_charming"]
     assert request.body == {
         "model": "gpt-4o-mini-tts",
         "input": TEXT,
@@ -109,9 +117,9 @@ async def test_every_profile_has_a_voice_of_its_own(
 ) -> None:
     """Six profiles, six voices."""
     settings = settings_of(wire, protocol)
-    dialect = dialect_of(chosen_engine(settings, keys), settings, keys)
-    assert dialect is not None
-    assert len({dialect.voice(profile) for profile in VOICE_PROFILES}) == len(VOICE_PROFILES)
+    api = speech_api_of(settings, keys)
+    assert api is not None
+    assert len({api.voice(profile) for profile in VOICE_PROFILES}) == len(VOICE_PROFILES)
 
 
 @each_protocol
@@ -122,7 +130,7 @@ async def test_what_comes_becomes_a_file_like_all_others(
     """Raw samples or a sound file: the length of the text, the loudness of the embedded voices."""
     wire.script(protocol, act)
     path = tmp_path / "turn_1" / "a.wav"
-    async with voice_at(wire, protocol, keys, Patience()) as speech:
+    async with voice_at(wire, protocol, keys, CallLimits()) as speech:
         await speech.speak(TEXT, "friendly_casual", path)
     signal = heard(path)
     assert signal.size / SAMPLE_RATE_HZ == pytest.approx(S_PER_CHARACTER * len(TEXT), abs=0.2)
@@ -135,11 +143,11 @@ async def test_what_comes_becomes_a_file_like_all_others(
 @pytest.mark.parametrize(
     ("act", "calls", "says"),
     [
-        ("401", 1, "refused the key"),
+        ("401", 1, "rejected the API key"),
         ("429", 3, "429"),
         ("429-long", 1, "asks to wait 900 s"),
-        ("500", 3, "broke (500)"),
-        ("cut", 3, "no speech|broke off"),
+        ("500", 3, "failed (500)"),
+        ("cut", 3, "no speech|no connection"),
         ("html", 3, "text/html"),
         ("empty", 3, "nothing"),
         ("short", 3, "of sound for"),
@@ -150,7 +158,7 @@ async def test_what_comes_becomes_a_file_like_all_others(
 async def test_a_failure_is_an_error_and_no_file(  # noqa: PLR0917
     wire: Wire,
     keys: Keys,
-    quick: Patience,
+    quick: CallLimits,
     tmp_path: Path,
     protocol: str,
     act: Act,
@@ -185,7 +193,7 @@ async def test_a_failure_is_an_error_and_no_file(  # noqa: PLR0917
 async def test_what_passes_passes(  # noqa: PLR0917
     wire: Wire,
     keys: Keys,
-    quick: Patience,
+    quick: CallLimits,
     tmp_path: Path,
     protocol: str,
     acts: list[Act],
@@ -216,7 +224,7 @@ async def test_a_hang_ends(wire: Wire, keys: Keys, tmp_path: Path, protocol: str
 
 @each_protocol
 async def test_retry_after_is_honoured(
-    wire: Wire, keys: Keys, quick: Patience, tmp_path: Path, protocol: str
+    wire: Wire, keys: Keys, quick: CallLimits, tmp_path: Path, protocol: str
 ) -> None:
     """No call comes earlier than the provider asked for."""
     wire.script(protocol, "429", "well")
@@ -231,7 +239,7 @@ async def test_a_text_without_words_is_not_sent(
     wire: Wire, keys: Keys, tmp_path: Path, protocol: str
 ) -> None:
     """It would be paid for."""
-    async with voice_at(wire, protocol, keys, Patience()) as speech:
+    async with voice_at(wire, protocol, keys, CallLimits()) as speech:
         with pytest.raises(SpeechFailed, match="no words"):
             await speech.speak(" ... ", "friendly_casual", tmp_path / "a.wav")
     assert wire.of(protocol) == []
@@ -242,41 +250,41 @@ async def test_a_folder_that_cannot_be_written_is_a_failure(
 ) -> None:
     """A file stands where the folder should be."""
     (tmp_path / "turn_1").write_text("", "utf-8")
-    async with voice_at(wire, "speech", keys, Patience()) as speech:
+    async with voice_at(wire, "speech", keys, CallLimits()) as speech:
         with pytest.raises(SpeechFailed, match=r"cannot write turn_1/a\.wav"):
             await speech.speak(TEXT, "friendly_casual", tmp_path / "turn_1" / "a.wav")
 
 
 @each_protocol
 async def test_the_embedded_voice_stands_in(
-    wire: Wire, keys: Keys, quick: Patience, tmp_path: Path, protocol: str
+    wire: Wire, keys: Keys, quick: CallLimits, tmp_path: Path, protocol: str
 ) -> None:
     """The file is there, and it is said who spoke and why; off, it is an error."""
     wire.script(protocol, "401")
     metrics, usage = Metrics(), Usage()
-    speech = build_speech(settings_of(wire, protocol), keys, metrics, patience=quick)
+    speech = built(settings_of(wire, protocol), keys, metrics, limits=quick)
     await speech.start()
     path = tmp_path / "a.wav"
     try:
         with charged_to(usage):
-            stood_in = await speech.speak(TEXT, "friendly_casual", path)
-            unspeakable = pytest.raises(SpeechFailed, match=r"refused the key.*and hibari: ")
+            fallback = await speech.speak(TEXT, "friendly_casual", path)
+            unspeakable = pytest.raises(SpeechFailed, match=r"rejected the API key.*and hibari: ")
             with unspeakable:
                 await speech.speak("水は夢を見る", "friendly_casual", tmp_path / "b.wav")
     finally:
         await speech.close()
-    assert isinstance(stood_in, StoodIn)
-    assert stood_in.engine == "hibari"
-    assert "refused the key" in stood_in.reason
+    assert isinstance(fallback, FallbackUsed)
+    assert fallback.engine == "hibari"
+    assert "rejected the API key" in fallback.reason
     assert heard(path).size > SAMPLE_RATE_HZ
     embedded, remote = sorted(usage.rows(), key=lambda row: row.provider != "hibari")
     assert (embedded.calls, embedded.failures, embedded.characters) == (2, 1, len(TEXT))
     assert (remote.calls, remote.failures, remote.fallbacks) == (2, 2, 1)
     name = ENGINE[protocol]
     assert f'rr_speech_fallbacks_total{{provider="{name}"}} 1.0' in metrics.text().decode()
-    alone = build_speech(settings_of(wire, protocol, tts_fallback="off"), keys, metrics)
+    alone = built(settings_of(wire, protocol, tts_fallback="off"), keys, metrics)
     await alone.start()
-    with pytest.raises(SpeechFailed, match="refused the key"):
+    with pytest.raises(SpeechFailed, match="rejected the API key"):
         await alone.speak(TEXT, "friendly_casual", tmp_path / "c.wav")
     await alone.close()
 
@@ -285,17 +293,17 @@ def test_the_settings_choose() -> None:
     """The first of ElevenLabs, a server of one's own and OpenAI that can be asked."""
     eleven, openai = Keys({"ELEVENLABS_API_KEY": "e"}), Keys({"OPENAI_API_KEY": "o"})
     own = Settings(tts_openai_url="http://localhost:8880/v1")
-    assert chosen_engine(Settings(), Keys({})) == "hibari"
-    assert chosen_engine(Settings(), eleven) == "elevenlabs"
-    assert chosen_engine(Settings(), openai) == "openai"
-    assert chosen_engine(own, Keys({})) == "openai"
-    assert chosen_engine(own, eleven) == "elevenlabs"
-    assert chosen_engine(Settings(tts="hibari"), eleven) == "hibari"
-    assert chosen_engine(Settings(tts="openai"), Keys({"TTS_API_KEY": "t"})) == "openai"
+    assert engine_of(Settings(), Keys({})) == "hibari"
+    assert engine_of(Settings(), eleven) == "elevenlabs"
+    assert engine_of(Settings(), openai) == "openai"
+    assert engine_of(own, Keys({})) == "openai"
+    assert engine_of(own, eleven) == "elevenlabs"
+    assert engine_of(Settings(tts="hibari"), eleven) == "hibari"
+    assert engine_of(Settings(tts="openai"), Keys({"TTS_API_KEY": "t"})) == "openai"
     with pytest.raises(InvalidSetting, match="ELEVENLABS_API_KEY"):
-        chosen_engine(Settings(tts="elevenlabs"), openai)
+        engine_of(Settings(tts="elevenlabs"), openai)
     with pytest.raises(InvalidSetting, match="RR_TTS_OPENAI_URL"):
-        chosen_engine(Settings(tts="openai"), eleven)
+        engine_of(Settings(tts="openai"), eleven)
 
 
 def test_a_file_overrides_voices(tmp_path: Path) -> None:
@@ -303,10 +311,10 @@ def test_a_file_overrides_voices(tmp_path: Path) -> None:
     path = tmp_path / "voices.toml"
     path.write_text('[openai.calm_soothing]\nvoice = "af_heart"\nspeed = 0.8\n', "utf-8")
     settings = Settings(tts_voices=path, tts_openai_url="http://localhost:8880/v1")
-    dialect = dialect_of("openai", settings, Keys({}))
-    assert dialect is not None
-    assert dialect.voice("calm_soothing") == "af_heart"
-    assert dialect.voice("friendly_casual") == OPENAI_VOICES["friendly_casual"].voice
+    api = speech_api_of(settings, Keys({}))
+    assert api is not None
+    assert api.voice("calm_soothing") == "af_heart"
+    assert api.voice("friendly_casual") == load_voices(None).openai["friendly_casual"].voice
     for wrong in (
         '[openai.whispered]\nvoice = "x"\n',
         '[elevenlabs.calm_soothing]\nvoice_id = "../x"\n',
@@ -315,6 +323,6 @@ def test_a_file_overrides_voices(tmp_path: Path) -> None:
     ):
         path.write_text(wrong, "utf-8")
         with pytest.raises(InvalidSetting, match="RR_TTS_VOICES"):
-            dialect_of("openai", settings, Keys({}))
+            speech_api_of(settings, Keys({}))
     with pytest.raises(InvalidSetting, match="RR_TTS_VOICES"):
-        dialect_of("openai", Settings(tts_voices=tmp_path / "none.toml"), Keys({}))
+        speech_api_of(Settings(tts_voices=tmp_path / "none.toml"), Keys({}))

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from shared_schema import bus, chat
-from shared_schema.errors import InvalidMessage, WrongProtocol
+from shared_schema.decoding import InvalidMessage, WrongProtocol
 from tests.schema.test_golden import MESSAGES, golden
 
 

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from chat_backend.errors import SpeechFailed
 from chat_backend.speech import hibari
-from chat_backend.speech.base import Speech
+from chat_backend.speech.engine import Speech
 from chat_backend.speech.hibari import HibariModel, HibariSpeech, synthesize
 from chat_backend.speech.shaping import Frames
 from shared_schema.ids import VOICE_PROFILES

@@ -13,8 +13,8 @@ import pytest
 import soxr
 from numpy.typing import NDArray
 
+from chat_backend.speech.audio import SAMPLE_RATE_HZ
 from chat_backend.speech.hibari import HibariModel, synthesize
-from chat_backend.speech.wav import SAMPLE_RATE_HZ
 from shared_schema.ids import VOICE_PROFILES, VoiceProfile
 
 faster_whisper = pytest.importorskip(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from chat_backend.speech.loudness import limited, loudness, normalized
+from chat_backend.speech.audio import limited, loudness, normalized
 
 RATE = 24_000
 

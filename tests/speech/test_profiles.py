@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from chat_backend.speech.audio import SAMPLE_RATE_HZ, loudness
 from chat_backend.speech.hibari import HibariModel, synthesize
-from chat_backend.speech.loudness import loudness
-from chat_backend.speech.profiles import VOICES
-from chat_backend.speech.wav import SAMPLE_RATE_HZ
+from chat_backend.speech.shaping import VOICES
 from shared_schema.ids import VOICE_PROFILES, VoiceProfile
 
 Array = NDArray[np.float32]

@@ -17,7 +17,7 @@ from typing import Any
 
 from chat_backend.errors import SpeechFailed
 from chat_backend.server import serve
-from chat_backend.speech.base import Speech
+from chat_backend.speech.engine import Speech
 from chat_backend.speech.hibari import HibariSpeech
 from shared_schema.ids import VoiceProfile
 from shared_schema.runtime.process.logs import configure_logging

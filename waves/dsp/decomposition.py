@@ -1,15 +1,17 @@
-"""Speech in, three waves and their mix out."""
+"""Turn speech into three waves and their mix: all steps in their order."""
 
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from waves.dsp import carriers, envelope, harmonics, limiter, pitch
+from waves.dsp import carriers, envelope, limiter, pitch
 from waves.dsp.grid import CELL, Float32, Float64, Int16, between_nodes, cell_count
 from waves.dsp.sound import checked
 
 _FULL_SCALE: Final = 32767
+CEILING: Final = 0.98  # of full scale
+_LOOK_AHEAD: Final = 6  # nodes: 60 ms, slow enough to add no sound of its own
 _BLOCK: Final = 400  # cells: 4 s at a time, so that long sounds need little memory
 _KEPT_BLOCKS: Final = 8  # 3 MB; the carriers of longer sounds are computed twice
 _FADE: Final = 40  # samples: 5 ms at both ends; an abrupt beginning would click
@@ -60,7 +62,7 @@ def synthesise(speech: Float32) -> Waves:
     track = pitch.track_pitch(speech)
     frequency = carriers.carrier_frequency(track)
     phase = carriers.node_phase(frequency)
-    weights = harmonics.harmonic_weights(track)
+    weights = carriers.harmonic_weights(track)
 
     @lru_cache(maxsize=_KEPT_BLOCKS)
     def block(start: int) -> tuple[Float32, Float32, Float32]:
@@ -79,7 +81,9 @@ def synthesise(speech: Float32) -> Waves:
     peak = np.concatenate([shape.peak for shape in shapes])
     peak = np.maximum.reduce([peak, loudest[:-1], loudest[1:]])
     amplitude = envelope.matched_amplitude(envelope.speech_envelope(speech), moments)
-    amplitude = limiter.limited(amplitude, peak) * _FULL_SCALE
+    # All three waves share the gain, so that their balance and the mix being their sum are kept.
+    amplitude = limiter.limited(amplitude, peak, ceiling=CEILING, look_ahead=_LOOK_AHEAD)
+    amplitude *= _FULL_SCALE
 
     whole = np.empty((4, cell_count(len(speech)) * CELL), dtype=np.int16)
     for start in starts:

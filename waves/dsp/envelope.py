@@ -10,8 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from waves.dsp.grid import CELL, Float32, Float64, cells, node_rms
-from waves.dsp.smoothing import smoothed
+from waves.dsp.grid import CELL, Float32, Float64, cells, node_rms, smoothed
 
 _HALF_WIDTH: Final = 2  # cells; 40 ms in all, nearly one cycle of the slowest carrier
 _PASSES: Final = 2

@@ -1,27 +1,32 @@
-"""A look-ahead limiter: the gain goes down before a peak and comes up after it, never abruptly."""
+"""A look-ahead limiter: the gain goes down before a peak and comes up after it, never abruptly.
 
-from typing import Final
+The waves and the embedded voice use the same one.
+"""
 
 import numpy as np
+from scipy.ndimage import minimum_filter1d
 
-from waves.dsp.grid import Float32, Float64
-from waves.dsp.smoothing import smoothed
-
-CEILING: Final = 0.98  # of full scale
-_LOOK_AHEAD: Final = 6  # nodes: 60 ms, slow enough to add no sound of its own
+from waves.dsp.grid import Float32, Float64, smoothed
 
 
-def limited(amplitude: Float64, peak: Float32) -> Float64:
-    """Return `amplitude`, turned down where the waves would pass the ceiling.
-
-    All three waves share it, so that their balance and the mix being their sum are kept.
+def limited(amplitude: Float64, peak: Float32, *, ceiling: float, look_ahead: int) -> Float64:
+    """Return `amplitude`, turned down where what it amplifies would pass the ceiling.
 
     Parameters
     ----------
     amplitude : ndarray, shape (nodes,)
-        Factor of the carriers; linear between nodes.
+        Factor of a sound, linear between nodes, which may be any length apart.
     peak : ndarray, shape (nodes - 1,)
-        Largest magnitude within each cell, see `CarrierShape`.
+        Largest magnitude of the sound between each two nodes.
+    ceiling : float
+        Largest magnitude that may come out; full scale is 1.
+    look_ahead : int
+        Nodes over which the gain goes down and up again.
+
+    Returns
+    -------
+    ndarray, shape (nodes,)
+        `amplitude` itself if nothing would pass the ceiling.
 
     Notes
     -----
@@ -29,9 +34,8 @@ def limited(amplitude: Float64, peak: Float32) -> Float64:
     same span: every value in that average is low enough for the node in its middle.
     """
     around = np.maximum(np.append(peak, 0), np.append(0, peak))
-    needed = np.minimum(1.0, CEILING / np.maximum(amplitude * around, 1e-9))
+    needed = np.minimum(1.0, ceiling / np.maximum(amplitude * around, 1e-9))
     if needed.min() >= 1:
         return amplitude
-    padded = np.pad(needed, _LOOK_AHEAD, constant_values=1.0)
-    spans = np.lib.stride_tricks.sliding_window_view(padded, 2 * _LOOK_AHEAD + 1)
-    return amplitude * smoothed(spans.min(axis=1), 2 * _LOOK_AHEAD + 1)
+    span = 2 * look_ahead + 1
+    return amplitude * smoothed(minimum_filter1d(needed, span, mode="constant", cval=1.0), span)

@@ -1,4 +1,4 @@
-"""The gatekeeper: whatever comes in leaves as finite mono samples at 8 kHz, or as an error."""
+"""Check the input and bring it to one form: finite mono samples at 8 kHz."""
 
 import math
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ def load(path: Path, *, max_duration_s: float = MAX_DURATION_S) -> Float32:
                 )
             blocks = list(_resampled(_mono_blocks(file), sample_rate_hz=file.samplerate))
     except (soundfile.SoundFileError, OSError, TypeError) as error:
-        # libsndfile's own sentence; TypeError is how soundfile speaks of headerless formats.
+        # libsndfile's own message; soundfile raises TypeError for headerless formats.
         reason = getattr(error, "error_string", None) or str(error)
         raise UnreadableSound(f"{path.name} cannot be read as sound: {reason}") from error
     return _centred(blocks, path.name)

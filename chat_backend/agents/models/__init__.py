@@ -1,1 +1,6 @@
-"""Six minds that are language models; nothing here is loaded unless one is used."""
+"""Agents that are language models.
+
+Read `table` and `seats` first (which model answers for which agent), then `prompts` and `answers`
+(what is asked, and what is a valid answer), `agent`, and `client` for the requests themselves.
+`opening` opens them all.
+"""

@@ -5,7 +5,7 @@ import time
 from collections.abc import Collection
 from typing import Any, Final
 
-from pydantic_ai import Agent as Asking
+from pydantic_ai import Agent as Requester
 from pydantic_ai import ModelRetry, NativeOutput, StructuredDict, ToolOutput
 from pydantic_ai.exceptions import AgentRunError, OutputTokenLimitExceeded
 from pydantic_ai.models import Model
@@ -20,10 +20,10 @@ from chat_backend.agents.base import (
     SpokenResponse,
 )
 from chat_backend.agents.models import prompts
-from chat_backend.agents.models.answers import Answer, UnfitAnswer, fitted, schema
-from chat_backend.agents.models.conducted import ConductedModel
+from chat_backend.agents.models.answers import Answer, InvalidAnswer, schema, validated
+from chat_backend.agents.models.client import ProviderModel
 from chat_backend.errors import AgentFailed
-from chat_backend.providers.conduct import Conduct
+from chat_backend.providers.calls import ProviderCalls
 from chat_backend.providers.failure import ProviderFailed, excerpt
 from chat_backend.providers.keys import Keys
 from shared_schema.ids import Kind
@@ -36,13 +36,13 @@ SETTINGS: Final = ModelSettings(max_tokens=MAX_TOKENS, max_retries=0, thinking=F
 
 
 class ModelAgent:
-    """One mind. `within_s` is what a question may take, corrections and pauses included."""
+    """Answers each question within `timeout_s`, correction and pauses included."""
 
-    def __init__(self, model: Model, conduct: Conduct, keys: Keys, *, within_s: float) -> None:
+    def __init__(self, model: Model, calls: ProviderCalls, keys: Keys, *, timeout_s: float) -> None:
         self._model = model
-        self._conduct = conduct
+        self._calls = calls
         self._keys = keys
-        self._within_s = within_s
+        self._timeout_s = timeout_s
 
     async def respond(self, question: ResponseQuestion) -> SpokenResponse:
         """Answer the visitor."""
@@ -51,7 +51,9 @@ class ModelAgent:
     async def comment(self, question: CommentQuestion) -> CommentSelection:
         """Choose one of the others and say one sentence to it."""
         if not question.others:
-            raise AgentFailed("there is nobody to comment on", error_type="unknown")
+            raise AgentFailed(
+                "no other slot answered, so there is none to comment on", error_type="unknown"
+            )
         targets = [other.slot_id for other in question.others]
         return await self._ask(
             question, "comment", prompts.comment(question), CommentSelection, targets
@@ -69,49 +71,45 @@ class ModelAgent:
         answer: type[Answer],
         targets: Collection[int] = (),
     ) -> Answer:
-        asking = Asking(
+        requester = Requester(
             output_type=self._output(schema(answer, kind, targets)),
             instructions=prompts.instructions(question.agent_id, kind),
             retries=CORRECTIONS,
         )
-        wrong: list[str] = []
+        problems: list[str] = []
 
-        @asking.output_validator
+        @requester.output_validator
         def check(content: dict[str, Any]) -> dict[str, Any]:
             try:
-                fitted(content, kind, answer, targets)
-            except UnfitAnswer as error:
-                wrong.append(str(error))
+                validated(content, kind, answer, targets)
+            except InvalidAnswer as error:
+                problems.append(str(error))
                 raise ModelRetry(str(error)) from None
             return content
 
-        until = time.monotonic() + self._within_s
+        provider = self._calls.provider
+        deadline = time.monotonic() + self._timeout_s
         try:
-            async with asyncio.timeout(self._within_s):
-                run = await asking.run(
+            async with asyncio.timeout(self._timeout_s):
+                run = await requester.run(
                     prompt,
-                    model=ConductedModel(self._model, self._conduct, self._keys, until),
+                    model=ProviderModel(self._model, self._calls, self._keys, deadline),
                     model_settings=SETTINGS,
                 )
         except ProviderFailed as error:
             raise AgentFailed(str(error), error_type=error.error_type) from None
         except TimeoutError:
             raise AgentFailed(
-                f"{self._conduct.provider} had no answer within {self._within_s:g} s",
-                error_type="timeout",
+                f"{provider} had no answer within {self._timeout_s:g} s", error_type="timeout"
             ) from None
         except OutputTokenLimitExceeded:
-            raise AgentFailed(
-                f"{self._conduct.provider} wrote {MAX_TOKENS} tokens and came to no end",
-                error_type="server_error",
-            ) from None
+            problem = f"{provider} wrote {MAX_TOKENS} tokens and did not finish"
         except AgentRunError:
-            reason = excerpt(wrong[-1]) if wrong else "not the JSON that was asked for"
-            raise AgentFailed(
-                f"{self._conduct.provider} gave no usable answer, asked twice: {reason}",
-                error_type="server_error",
-            ) from None
-        return fitted(run.output, kind, answer, targets)
+            reason = excerpt(problems[-1]) if problems else "not the JSON that was asked for"
+            problem = f"{provider} gave no usable answer, asked twice: {reason}"
+        else:
+            return validated(run.output, kind, answer, targets)
+        raise AgentFailed(problem, error_type="server_error")
 
     def _output(self, described: dict[str, Any]) -> Any:
         form = StructuredDict(described)

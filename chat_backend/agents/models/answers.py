@@ -1,4 +1,4 @@
-"""The answer that a model must give: its JSON schema, and whether what came fits."""
+"""The answer that a model must give: its JSON schema, and its validation."""
 
 from collections.abc import Collection
 from typing import Any, Final, TypeVar
@@ -14,8 +14,8 @@ Answer = TypeVar("Answer", bound=SpokenResponse)
 TOLERANCE: Final = 1.5
 
 
-class UnfitAnswer(Exception):
-    """What is wrong with an answer, in words that the model itself can act on."""
+class InvalidAnswer(Exception):
+    """Why an answer is invalid, in words that the model itself can act on."""
 
 
 def schema(
@@ -25,9 +25,9 @@ def schema(
     _, parts = msgspec.json.schema_components([answer], ref_template="#/$defs/{name}")
     found: dict[str, Any] = parts[answer.__name__]
     fields: dict[str, Any] = {name: dict(value) for name, value in found["properties"].items()}
-    # Servers that write by the schema's grammar can't go on and on; others are told in words.
+    # Servers that generate by the schema's grammar stop there; the prompt tells the others.
     fields["text"]["maxLength"] = MAX_CHARS[kind]
-    # An enumeration says its type by its members, but strict modes want it said.
+    # The members of an enumeration imply its type, but strict modes want it stated.
     fields["voice_profile"] = {"type": "string", "enum": list(VOICE_PROFILES)}
     if "target_slot_id" in fields:
         fields["target_slot_id"] = {"type": "integer", "enum": sorted(targets)}
@@ -40,30 +40,30 @@ def schema(
     }
 
 
-def fitted(
+def validated(
     content: object, kind: Kind, answer: type[Answer], targets: Collection[int] = ()
 ) -> Answer:
-    """Return the answer if it fits.
+    """Return the answer if it is valid.
 
     Raises
     ------
-    UnfitAnswer
+    InvalidAnswer
         If a field is missing or of another kind, the text is empty or far too long, or a comment's
         target is not one of `targets`.
     """
     try:
         found = msgspec.convert(content, answer)
     except msgspec.ValidationError as error:
-        raise UnfitAnswer(f"The answer does not fit its schema: {error}.") from None
+        raise InvalidAnswer(f"The answer does not fit its schema: {error}.") from None
     text = found.text.strip()
     if not any(sign.isalnum() for sign in text):
-        raise UnfitAnswer("The text is empty. Say something.")
+        raise InvalidAnswer("The text is empty. Say something.")
     limit = MAX_CHARS[kind]
     if len(text) > TOLERANCE * limit:
-        raise UnfitAnswer(f"The text has {len(text)} characters; at most {limit} may be spoken.")
+        raise InvalidAnswer(f"The text has {len(text)} characters; at most {limit} may be spoken.")
     if isinstance(found, CommentSelection) and found.target_slot_id not in targets:
         choices = ", ".join(str(slot) for slot in sorted(targets))
-        raise UnfitAnswer(
+        raise InvalidAnswer(
             f"Slot {found.target_slot_id} can't be commented on; choose one of {choices}."
         )
     return found

@@ -1,8 +1,11 @@
-"""What a model is told: who it is, where it is, which voices there are, and what is asked now."""
+"""The prompts: who a model is, where it is, which voices there are, and what is asked now."""
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
 from typing import Final
+
+import msgspec
 
 from chat_backend.agents.base import (
     MAX_CHARS,
@@ -15,22 +18,10 @@ from chat_backend.agents.base import (
 from chat_backend.agents.offline.persona import built_in_personas
 from shared_schema.ids import AgentId, Kind, VoiceProfile
 
-# What of a visitor's words reaches a model; a pasted book would cost six times its tokens.
+# How much of a visitor's words a model is sent; a pasted book would cost six times its tokens.
 MAX_HEARD_CHARS: Final = 2000
 MAX_RECALLED_CHARS: Final = 300
 MAX_HISTORY_CHARS: Final = 3000
-
-# What each voice profile is for.
-_VOICE_GUIDE: Final[Mapping[VoiceProfile, str]] = MappingProxyType(
-    {
-        "friendly_casual": "easy and close, as across a kitchen table",
-        "warm_professional": "clear and kind, for explaining something well",
-        "energetic_upbeat": "bright and quick, when something excites you",
-        "calm_soothing": "nearly whispered and slow, for comfort and for quiet thoughts",
-        "confident_charming": "low and sure, with a smile, for a claim or a dry joke",
-        "playful_expressive": "high and leaping, for play, wonder and surprise",
-    }
-)
 
 _PLACE: Final = """\
 You are one of six voices in an art installation. A visitor says something; the six answer, each
@@ -50,10 +41,17 @@ _SENTENCES: Final[dict[Kind, str]] = {
 }
 
 
+@cache
+def voice_guide() -> dict[VoiceProfile, str]:
+    """Return which voice is for what, in words for a model."""
+    content = (resources.files(__package__) / "voice_guide.toml").read_bytes()
+    return msgspec.toml.decode(content, type=dict[VoiceProfile, str])
+
+
 def instructions(agent_id: AgentId, kind: Kind) -> str:
     """Return what holds for the whole turn."""
     persona = built_in_personas()[agent_id]
-    guide = "\n".join(f"- {profile}: {use}" for profile, use in _VOICE_GUIDE.items())
+    guide = "\n".join(f"- {profile}: {use}" for profile, use in voice_guide().items())
     return "\n\n".join(
         (
             f"You are {persona.title}. {persona.character}",
@@ -70,7 +68,7 @@ def respond(question: Question) -> str:
     """Ask for Turn 1."""
     return _joined(
         _past(question.history),
-        f"The visitor says: {_said(question.message)}",
+        f"The visitor says: {_quoted(question.message)}",
         "Answer the visitor.",
     )
 
@@ -78,8 +76,8 @@ def respond(question: Question) -> str:
 def comment(question: CommentQuestion) -> str:
     """Ask for Turn 2."""
     return _joined(
-        f"The visitor said: {_said(question.message)}",
-        f"You answered: {_said(question.own_text)}",
+        f"The visitor said: {_quoted(question.message)}",
+        f"You answered: {_quoted(question.own_text)}",
         "The others answered:",
         *_slots(question.others),
         "Choose the one whose words you most want to answer (target_slot_id), and say one sentence"
@@ -90,8 +88,8 @@ def comment(question: CommentQuestion) -> str:
 def reply(question: ReplyQuestion) -> str:
     """Ask for Turn 3."""
     return _joined(
-        f"The visitor said: {_said(question.message)}",
-        f"You answered: {_said(question.own_text)}",
+        f"The visitor said: {_quoted(question.message)}",
+        f"You answered: {_quoted(question.own_text)}",
         "Then this was said to you:",
         *_slots(question.comments),
         "Reply to them, to all at once.",
@@ -104,8 +102,8 @@ def _past(history: tuple[Exchange, ...]) -> str:
     room = MAX_HISTORY_CHARS
     for visit in reversed(history):
         line = (
-            f"- {_said(visit.message, MAX_RECALLED_CHARS)}"
-            f" You answered: {_said(visit.answer, MAX_RECALLED_CHARS)}"
+            f"- {_quoted(visit.message, MAX_RECALLED_CHARS)}"
+            f" You answered: {_quoted(visit.answer, MAX_RECALLED_CHARS)}"
         )
         room -= len(line)
         if room < 0:
@@ -115,10 +113,10 @@ def _past(history: tuple[Exchange, ...]) -> str:
 
 
 def _slots(heard: Iterable[Heard]) -> Iterable[str]:
-    return (f"- slot {each.slot_id}: {_said(each.text)}" for each in heard)
+    return (f"- slot {each.slot_id}: {_quoted(each.text)}" for each in heard)
 
 
-def _said(text: str, limit: int = MAX_HEARD_CHARS) -> str:
+def _quoted(text: str, limit: int = MAX_HEARD_CHARS) -> str:
     """Return words of the room in their marks, which they can't close themselves."""
     line = " ".join(text.replace("«", "<").replace("»", ">").split())
     return f"«{line}»" if len(line) <= limit else f"«{line[:limit]}…»"

@@ -1,4 +1,4 @@
-"""Who sits where: for each agent a model that can be asked, or the offline persona."""
+"""Which model answers for each agent, or why its offline persona does."""
 
 import importlib.util
 from collections.abc import Mapping
@@ -7,16 +7,10 @@ from typing import Final, Literal
 import structlog
 from msgspec import Struct
 
-from chat_backend.agents.models.table import (
-    DEFAULT_MODELS,
-    AgentModel,
-    Cost,
-    ModelsFile,
-    load_models_file,
-)
+from chat_backend.agents.models.table import AgentModel, Cost, Models, load_models
 from chat_backend.providers import keys as key_names
 from chat_backend.providers.keys import Keys, load_keys
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 from shared_schema.ids import AGENT_IDS, AgentId
 from shared_schema.settings import Settings
 
@@ -26,23 +20,25 @@ EXTRA: Final = "models need more than is installed: uv sync --extra llm"
 
 Protocol = Literal["anthropic", "openai-responses", "openai-chat", "google"]
 
-_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
-    "anthropic": (key_names.ANTHROPIC,),
-    "openai": (key_names.OPENAI,),
-    "google": (key_names.GOOGLE, key_names.GEMINI),
-    "llm": (key_names.LLM,),
-}
-_PROTOCOLS: Final[Mapping[str, Protocol]] = {
-    "anthropic": "anthropic",
-    "openai": "openai-responses",
-    "google": "google",
+
+class _BuiltIn(Struct, frozen=True):
+    """A provider that needs no settings file: its protocol and its keys' variables."""
+
+    protocol: Protocol
+    key_variables: tuple[str, ...]
+
+
+_BUILT_IN: Final[Mapping[str, _BuiltIn]] = {
+    "anthropic": _BuiltIn("anthropic", (key_names.ANTHROPIC,)),
+    "openai": _BuiltIn("openai-responses", (key_names.OPENAI,)),
+    "google": _BuiltIn("google", (key_names.GOOGLE, key_names.GEMINI)),
+    "llm": _BuiltIn("openai-chat", (key_names.LLM,)),
 }
 
 
 class Seat(Struct, frozen=True, kw_only=True):
-    """A model that can be asked. Holds no key, only the names of the variables that may."""
+    """The model that answers for an agent. Holds no key, only the names of its variables."""
 
-    agent_id: AgentId
     provider: str
     model: str
     protocol: Protocol
@@ -52,31 +48,31 @@ class Seat(Struct, frozen=True, kw_only=True):
 
 
 class Seats(Struct, frozen=True, kw_only=True):
-    """The seats of the agents that have a model, and why each of the others has none."""
+    """The agents that have a model, and why each of the others has none."""
 
     taken: dict[AgentId, Seat]
     missing: dict[AgentId, str]
 
     def provider(self, agent_id: AgentId) -> str:
-        """Return who answers for an agent, in a word."""
+        """Return the name of the provider that answers for an agent."""
         seat = self.taken.get(agent_id)
         return "offline" if seat is None else seat.provider
 
 
 def load_seats(settings: Settings) -> tuple[Seats, Keys]:
-    """Read keys and table, and decide.
+    """Read the keys and the settings file, and decide.
 
-    Without the extra ``llm`` nobody has a seat, and a line of the log says why.
+    Without the extra ``llm`` no agent has a model, and a log line says why.
 
     Raises
     ------
     InvalidSetting
         If a file or key can't be used, or RR_AGENTS=llm and an agent has no model.
     """
-    file = load_models_file(settings.agent_models)
-    extra = tuple(server.key for server in file.servers.values() if server.key)
+    models = load_models(settings.agent_models)
+    extra = tuple(server.key for server in models.servers.values() if server.key)
     keys = load_keys(also=extra)
-    seats = decide(settings, file, keys)
+    seats = decide(settings, models, keys)
     if seats.taken and importlib.util.find_spec("pydantic_ai") is None:
         if settings.agents == "llm":
             raise InvalidSetting(f"RR_AGENTS=llm: {EXTRA}")
@@ -86,8 +82,8 @@ def load_seats(settings: Settings) -> tuple[Seats, Keys]:
     return seats, keys
 
 
-def decide(settings: Settings, file: ModelsFile, keys: Keys) -> Seats:
-    """Return who sits where.
+def decide(settings: Settings, models: Models, keys: Keys) -> Seats:
+    """Return which model answers for each agent.
 
     Raises
     ------
@@ -99,8 +95,8 @@ def decide(settings: Settings, file: ModelsFile, keys: Keys) -> Seats:
     taken: dict[AgentId, Seat] = {}
     missing: dict[AgentId, str] = {}
     for agent_id in AGENT_IDS:
-        chosen = file.agents.get(agent_id, DEFAULT_MODELS[agent_id])
-        seat = _seat(agent_id, chosen, settings, file)
+        chosen = models.agents[agent_id]
+        seat = _seat(chosen, settings, models)
         lack = _lack(seat, keys)
         if settings.agents == "offline":
             missing[agent_id] = "RR_AGENTS=offline"
@@ -108,7 +104,7 @@ def decide(settings: Settings, file: ModelsFile, keys: Keys) -> Seats:
             taken[agent_id] = seat
         elif settings.llm_url:
             own = AgentModel(provider="llm", model=settings.llm_model)
-            taken[agent_id] = _seat(agent_id, own, settings, file)
+            taken[agent_id] = _seat(own, settings, models)
         else:
             missing[agent_id] = f"{lack} is not set"
     if settings.agents == "llm" and missing:
@@ -117,33 +113,30 @@ def decide(settings: Settings, file: ModelsFile, keys: Keys) -> Seats:
     return Seats(taken=taken, missing=missing)
 
 
-def _seat(agent_id: AgentId, chosen: AgentModel, settings: Settings, file: ModelsFile) -> Seat:
-    server = file.servers.get(chosen.provider)
-    urls = {
-        "anthropic": settings.anthropic_url,
-        "openai": settings.openai_url,
-        "google": settings.google_url,
-        "llm": settings.llm_url,
-    }
-    if server is not None:
-        url, variables = server.url, tuple(name for name in (server.key,) if name)
+def _seat(chosen: AgentModel, settings: Settings, models: Models) -> Seat:
+    if chosen.provider in models.servers:
+        server = models.servers[chosen.provider]
+        provider = _BuiltIn("openai-chat", (server.key,) if server.key else ())
+        url = server.url
     else:
-        url, variables = urls[chosen.provider], _KEYS[chosen.provider]
+        provider = _BUILT_IN[chosen.provider]
+        url = getattr(settings, f"{chosen.provider}_url")
     return Seat(
-        agent_id=agent_id,
         provider=chosen.provider,
         model=chosen.model,
-        protocol=_PROTOCOLS.get(chosen.provider, "openai-chat"),
+        protocol=provider.protocol,
         url=url,
-        key_variables=variables,
+        key_variables=provider.key_variables,
         cost=chosen.cost,
     )
 
 
 def _lack(seat: Seat, keys: Keys) -> str:
-    """Return what a seat lacks to be asked: the provider's own needs a key, a server a URL."""
+    """Return the variable that a seat lacks: a provider needs its key, a server its URL."""
+    if seat.provider == "llm":
+        return "" if seat.url else "RR_LLM_URL"
     if keys.of(*seat.key_variables) is not None:
-        return "" if seat.url or seat.provider != "llm" else "RR_LLM_URL"
-    if seat.url and (seat.provider in _KEYS or not seat.key_variables):
         return ""
-    return "RR_LLM_URL" if seat.provider == "llm" else seat.key_variables[0]
+    if seat.url and (seat.provider in _BUILT_IN or not seat.key_variables):
+        return ""
+    return seat.key_variables[0]

@@ -1,14 +1,13 @@
 """Which model answers for which agent: the one table, and the settings file that overrides it."""
 
-from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct, field
 
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 from shared_schema.ids import AgentId
 from shared_schema.settings import Url
 
@@ -40,7 +39,7 @@ class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     key: str = ""
 
 
-class ModelsFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Models(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What RR_AGENT_MODELS points to."""
 
     agents: dict[AgentId, AgentModel] = field(default_factory=dict)
@@ -49,36 +48,21 @@ class ModelsFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 BUILT_IN: Final = ("anthropic", "openai", "google", "llm")
 
-# An agent's id is a seat's name for good; models are switched off. Where a provider has announced
-# the end of the model that an id is named after, its successor sits there: claude-sonnet-4-5 ends
-# on 2026-11-30, gpt-4o on 2027-01-14, claude-opus-4-5 on 2027-01-22, gpt-5.1 on 2027-04-01;
-# gemini-3 never was a model's whole name.
-DEFAULT_MODELS: Final[Mapping[AgentId, AgentModel]] = MappingProxyType(
-    {
-        "claude-sonnet-4-5": AgentModel(
-            provider="anthropic", model="claude-sonnet-5-5", cost="middle"
-        ),
-        "claude-opus-4-5": AgentModel(provider="anthropic", model="claude-opus-5-5", cost="high"),
-        "gpt-5.2": AgentModel(provider="openai", model="gpt-5.2", cost="middle"),
-        "gpt-5.1": AgentModel(provider="openai", model="gpt-5.1", cost="middle"),
-        "gpt-4o": AgentModel(provider="openai", model="gpt-5.4-mini", cost="low"),
-        "gemini-3": AgentModel(provider="google", model="gemini-3.1-pro-preview", cost="middle"),
-    }
-)
 
-
-def load_models_file(path: Path | None) -> ModelsFile:
-    """Read the settings file; without one, nothing is overridden.
+def load_models(path: Path | None) -> Models:
+    """Return our own table, overridden by the settings file if there is one.
 
     Raises
     ------
     InvalidSetting
         Saying what in the file can't be used.
     """
+    own = (resources.files(__package__) / "agents.toml").read_bytes()
+    table = msgspec.toml.decode(own, type=Models)
     if path is None:
-        return ModelsFile()
+        return table
     try:
-        content = msgspec.toml.decode(path.read_bytes(), type=ModelsFile)
+        content = msgspec.toml.decode(path.read_bytes(), type=Models)
     except OSError as error:
         raise InvalidSetting(f"RR_AGENT_MODELS={path}: {error.strerror or error}") from None
     except (msgspec.DecodeError, ValueError) as error:
@@ -90,7 +74,7 @@ def load_models_file(path: Path | None) -> ModelsFile:
                 f"RR_AGENT_MODELS={path}: {agent} wants the provider {chosen.provider!r};"
                 f" known are {', '.join(sorted(known))}"
             )
-    taken = set(content.servers) & set(BUILT_IN)
-    if taken:
-        raise InvalidSetting(f"RR_AGENT_MODELS={path}: {sorted(taken)[0]!r} is taken as a name")
-    return content
+    for name in BUILT_IN:
+        if name in content.servers:
+            raise InvalidSetting(f"RR_AGENT_MODELS={path}: no server may be named {name!r}")
+    return Models(agents=table.agents | content.agents, servers=content.servers)

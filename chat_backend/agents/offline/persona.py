@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from chat_backend.agents.offline.message import MessageKind, Theme
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 from shared_schema.ids import AgentId, VoiceProfile
 
 Text = Annotated[str, Meta(min_length=1)]

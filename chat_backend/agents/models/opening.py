@@ -12,9 +12,9 @@ from chat_backend.agents.base import Agent, Agents
 from chat_backend.agents.models.seats import Seat, Seats
 from chat_backend.agents.offline import OfflineAgents
 from chat_backend.metrics import Metrics
-from chat_backend.providers.accounts import Account
-from chat_backend.providers.conduct import Conduct, Patience, patience_of
+from chat_backend.providers.calls import CallLimits, ProviderCalls, limits_of
 from chat_backend.providers.keys import Keys
+from chat_backend.providers.usage import Account
 from shared_schema.ids import AgentId
 from shared_schema.settings import Settings
 
@@ -25,7 +25,7 @@ SHARE_OF_TURN: Final = 0.55
 
 
 class MixedAgents:
-    """Models by their agent's id, and personas for the agents that have none."""
+    """Models by their agent's id, and personas for the agents without a model."""
 
     def __init__(self, models: dict[AgentId, Agent], seats: dict[AgentId, Seat]) -> None:
         self._models = models
@@ -50,28 +50,33 @@ async def open_agents(
     settings: Settings,
     metrics: Metrics,
     *,
-    patience: Patience | None = None,
+    limits: CallLimits | None = None,
 ) -> AsyncIterator[Agents]:
-    """Yield the agents for these seats; load what they need, and let go of it."""
+    """Yield the agents for these seats; load what they need, and release it."""
     if not seats.taken:
         yield OfflineAgents()
         return
-    # Takes seconds from a cold disk: in a thread, and before the first visitor, not with it.
-    building = await asyncio.to_thread(importlib.import_module, "chat_backend.agents.models.agent")
-    from chat_backend.agents.models.building import build_model, open_http  # noqa: PLC0415
-    from chat_backend.agents.models.conducted import silence_libraries  # noqa: PLC0415
+    # Takes seconds from a cold disk: in a thread, and before the first visitor.
+    await asyncio.to_thread(importlib.import_module, "chat_backend.agents.models.agent")
+    from chat_backend.agents.models.agent import ModelAgent  # noqa: PLC0415
+    from chat_backend.agents.models.client import (  # noqa: PLC0415
+        build_model,
+        open_http,
+        silence_libraries,
+    )
 
     silence_libraries()
-    limits = patience or patience_of(settings)
-    within_s = SHARE_OF_TURN * settings.chat_turn_timeout_s
-    conducts = {
-        provider: Conduct(provider, limits, Account(metrics, "text", provider))
+    calls = {
+        provider: ProviderCalls(
+            provider, limits or limits_of(settings), Account(metrics, "text", provider)
+        )
         for provider in {seat.provider for seat in seats.taken.values()}
     }
+    timeout_s = SHARE_OF_TURN * settings.chat_turn_timeout_s
     async with open_http() as http:
         models: dict[AgentId, Agent] = {
-            agent_id: building.ModelAgent(
-                build_model(seat, keys, http), conducts[seat.provider], keys, within_s=within_s
+            agent_id: ModelAgent(
+                build_model(seat, keys, http), calls[seat.provider], keys, timeout_s=timeout_s
             )
             for agent_id, seat in seats.taken.items()
         }

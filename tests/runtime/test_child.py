@@ -1,6 +1,6 @@
 """How long a failing server waits for its next chance."""
 
-from shared_schema.runtime.process.backoff import BackOff
+from shared_schema.runtime.process.child import BackOff
 
 
 def test_waits_double_up_to_a_limit() -> None:

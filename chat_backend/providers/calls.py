@@ -1,0 +1,147 @@
+"""Every call to a provider: bounded in time and number, repeated where that can help.
+
+A call waits for one of the provider's places and is bounded in time. After a failure that may pass
+it is repeated after a pause: the one that the provider asks for, or a growing one with jitter. When
+the pause does not fit into the caller's remaining time, the failure is final at once. While a
+provider's circuit is open, it is not called at all.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import structlog
+from msgspec import Struct
+
+from chat_backend.providers.circuit import Circuit
+from chat_backend.providers.failure import ProviderFailed, timed_out
+from chat_backend.providers.usage import Account
+from shared_schema.settings import Settings
+
+log = structlog.get_logger("chat")
+
+T = TypeVar("T")
+
+# Providers round down; a call at the very second is refused again.
+RETRY_AFTER_MARGIN_S: Final = 0.05
+
+
+class CallLimits(Struct, frozen=True, kw_only=True):
+    """Limits of the calls to one provider, in seconds and numbers."""
+
+    call_s: float = 15.0
+    attempts: int = 3
+    concurrency: int = 4
+    first_pause_s: float = 0.5
+    longest_pause_s: float = 4.0
+    jitter_s: float = 0.5
+
+
+def limits_of(settings: Settings) -> CallLimits:
+    """Return the limits that the settings ask for."""
+    return CallLimits(
+        call_s=settings.provider_timeout_s,
+        attempts=settings.provider_attempts,
+        concurrency=settings.provider_concurrency,
+    )
+
+
+class ProviderCalls:
+    """All calls to one provider's service. Belongs to one event loop."""
+
+    def __init__(self, provider: str, limits: CallLimits, account: Account) -> None:
+        self.provider = provider
+        self.account = account
+        self._limits = limits
+        self._circuit = Circuit()
+        self._places = asyncio.Semaphore(limits.concurrency)
+
+    async def call(self, request: Callable[[], Awaitable[T]], *, deadline: float) -> T:
+        """Return what `request` returns, repeating it where that can help.
+
+        Parameters
+        ----------
+        request
+            Makes one call; raises `ProviderFailed`.
+        deadline
+            When the caller must have an answer, by ``time.monotonic()``.
+
+        Raises
+        ------
+        ProviderFailed
+            Of the last call, or because the circuit is open.
+        """
+        # Costs 50 ms and a few MB, so not for a backend that calls no provider.
+        import stamina  # noqa: PLC0415
+
+        # Its own hooks count in the process-wide registry and log once more what we log.
+        stamina.instrumentation.set_on_retry_hooks(())
+        attempts = stamina.retry_context(
+            on=lambda error: self._pause(error, deadline),
+            attempts=self._limits.attempts,
+            timeout=None,
+            wait_initial=self._limits.first_pause_s,
+            wait_max=self._limits.longest_pause_s,
+            wait_jitter=self._limits.jitter_s,
+        )
+        async for attempt in attempts:
+            with attempt:
+                if attempt.num > 1:
+                    self.account.retry()
+                return await self._once(request, deadline)
+        raise AssertionError("stamina returns or raises")
+
+    async def _once(self, request: Callable[[], Awaitable[T]], deadline: float) -> T:
+        async with self._places:
+            begun = time.monotonic()
+            if not self._circuit.admits(begun):
+                raise ProviderFailed(
+                    f"{self.provider} failed {self._circuit.failures} times: its circuit is open"
+                    f" for {self._circuit.rests_for(begun):.0f} s",
+                    error_type="network",
+                )
+            limit = min(self._limits.call_s, deadline - begun)
+            if limit <= 0.0:
+                self._circuit.abandoned()
+                raise timed_out(self.provider, 0.0, down=False)
+            try:
+                async with asyncio.timeout(limit):
+                    answer = await request()
+            except ProviderFailed as error:
+                self._failed(error, begun)
+                raise
+            except TimeoutError:
+                # Cut short by the caller, it says nothing about the provider.
+                late = timed_out(self.provider, limit, down=limit == self._limits.call_s)
+                self._failed(late, begun)
+                raise late from None
+            except BaseException:
+                self._circuit.abandoned()
+                raise
+            self._circuit.succeeded()
+            self.account.circuit(open_=False)
+            self.account.call("ok", time.monotonic() - begun)
+            return answer
+
+    def _failed(self, error: ProviderFailed, begun: float) -> None:
+        now = time.monotonic()
+        self.account.call(error.error_type, now - begun)
+        if not error.down:
+            self._circuit.succeeded()
+            return
+        before = self._circuit.state(now)
+        self._circuit.failed(now)
+        if self._circuit.state(now) == "open" and before != "open":
+            self.account.circuit(open_=True)
+            log.warning("circuit opened", provider=self.provider, reason=str(error))
+
+    def _pause(self, error: Exception, deadline: float) -> bool | float:
+        """Return whether to repeat a call, or after how many seconds."""
+        if not isinstance(error, ProviderFailed) or not error.again:
+            return False
+        left = deadline - time.monotonic()
+        if error.retry_after_s is None:
+            return left > self._limits.first_pause_s
+        pause = error.retry_after_s + RETRY_AFTER_MARGIN_S
+        return pause if pause < left else False

@@ -1,0 +1,97 @@
+"""What speaks a text: the engine that was chosen, and the embedded voice where that fails."""
+
+from pathlib import Path
+from typing import Final, Protocol
+
+import structlog
+from msgspec import Struct
+
+from chat_backend.errors import SpeechFailed
+from chat_backend.providers.usage import Account
+from shared_schema.ids import VoiceProfile
+
+log = structlog.get_logger("chat")
+
+EMBEDDED: Final = "hibari"
+
+
+class FallbackUsed(Struct, frozen=True, kw_only=True):
+    """The engine that spoke in place of the chosen one, and why."""
+
+    engine: str
+    reason: str
+
+
+class Speech(Protocol):
+    """Speaks texts. One instance serves all slots at once."""
+
+    async def start(self) -> None:
+        """Load what is needed, so that the first utterance is not slower than the others."""
+
+    async def speak(self, text: str, profile: VoiceProfile, path: Path) -> FallbackUsed | None:
+        """Write `text` as a mono PCM_16 WAV to `path`, whole or not at all.
+
+        Returns which fallback spoke, if the chosen engine could not. The file is written beside
+        its name and moved into place; missing parent folders are made. The event loop is never
+        blocked.
+
+        Raises
+        ------
+        SpeechFailed
+            If the text is empty or holds nothing that can be spoken, or the file can't be written.
+        """
+
+    async def close(self) -> None:
+        """Let running utterances end and release what was loaded."""
+
+
+class SpeechWithFallback:
+    """Speaks with `chosen`, if there is one; what it can't speak, the embedded voice does."""
+
+    def __init__(
+        self, embedded: Speech, account: Account, chosen: tuple[Speech, Account] | None = None
+    ) -> None:
+        self._embedded = embedded
+        self._account = account
+        self._chosen = chosen
+
+    async def start(self) -> None:
+        """Start both."""
+        if self._chosen:
+            await self._chosen[0].start()
+        await self._embedded.start()
+
+    async def speak(self, text: str, profile: VoiceProfile, path: Path) -> FallbackUsed | None:
+        """Write the speech; return which fallback spoke, if any.
+
+        Raises
+        ------
+        SpeechFailed
+            If neither could speak it.
+        """
+        if self._chosen is None:
+            await self._speak_embedded(text, profile, path)
+            return None
+        speech, account = self._chosen
+        try:
+            return await speech.speak(text, profile, path)
+        except SpeechFailed as error:
+            reason = str(error)
+        try:
+            await self._speak_embedded(text, profile, path)
+        except SpeechFailed as error:
+            raise SpeechFailed(f"{reason}; and {EMBEDDED}: {error}") from None
+        log.warning("speech fell back", engine=EMBEDDED, reason=reason, file=path.name)
+        account.fallback()
+        return FallbackUsed(engine=EMBEDDED, reason=reason)
+
+    async def _speak_embedded(self, text: str, profile: VoiceProfile, path: Path) -> None:
+        with self._account.timed():
+            await self._embedded.speak(text, profile, path)
+        self._account.characters(len(text))
+
+    async def close(self) -> None:
+        """Close both."""
+        if self._chosen:
+            await self._chosen[0].close()
+        await self._embedded.close()

@@ -1,0 +1,20 @@
+"""What the commands share that ask a running server."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+POLL_INTERVAL_S: Final = 0.1
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Return the header that carries the token; none without one."""
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def missing_after(look: Callable[[], str | None], timeout_s: float) -> str | None:
+    """Call `look` until nothing is missing; return what still is after `timeout_s`."""
+    give_up_at = time.monotonic() + timeout_s
+    while (missing := look()) is not None and time.monotonic() < give_up_at:
+        time.sleep(POLL_INTERVAL_S)
+    return missing
