@@ -72,6 +72,14 @@ class ReplyQuestion(Question, frozen=True, kw_only=True):
     comments: tuple[Heard, ...]
 
 
+class SummaryQuestion(Struct, frozen=True, kw_only=True):
+    """After the last turn: say what remained of `remarks`, all texts in order."""
+
+    seed: int
+    message: str
+    remarks: tuple[Heard, ...]
+
+
 class SpokenResponse(Struct, frozen=True, kw_only=True):
     """A text and the voice that it asks for."""
 

@@ -46,10 +46,14 @@ def clip(text: str, kind: Kind, lengths: Lengths = _CONTRACT) -> str:
     """
     collapsed = " ".join(text.split())
     kept = " ".join(sentences(collapsed)[: MAX_SENTENCES[kind]])
-    limit = lengths.of(kind)
-    if len(kept) <= limit:
-        return kept
-    head = kept[: limit - len(ELLIPSIS)]
+    return cut(kept, lengths.of(kind))
+
+
+def cut(text: str, max_chars: int) -> str:
+    """Return the text, cut at a word with an ellipsis if it is too long."""
+    if len(text) <= max_chars:
+        return text
+    head = text[: max_chars - len(ELLIPSIS)]
     # One word that fills everything can only be cut inside.
-    whole_words = head if kept[len(head)] == " " else head.rpartition(" ")[0] or head
+    whole_words = head if text[len(head)] == " " else head.rpartition(" ")[0] or head
     return whole_words.rstrip(_LOOSE_ENDS) + ELLIPSIS

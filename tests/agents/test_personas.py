@@ -195,6 +195,8 @@ def test_a_persona_is_a_value() -> None:
         ('comments = ["I like you."]', ["comments", "{quote}", "I like you."]),
         ('comments = ["I like {quote}."]', ["comments", "\u201c{quote}\u201d"]),
         ('replies_to_many = ["\u201c{quote}\u201d, yes."]', ["replies_to_many", "{second}"]),
+        ('closings = ["Mind { seat }."]', ["closings", "without spaces"]),
+        ('lexicon.quote = ["mine"]', ["lexicon.quote", "otherwise"]),
         ("closings = [", ["Invalid"]),
     ],
 )
@@ -204,12 +206,17 @@ def test_what_does_not_fit_is_named(line: str, told: list[str], tmp_path: Path) 
         load_personas(folder_with(tmp_path, mine=f'agent = "claude-sonnet-4-5"\n{line}\n'))
     message = str(raised.value)
     assert str(tmp_path / "mine.toml") in message
+    assert "unknown" in message or "Invalid value" in message or "mine.toml:2: " in message
     assert all(part in message for part in told), message
 
 
 def test_a_file_says_whose_it_is(tmp_path: Path) -> None:
-    """By a known agent, and only one file for each."""
-    with pytest.raises(InvalidSetting, match="agent"):
-        load_personas(folder_with(tmp_path, mine='title = "nobody"\n'))
-    with pytest.raises(InvalidSetting, match=r"tram\.toml: agent: .* in mine\.toml already"):
+    """By a known agent, in UTF-8, and only one file for each."""
+    (tmp_path / "mine.toml").write_bytes(FERRY.replace("bell", "b\xe4ll").encode("latin-1"))
+    with pytest.raises(InvalidSetting, match="UTF-8"):
+        load_personas(tmp_path)
+    for line in ('title = "nobody"', 'agent = "gpt-3"', 'agent = ["gpt-4o"]'):
+        with pytest.raises(InvalidSetting, match="agent"):
+            load_personas(folder_with(tmp_path, mine=f"{line}\n"))
+    with pytest.raises(InvalidSetting, match=r"tram\.toml:2: agent: .* in mine\.toml already"):
         load_personas(folder_with(tmp_path, mine=FERRY, tram=FERRY))

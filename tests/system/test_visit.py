@@ -79,8 +79,8 @@ async def test_a_secret_stays_in_its_visit(show: System) -> None:
         body = {"message": f"Do you remember what they told you, friend {number}?"}
         later = await visit(show, body | ({"visitId": f"b{number}"} if number % 2 else {}))
         said = " ".join(done.text for done in later.of(SlotDone))
-        assert "wedding" not in said
-        assert "sister" not in said
+        # Words of the secret that no persona has of its own, as it has "a wedding spoon".
+        assert not any(word in said for word in ("stole", "sister's", "wedding ring"))
     public = [
         request(url, "GET", path).text
         for url, path in (

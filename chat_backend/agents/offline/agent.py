@@ -10,23 +10,28 @@ from chat_backend.agents.base import (
     CommentSelection,
     Heard,
     Lengths,
+    Question,
     ReplyQuestion,
     ResponseQuestion,
     SpokenResponse,
 )
-from chat_backend.agents.offline.composing import Utterance
+from chat_backend.agents.offline.composing import Draft
 from chat_backend.agents.offline.message import read_message
 from chat_backend.agents.offline.persona import Persona, built_in_personas
 from chat_backend.agents.offline.quoting import content_words
 from chat_backend.errors import AgentFailed
-from shared_schema.ids import AgentId
+from shared_schema.ids import AgentId, Kind, VoiceProfile
 
+# How often a persona keeps to its home voice; in Turn 1 the six are introduced.
+_AT_HOME: Final[dict[Kind, float]] = {"response": 0.9, "comment": 0.75, "reply": 0.75}
 # How often an answer has three sentences, speaks on the visitor's theme, greets by name.
 _MOSTLY: Final = 0.75
 _RECALLS: Final = 0.3
 _RECALLED_EXCHANGES: Final = 3
 # Six quote one message: they may be further apart than those who quote six.
 _SPREAD: Final = 2
+# A visitor is quoted at length, and a peer in passing.
+_PEER_WORDS: Final = 6
 
 
 class OfflineAgent:
@@ -39,30 +44,31 @@ class OfflineAgent:
     async def respond(self, question: ResponseQuestion) -> SpokenResponse:
         """Answer the visitor in two or three sentences that take up what was said."""
         persona = self._persona
-        said = Utterance(persona, question, "response", self._lengths)
+        draft = self._draft(question, "response")
         message = read_message(question.message)
-        said.quote("phrase", message.unnamed, spread=_SPREAD)
+        draft.quote("phrase", message.unnamed, spread=_SPREAD)
         opening, thoughts = persona.openings[message.kind], persona.thoughts
         closings = persona.closings
         if message.kind == "single":
             opening += persona.openings["statement"]
-        if message.theme is not None and said.rng.random() < _MOSTLY:
+        if message.theme is not None and draft.rng.random() < _MOSTLY:
             thoughts = persona.themes[message.theme]
-        if question.history and said.rng.random() < _RECALLS:
-            past = said.rng.choice(question.history[-_RECALLED_EXCHANGES:])
-            said.quote("past", past.message)
+        if question.history and draft.rng.random() < _RECALLS:
+            past = draft.rng.choice(question.history[-_RECALLED_EXCHANGES:])
+            draft.quote("past", past.message)
+        if "past" in draft.words:
             closings = persona.recollections
         parts = [opening, thoughts, closings]
-        if message.name is not None and said.rng.random() < _MOSTLY:
-            said.words["name"] = (message.name,)
+        if message.name is not None and draft.rng.random() < _MOSTLY:
+            draft.words["name"] = (message.name,)
             # Greeted by name, a visitor still hears their own words taken up.
             second = opening if message.kind in {"statement", "heavy", "question"} else thoughts
             parts = [persona.openings["named"], second, closings]
-        elif "past" not in said.words and said.rng.random() > _MOSTLY:
-            parts = [opening, said.rng.choice((thoughts, closings))]
+        elif "past" not in draft.words and draft.rng.random() > _MOSTLY:
+            parts = [opening, draft.rng.choice((thoughts, closings))]
         for pool in parts:
-            said.add(pool)
-        return SpokenResponse(text=said.text, voice_profile=said.voice())
+            draft.add(pool)
+        return SpokenResponse(text=draft.text, voice_profile=self._voice("response", draft.rng))
 
     async def comment(self, question: CommentQuestion) -> CommentSelection:
         """Choose one of the others and quote it in one sentence.
@@ -72,29 +78,40 @@ class OfflineAgent:
         AgentFailed
             If there are no others.
         """
-        said = Utterance(self._persona, question, "comment", self._lengths)
-        target = self._target(question, said.rng)
-        said.quote("quote", target.text)
-        said.add(self._persona.comments, self._persona.wordless_comments)
+        draft = self._draft(question, "comment")
+        target = self._target(question, draft.rng)
+        draft.quote("quote", target.text, max_words=_PEER_WORDS)
+        draft.add(self._persona.comments, self._persona.wordless_comments)
         return CommentSelection(
-            text=said.text, voice_profile=said.voice(), target_slot_id=target.slot_id
+            text=draft.text,
+            voice_profile=self._voice("comment", draft.rng),
+            target_slot_id=target.slot_id,
         )
 
     async def reply(self, question: ReplyQuestion) -> SpokenResponse:
         """Quote one comment, or two if there are several, and say what follows from them."""
         persona = self._persona
-        said = Utterance(persona, question, "reply", self._lengths)
-        comments = said.rng.sample(question.comments, len(question.comments))
+        draft = self._draft(question, "reply")
+        comments = draft.rng.sample(question.comments, len(question.comments))
         for comment in comments:
-            said.quote("second" if "quote" in said.words else "quote", comment.text)
-        if said.words.get("second") == said.words.get("quote"):
-            said.words.pop("second", None)
-        if len(said.words) - len(persona.lexicon) == len(comments):
+            name = "second" if "quote" in draft.words else "quote"
+            draft.quote(name, comment.text, max_words=_PEER_WORDS)
+        if len(draft.words) - len(persona.lexicon) == len(comments):
             # Nobody is left for the lexicon's {rest}.
-            said.words["rest"] = ("",)
-        said.add(persona.replies_to_many, persona.replies, persona.wordless_replies)
-        said.add(persona.reply_closings)
-        return SpokenResponse(text=said.text, voice_profile=said.voice())
+            draft.words["rest"] = ("",)
+        draft.add(persona.replies_to_many, persona.replies, persona.wordless_replies)
+        draft.add(persona.reply_closings)
+        return SpokenResponse(text=draft.text, voice_profile=self._voice("reply", draft.rng))
+
+    def _draft(self, question: Question, kind: Kind) -> Draft:
+        # Text seeds do not use hash(), which differs from process to process.
+        key = f"{question.seed}/{question.slot_id}/{question.agent_id}/{kind}"
+        rng = Random(key)  # noqa: S311
+        return Draft(self._persona.lexicon, rng, self._lengths.of(kind))
+
+    def _voice(self, kind: Kind, rng: Random) -> VoiceProfile:
+        at_home = rng.random() < _AT_HOME[kind]
+        return self._persona.home if at_home else rng.choice(self._persona.moods)
 
     def _target(self, question: CommentQuestion, rng: Random) -> Heard:
         """Choose whom to answer: rather one that speaks of the same, rather one it likes."""

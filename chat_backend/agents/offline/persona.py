@@ -113,12 +113,10 @@ def load_personas(
     for path in sorted(folder.glob("*.toml")):
         persona = _load(path, personas)
         for key, problem in _problems(persona):
-            raise InvalidSetting(f"{path}: {key}: {problem}")
+            raise _invalid(path, key, problem)
         if persona.agent in files:
-            raise InvalidSetting(
-                f"{path}: agent: {persona.agent} is in {files[persona.agent]} already;"
-                " keep one of the two"
-            )
+            taken = f"{persona.agent} is in {files[persona.agent]} already; keep one of the two"
+            raise _invalid(path, "agent", taken)
         files[persona.agent] = path.name
         personas[persona.agent] = persona
     return personas
@@ -127,7 +125,9 @@ def load_personas(
 def _load(path: Path, defaults: Mapping[AgentId, Persona]) -> Persona:
     try:
         content: dict[str, Any] = msgspec.toml.decode(path.read_bytes())
-        default = defaults.get(content.get("agent", ""))
+        default = next(
+            (each for each in defaults.values() if each.agent == content.get("agent")), None
+        )
         whole: dict[str, Any] = msgspec.to_builtins(default) if default else {}
         for key, value in content.items():
             table = isinstance(value, dict) and isinstance(whole.get(key), dict)
@@ -135,15 +135,31 @@ def _load(path: Path, defaults: Mapping[AgentId, Persona]) -> Persona:
         return msgspec.convert(whole, Persona)
     except OSError as error:
         raise InvalidSetting(f"{path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise _invalid(path, "", "is not UTF-8; save it with this encoding") from None
     except (msgspec.DecodeError, ValueError) as error:
-        what, _, key = str(error).partition(" - at `$.")
-        at = f"{key.rstrip('`')}: " if key else ""
-        raise InvalidSetting(f"{path}: {at}{what}; correct it or leave it out") from None
+        problem, _, key = str(error).partition(" - at `$.")
+        raise _invalid(path, key.rstrip("`"), f"{problem}; correct it or leave it out") from None
+
+
+def _invalid(path: Path, key: str, problem: str) -> InvalidSetting:
+    """Return an error that names the file, the line of the key if there is one, and the key."""
+    name = key.partition("[")[0].rpartition(".")[2]
+    begins = re.compile(rf"[\[\s]*(\w+\.)?{name}\b")
+    lines = enumerate(path.read_text("utf-8", "replace").splitlines(), 1)
+    line = next((number for number, text in lines if name and begins.match(text)), 0)
+    return InvalidSetting(
+        ": ".join(filter(None, (f"{path}:{line}" if line else f"{path}", key, problem)))
+    )
 
 
 def _problems(persona: Persona) -> Iterator[tuple[str, str]]:
     """Yield what is wrong beyond types, with the key and a remedy."""
+    for name in sorted(set(persona.lexicon) & {"name", "phrase", "past", "quote", "second"}):
+        yield f"lexicon.{name}", "stands for something of the moment; call the entry otherwise"
     for key, template in persona.templates():
+        if set("{}") & set(FIELD.sub("", template)):
+            yield key, f"write names as {{name}}, without spaces, in {template!r}"
         names, facts = names_in(template), _FACTS.get(key.split(".")[0], set())
         for name in sorted(names - facts - set(persona.lexicon)):
             usable = ", ".join(sorted(facts | set(persona.lexicon)))
