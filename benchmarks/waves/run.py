@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 from benchmarks.report import machine, table
-from benchmarks.waves import crew, peers, pictures, pitch_truth, speed, truth
+from benchmarks.waves import crew, peers, pictures, pitch_truth, ranged, speed, truth
 from benchmarks.waves.material import make_clips
 
 _DRAWN = 12  # a male voice that we did not make, of five seconds
@@ -26,6 +26,7 @@ def run(*, rounds: int) -> int:
         clips = make_clips(folder)
         told = [
             *truth.run(clips, folder),
+            *ranged.run(clips),
             *pitch_truth.run(),
             *speed.run(clips, rounds=rounds),
             *crew.run(clips, folder / "artifacts"),

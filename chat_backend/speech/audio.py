@@ -106,9 +106,8 @@ def limited(signal: Array, *, ceiling_dbfs: float) -> Array:
     if not signal.size or float(np.abs(signal).max()) <= ceiling:
         return signal
     rows = cells(signal)
-    peak = np.abs(rows).max(axis=1)
-    unity = np.ones(peak.size + 1)
-    gain = limiter.limited(unity, peak, ceiling=float(ceiling), look_ahead=_LOOK_AHEAD)
+    level = limiter.around_nodes(np.abs(rows).max(axis=1))
+    gain = limiter.gain(level, ceiling=float(ceiling), look_ahead=_LOOK_AHEAD)
     turned_down = rows * between_nodes(gain.astype(np.float32))
     # Rounding may lift a sample above the ceiling by one part in ten million.
     kept: Array = np.clip(turned_down, -ceiling, ceiling).reshape(-1)[: signal.size]

@@ -45,6 +45,15 @@ def speech_envelope(samples: Float32) -> Float64:
     return node_rms(np.einsum("ij,ij->i", rows, rows).astype(np.float64), half_width=_HALF_WIDTH)
 
 
+def sinusoid_amplitude(target: Float64) -> Float64:
+    """Return the amplitude that gives one fast sinusoid the envelope `target`, shape (nodes,).
+
+    Its own oscillation is left alone: a correction that followed it would leave the wave's range.
+    """
+    moments = _MOMENTS.sum(axis=0, dtype=np.float64) / 2
+    return matched_amplitude(target, np.tile(moments, (len(target) - 1, 1)))
+
+
 def carrier_shape(waves: tuple[Float32, Float32, Float32]) -> CarrierShape:
     """Return the shape of weighted carriers, each given as cells."""
     total = waves[0] + waves[1] + waves[2]
