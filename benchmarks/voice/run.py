@@ -50,7 +50,7 @@ def run(*, rounds: int) -> int:
     print(table(["", "utterance", "of which model and synthesis"], rows))
     print(f"\nAll utterances by one speech worker: {one_s:.2f} s, by two: {two_s:.2f} s.")
     print("\nWhat must be reached.\n")
-    told = [
+    verdicts = [
         (
             f"CPU of an utterance over {before.COMMIT}'s model and synthesis",
             f"{cost:.2f} (before: {cost_before:.2f})",
@@ -68,8 +68,8 @@ def run(*, rounds: int) -> int:
         ),
         ("true peak of the six, dBFS", f"{peak_dbfs:.2f}", verdict(peak_dbfs, _TRUE_PEAK_DBFS)),
     ]
-    print(table(["figure", "reached", "verdict"], told))
-    return 1 if any("MISSED" in verdict for _, _, verdict in told) else 0
+    print(table(["figure", "reached", "verdict"], verdicts))
+    return 1 if any("MISSED" in verdict for _, _, verdict in verdicts) else 0
 
 
 def _costs(rounds: int) -> tuple[list[Taken], list[Taken]]:

@@ -129,8 +129,8 @@ def trimmed(signal: Array, *, sample_rate: int) -> Array:
     power = np.einsum("ij,ij->i", rows, rows) / block
     if not power.size or not power.max() > 0.0:
         return signal[:0]
-    heard = np.flatnonzero(power > power.max() * 10.0 ** (SILENCE_DB / 10.0))
-    return signal[heard[0] * block : (heard[-1] + 1) * block]
+    audible = np.flatnonzero(power > power.max() * 10.0 ** (SILENCE_DB / 10.0))
+    return signal[audible[0] * block : (audible[-1] + 1) * block]
 
 
 def with_margins(signal: Array, *, sample_rate: int) -> Array:

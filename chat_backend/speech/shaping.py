@@ -1,7 +1,7 @@
 """Six voices out of one speaker: pitch, vocal tract, breath and tilt, on the model's frames.
 
-The six medians lie about three semitones apart, so that each voice is told from its neighbour by
-pitch alone; the vocal tract follows the pitch, but less than in nature, because a strongly warped
+The six medians lie about three semitones apart, so that pitch alone tells each voice from
+its neighbour; the vocal tract follows the pitch, but less than in nature, because a strongly warped
 spectrum costs intelligibility. Breath, tilt, pace and pauses then carry the temperament.
 
 Everything here is a pure function of arrays. A *spectrum* is an array of natural-log magnitudes,
@@ -55,7 +55,7 @@ class VoiceShape(Struct, frozen=True, kw_only=True):
     tilt_db_per_octave : float
         Slope added to the spectrum above 500 Hz; below 0 is softer, above 0 brighter.
     speed : float
-        What the model is asked for as its pace; above 1 is faster. It answers unevenly: 0.82 makes
+        The model's own pace parameter; above 1 is faster. Its effect is uneven: 0.82 makes
         a sentence 12 % longer, 1.25 10 % shorter, and at 0.80 it suddenly drags by 27 %.
     pause_s : float
         Silence between two sentences, in seconds.
@@ -137,7 +137,7 @@ VOICES: Final[Mapping[VoiceProfile, VoiceShape]] = MappingProxyType(
 
 
 class Frames(NamedTuple):
-    """What the model says about one sentence, in the order in which its synthesis takes it.
+    """The model's output for one sentence, in the order in which its synthesis takes it.
 
     Attributes
     ----------
@@ -160,7 +160,7 @@ class Frames(NamedTuple):
 
 
 def reshape(frames: Frames, voice: VoiceShape, *, sample_rate: int) -> Frames:
-    """Return the frames as `voice` would have said them.
+    """Return the frames in another voice.
 
     Parameters
     ----------

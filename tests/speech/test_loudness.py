@@ -85,9 +85,9 @@ def test_the_limiter_turns_down_only_around_the_peak() -> None:
     away = int(0.03 * RATE)
     assert np.allclose(kept[: RATE - away], tone[: RATE - away], atol=1e-6)
     assert np.allclose(kept[RATE + away :], tone[RATE + away :], atol=1e-6)
-    heard = np.abs(tone) > 0.1
-    gain = np.divide(kept, tone, out=np.ones_like(tone), where=heard)
-    steps = np.abs(np.diff(gain[heard]))
+    audible = np.abs(tone) > 0.1
+    gain = np.divide(kept, tone, out=np.ones_like(tone), where=audible)
+    steps = np.abs(np.diff(gain[audible]))
     assert steps.max() < 0.05
 
 

@@ -1,4 +1,4 @@
-"""Six voices that are told apart, equally loud, and never clipped."""
+"""Six voices that differ clearly, equally loud, and never clipped."""
 
 import itertools
 import math
@@ -57,7 +57,7 @@ def test_every_profile_has_a_voice() -> None:
 def test_the_six_medians_differ_by_two_semitones_at_least(
     spoken: dict[VoiceProfile, Array],
 ) -> None:
-    """Heard pitch alone tells any two profiles apart."""
+    """Pitch alone, measured on the sound, tells any two profiles apart."""
     pitch = {profile: median_pitch_hz(signal) for profile, signal in spoken.items()}
     for one, other in itertools.combinations(VOICE_PROFILES, 2):
         semitones = abs(12 * math.log2(pitch[one] / pitch[other]))
@@ -65,7 +65,7 @@ def test_the_six_medians_differ_by_two_semitones_at_least(
 
 
 def test_the_median_is_the_one_in_the_table(spoken: dict[VoiceProfile, Array]) -> None:
-    """What is heard is what the table says, within 1.5 semitones on a single sentence."""
+    """The measured pitch is the table's within 1.5 semitones on a single sentence."""
     for profile, signal in spoken.items():
         semitones = 12 * math.log2(median_pitch_hz(signal) / VOICES[profile].pitch_hz)
         assert abs(semitones) < 1.5, profile

@@ -124,7 +124,7 @@ def test_node_rms_is_the_level_around_each_node(energy: Float64) -> None:
 
 
 def test_the_amplitude_restores_the_envelope() -> None:
-    """After the correction the mix is as loud as was asked, within 5 percent in the middle."""
+    """After the correction the mix is as loud as the target, within 5 percent in the middle."""
     nodes = 201
     frequency = np.full(nodes, 25.0)
     shape = envelope.carrier_shape(carriers.carriers(frequency, carriers.node_phase(frequency)))

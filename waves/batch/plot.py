@@ -1,4 +1,4 @@
-"""A picture of one decomposition: what was said, and what the water gets."""
+"""Draw one decomposition: the speech and its waves."""
 
 from pathlib import Path
 from typing import Any, Final, NamedTuple

@@ -23,7 +23,7 @@ _MOMENTS: Final = np.stack([(1 - _T) ** 2, 2 * _T * (1 - _T), _T**2], axis=1).as
 
 
 class CarrierShape(NamedTuple):
-    """What the envelope and the limiter need to know of the carriers, per cell.
+    """What the envelope and the limiter need of the carriers, per cell.
 
     Attributes
     ----------
