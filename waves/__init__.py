@@ -5,8 +5,9 @@ one utterance from file to files; then `workers`, the processes that run jobs fo
 `batch` and `__main__` are the command line tool for folders of files.
 """
 
-from waves.dsp.decomposition import Waves, decompose
+from waves.dsp.decomposition import Waves, decompose, decompose_summary
 from waves.dsp.metrics import Metrics, measure
+from waves.dsp.plan import WavePlan
 from waves.errors import UnreadableSound, UnsuitableSound, WavesError
 from waves.job import Decomposition, decompose_file, run_job
 
@@ -15,10 +16,12 @@ __all__ = [
     "Metrics",
     "UnreadableSound",
     "UnsuitableSound",
+    "WavePlan",
     "Waves",
     "WavesError",
     "decompose",
     "decompose_file",
+    "decompose_summary",
     "measure",
     "run_job",
 ]

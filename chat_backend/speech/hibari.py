@@ -37,7 +37,7 @@ Array = NDArray[np.float32]
 
 # Touches the number reader, the guesser for unknown words and both branches of the synthesis.
 WARM_UP: Final = "Forty-two zubblets, said the water."
-# Marks that a voice does not say but that shape a sentence; all other signs become a space.
+# Marks that are not spoken but shape a sentence; all other signs become a space.
 _KEPT_SIGNS: Final = frozenset(
     ".,;:!?'\"-()/$%&+@#=*£€¢°½¼¾"
     "\u2018\u2019\u201c\u201d\u2013\u2014\u2026"  # curly quotes, dashes, ellipsis
@@ -64,7 +64,7 @@ class HibariModel:
         return [sentence for sentence in sentences if any(sign.isalpha() for sign in sentence)]
 
     def frames(self, phonemes: str, *, speed: float) -> Frames:
-        """Return what the model says about one sentence at a pace.
+        """Return the model's output for one sentence at a pace.
 
         Raises
         ------
@@ -128,7 +128,7 @@ class HibariSpeech:
         try:
             await asyncio.wrap_future(job)
         except asyncio.CancelledError:
-            # A thread can't be interrupted, but it need not leave a file that nobody waits for.
+            # A thread can't be interrupted, but it can leave out the file.
             unwanted.set()
             raise
 
@@ -142,7 +142,7 @@ class HibariSpeech:
 def synthesize(model: HibariModel, text: str, profile: VoiceProfile) -> Array:
     """Return `text` in the voice of `profile`, 24 kHz, at the common loudness.
 
-    The same text and profile give the same samples: the noise in it is drawn from both.
+    The same text and profile give the same samples: they seed its noise.
 
     Raises
     ------
@@ -177,7 +177,7 @@ def synthesize(model: HibariModel, text: str, profile: VoiceProfile) -> Array:
 
 
 def speakable(text: str) -> str:
-    """Return what an English voice can say of `text`.
+    """Return what an English voice can speak of `text`.
 
     Letters of other scripts than Latin, emoji and other signs are left out; digits of any script
     are kept as 0 to 9.

@@ -123,7 +123,7 @@ def test_the_count_of_errors_is_right() -> None:
 def test_every_voice_is_understood(
     model: HibariModel, listener: Any, profile: VoiceProfile
 ) -> None:
-    """At most 15 of 100 words are heard wrong, over fourteen sentences."""
+    """At most 15 of 100 words are misheard, over fourteen sentences."""
     errors = count = 0
     for sentences, signal in windows(model, profile):
         said = words(sentences)

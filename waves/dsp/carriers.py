@@ -31,21 +31,23 @@ _LEAST_WEIGHT: Final = 0.1
 _POSITION: Final = np.arange(CELL, dtype=np.float32)
 
 
-def carrier_frequency(track: PitchTrack) -> Float64:
-    """Return the frequency of the base carrier at every node, in hertz.
+def carrier_frequency(
+    track: PitchTrack, *, low_hz: float = LOWEST_HZ, high_hz: float = HIGHEST_HZ
+) -> Float64:
+    """Return the frequency of a carrier at every node, in hertz: by default, of the base carrier.
 
     Unvoiced speech is bridged by a straight line of log-frequency. A sound without any voice gets
     the middle of the range.
     """
     if not track.voiced.any():
-        return np.full(len(track.voiced), (LOWEST_HZ + HIGHEST_HZ) / 2)
+        return np.full(len(track.voiced), (low_hz + high_hz) / 2)
     bottom, top = np.percentile(track.f0_hz[track.voiced].astype(np.float64), _PERCENTILES)
     if top < bottom * _LEAST_RANGE:
         middle = np.sqrt(bottom * top)
         bottom, top = middle / np.sqrt(_LEAST_RANGE), middle * np.sqrt(_LEAST_RANGE)
     octaves = bridged(np.log2(np.where(track.voiced, track.f0_hz, 1.0)), track.voiced)
     place = np.clip((2.0**octaves - bottom) / (top - bottom), 0.0, 1.0)
-    return smoothed(LOWEST_HZ + place * (HIGHEST_HZ - LOWEST_HZ), _MELODY_SMOOTHING)
+    return smoothed(low_hz + place * (high_hz - low_hz), _MELODY_SMOOTHING)
 
 
 def node_phase(frequency_hz: Float64) -> Float64:
@@ -72,14 +74,7 @@ def carriers(frequency_hz: Float64, phase: Float64) -> tuple[Float32, Float32, F
     carrier is turned over: with signs + + - the sum of three equal carriers peaks at 2.1 instead of
     3 times one of them, so that the limiter has less to do.
     """
-    # Angle at the cell's beginning, its gain from sample to sample, and how that gain grows.
-    angle = _column(2 * np.pi * phase[:-1])
-    gain = _column(2 * np.pi / SAMPLE_RATE_HZ * frequency_hz[:-1])
-    growth = _column(np.pi / (CELL * SAMPLE_RATE_HZ) * np.diff(frequency_hz))
-    base = growth * _POSITION
-    base += gain
-    base *= _POSITION
-    base += angle
+    base = angles(frequency_hz, phase)
     np.cos(base, out=base)
     second = base * base
     third = second * -4
@@ -88,6 +83,49 @@ def carriers(frequency_hz: Float64, phase: Float64) -> tuple[Float32, Float32, F
     second *= 2
     second -= 1
     return base, second, third
+
+
+def turned_carriers(frequency_hz: Float64, phase: Float64) -> tuple[Float32, Float32, Float32]:
+    """Return the same three carriers, each a quarter of its own turn ahead.
+
+    Notes
+    -----
+    sin 2x = 2 sin x cos x and sin 3x = sin x (4 cos² x - 1).
+    """
+    angle = angles(frequency_hz, phase)
+    cosine, sine = np.cos(angle), np.sin(angle)
+    third = cosine * cosine
+    third *= 4
+    third -= 1
+    third *= sine
+    second = cosine
+    second *= sine
+    second *= -2
+    return np.negative(sine, out=sine), second, third
+
+
+def sinusoid(frequency_hz: Float64, phase: Float64) -> Float32:
+    """Return one carrier between nodes, shape (nodes - 1, CELL); see `angles`."""
+    angle = angles(frequency_hz, phase)
+    return np.cos(angle, out=angle)
+
+
+def angles(frequency_hz: Float64, phase: Float64) -> Float32:
+    """Return a carrier's angle in radians between nodes, shape (nodes - 1, CELL).
+
+    Parameters
+    ----------
+    frequency_hz, phase : ndarray, shape (nodes,)
+        Its frequency, and its phase in turns, at the nodes.
+    """
+    # Angle at the cell's beginning, its gain from sample to sample, and how that gain grows.
+    gain = _column(2 * np.pi / SAMPLE_RATE_HZ * frequency_hz[:-1])
+    growth = _column(np.pi / (CELL * SAMPLE_RATE_HZ) * np.diff(frequency_hz))
+    angle = growth * _POSITION
+    angle += gain
+    angle *= _POSITION
+    angle += _column(2 * np.pi * phase[:-1])
+    return angle
 
 
 def harmonic_weights(track: PitchTrack) -> Float32:

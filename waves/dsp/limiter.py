@@ -9,15 +9,28 @@ from scipy.ndimage import minimum_filter1d
 from waves.dsp.grid import Float32, Float64, smoothed
 
 
-def limited(amplitude: Float64, peak: Float32, *, ceiling: float, look_ahead: int) -> Float64:
-    """Return `amplitude`, turned down where what it amplifies would pass the ceiling.
+def around_nodes(peak: Float32) -> Float32:
+    """Return the larger of the peaks before and after each node.
 
     Parameters
     ----------
-    amplitude : ndarray, shape (nodes,)
-        Factor of a sound, linear between nodes, which may be any length apart.
     peak : ndarray, shape (nodes - 1,)
-        Largest magnitude of the sound between each two nodes.
+        Largest magnitude of a sound between each two nodes, which may be any length apart.
+
+    Returns
+    -------
+    ndarray, shape (nodes,)
+    """
+    return np.maximum(np.append(peak, peak[-1:]), np.append(peak[:1], peak))
+
+
+def gain(level: Float64 | Float32, *, ceiling: float, look_ahead: int) -> Float64:
+    """Return the gain at every node, linear in between, that keeps a sound below a ceiling.
+
+    Parameters
+    ----------
+    level : ndarray, shape (nodes,)
+        Largest magnitude around each node, see `around_nodes`.
     ceiling : float
         Largest magnitude that may come out; full scale is 1.
     look_ahead : int
@@ -26,16 +39,15 @@ def limited(amplitude: Float64, peak: Float32, *, ceiling: float, look_ahead: in
     Returns
     -------
     ndarray, shape (nodes,)
-        `amplitude` itself if nothing would pass the ceiling.
+        At most one.
 
     Notes
     -----
     The gain at a node is the least that any node within the look-ahead needs, averaged over the
     same span: every value in that average is low enough for the node in its middle.
     """
-    around = np.maximum(np.append(peak, 0), np.append(0, peak))
-    needed = np.minimum(1.0, ceiling / np.maximum(amplitude * around, 1e-9))
+    needed = np.minimum(1.0, ceiling / np.maximum(level.astype(np.float64), 1e-9))
     if needed.min() >= 1:
-        return amplitude
+        return needed
     span = 2 * look_ahead + 1
-    return amplitude * smoothed(minimum_filter1d(needed, span, mode="constant", cval=1.0), span)
+    return smoothed(minimum_filter1d(needed, span, mode="constant", cval=1.0), span)

@@ -13,7 +13,7 @@ from waves.dsp.grid import SAMPLE_RATE_HZ, Int16
 def write_waves(waves: Waves, folder: Path, *, stem: str) -> Path:
     """Write the waves and their mix as 8 kHz PCM_16 into `folder`, and return the mix's path.
 
-    The mix is moved into place last: who sees it may rely on all four.
+    The mix is moved into place last: once it is there, all four are.
 
     Raises
     ------

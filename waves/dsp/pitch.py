@@ -83,7 +83,7 @@ def _window() -> tuple[Float32, Float32, Float32]:
     """Return the window and two matrices.
 
     The first leads from power spectra to the window's corrected autocorrelation, the second from
-    squared tapered samples to the energy of a frame and what its inner half says it should be.
+    squared tapered samples to the energy of a frame and what its inner half alone would give.
     """
     window = np.hanning(_WINDOW + 2)[1:-1]
     power = np.abs(np.fft.rfft(window, _FFT)) ** 2
@@ -136,16 +136,16 @@ def _candidates(frames: Float32) -> _Candidates:
     spectrum = np.fft.rfft(tapered)
     power = spectrum.real**2 + spectrum.imag**2
     energy, inner = ((inside * inside) @ _TO_ENERGIES).T
-    heard = np.maximum(energy, np.float32(1e-20))
+    audible = np.maximum(energy, np.float32(1e-20))
     correlation = power @ _TO_LAGS
-    correlation /= heard[:, None]
+    correlation /= audible[:, None]
 
     # NumPy's types lose the 32 bits on the way through the transform; its values do not.
     f0_hz, strength = _peaks(correlation.astype(np.float32, copy=False))
     bins = np.rint(f0_hz[:, :, None] * np.arange(1, HARMONICS + 1) * (_FFT / _RATE_HZ))
     rows = np.arange(len(frames))[:, None, None]
     harmonics = np.sqrt(power[rows, bins.astype(np.intp)])
-    return _Candidates(f0_hz, strength, harmonics, np.sqrt(energy), inner / heard)
+    return _Candidates(f0_hz, strength, harmonics, np.sqrt(energy), inner / audible)
 
 
 def _peaks(correlation: Float32) -> tuple[Float32, Float32]:
@@ -157,7 +157,7 @@ def _peaks(correlation: Float32) -> tuple[Float32, Float32]:
     peak[:, 1:-1] &= middle > 0
     at = np.flatnonzero(peak)
     row, column = np.divmod(at, correlation.shape[1])
-    # The parabola through a peak and its neighbours tells its true place and height.
+    # The parabola through a peak and its neighbours gives its true place and height.
     flat = correlation.reshape(-1)
     left, top, right = flat[at - 1], flat[at], flat[at + 1]
     slope = left - right
