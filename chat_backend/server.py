@@ -77,7 +77,10 @@ async def open_chat(
     async with AsyncExitStack() as stack:
         minds = agents
         if minds is None:
-            minds = await stack.enter_async_context(open_agents(seats, keys, settings, metrics))
+            try:
+                minds = await stack.enter_async_context(open_agents(seats, keys, settings, metrics))
+            except InvalidSetting as error:
+                raise StartRefused(str(error)) from None
         publish = None
         if settings.events_ws_enabled:
             publisher = await stack.enter_async_context(

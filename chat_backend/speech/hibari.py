@@ -25,7 +25,7 @@ from chat_backend.speech.edges import joined, trimmed, with_margins
 from chat_backend.speech.loudness import normalized
 from chat_backend.speech.profiles import VOICES
 from chat_backend.speech.shaping import Frames, reshape
-from chat_backend.speech.speakable import speakable
+from chat_backend.speech.speakable import bare, speakable
 from chat_backend.speech.wav import CEILING_DBFS, SAMPLE_RATE_HZ, TARGET_LUFS, write_wav
 from shared_schema.files import moved_into_place
 from shared_schema.ids import VoiceProfile
@@ -33,6 +33,8 @@ from shared_schema.ids import VoiceProfile
 Array = NDArray[np.float32]
 
 # Touches the number reader, the guesser for unknown words and both branches of the synthesis.
+# What a turn's longest text takes at the slowest pace; what is beyond is not spoken.
+MAX_S: Final = 75.0
 WARM_UP: Final = "Forty-two zubblets, said the water."
 _SCIPY: Final = "scipy.fft"
 
@@ -52,8 +54,14 @@ class HibariModel:
         self._synth: Any = dsp.synth
 
     def phonemes(self, text: str) -> list[str]:
-        """Return the phonemes of each sentence that has a sound."""
-        sentences: list[str] = self._voice.phonemize(text)
+        """Return the phonemes of each sentence that has a sound.
+
+        What the package's reader can't read is read again as bare words and digits.
+        """
+        try:
+            sentences: list[str] = self._voice.phonemize(text)
+        except Exception:  # its rules fail in many ways, e.g. with an IndexError
+            sentences = self._voice.phonemize(bare(text))
         return [sentence for sentence in sentences if any(sign.isalpha() for sign in sentence)]
 
     def frames(self, phonemes: str, *, speed: float) -> Frames:
@@ -164,8 +172,10 @@ def synthesize(model: HibariModel, text: str, profile: VoiceProfile) -> Array:
         raise SpeechFailed("nothing in the text can be spoken in English: it has no words")
     voice = VOICES[profile]
     rng = np.random.default_rng(zlib.crc32(f"{profile}|{text}".encode("utf-8", "replace")))
-    parts = []
+    parts: list[Array] = []
     for sentence in sentences:
+        if sum(map(len, parts)) > MAX_S * SAMPLE_RATE_HZ:
+            break
         frames = reshape(
             model.frames(sentence, speed=voice.speed), voice, sample_rate=SAMPLE_RATE_HZ
         )
@@ -173,6 +183,7 @@ def synthesize(model: HibariModel, text: str, profile: VoiceProfile) -> Array:
         if not np.isfinite(signal).all():
             raise SpeechFailed("the embedded voice gave a sound that is not finite")
         parts.append(trimmed(signal, sample_rate=SAMPLE_RATE_HZ))
+    parts[-1] = parts[-1][: max(0, round(MAX_S * SAMPLE_RATE_HZ) - sum(map(len, parts[:-1])))]
     speech = joined(parts, pause_s=voice.pause_s, sample_rate=SAMPLE_RATE_HZ)
     try:
         level = normalized(
@@ -195,7 +206,14 @@ def _warm_model() -> HibariModel:
 def _speak_to_file(
     model: HibariModel, text: str, profile: VoiceProfile, path: Path, unwanted: threading.Event
 ) -> None:
-    signal = synthesize(model, text, profile)
+    try:
+        signal = synthesize(model, text, profile)
+    except SpeechFailed:
+        raise
+    except Exception as error:  # an utterance must not be lost without its reason
+        raise SpeechFailed(
+            f"the embedded voice can't say this text ({type(error).__name__})"
+        ) from error
     if unwanted.is_set():
         return
     try:

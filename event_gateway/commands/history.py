@@ -10,6 +10,7 @@ from event_gateway.errors import GatewayError
 from event_gateway.outbox import Outbox
 from shared_schema.layout import GATEWAY_DIR, Artifacts
 from shared_schema.runtime.process.exits import FAILED, OK, say
+from shared_schema.runtime.web.clients import local_http
 from shared_schema.settings import Settings
 
 ASK_WITHIN_S: Final = 5.0
@@ -35,13 +36,12 @@ def _from_gateway(settings: Settings, session_id: str) -> list[str] | None:
     """Return what the running gateway says; None if none runs."""
     token = settings.events_token
     try:
-        response = httpx.get(
-            f"http://localhost:{settings.gateway_port}/v1/events/history",
-            params={"sessionId": session_id},
-            headers={"Authorization": f"Bearer {token}"} if token else {},
-            timeout=ASK_WITHIN_S,
-            trust_env=False,
-        )
+        with local_http(timeout=ASK_WITHIN_S) as http:
+            response = http.get(
+                f"http://localhost:{settings.gateway_port}/v1/events/history",
+                params={"sessionId": session_id},
+                headers={"Authorization": f"Bearer {token}"} if token else {},
+            )
     except httpx.HTTPError:
         return None
     if response.is_error:

@@ -7,7 +7,7 @@ from typing import Final
 import soundfile
 from msgspec import UNSET, Struct
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from shared_schema import VERSION
 from shared_schema.errors import InvalidMessage
@@ -25,6 +25,7 @@ from shared_schema.events import (
     encode_event,
 )
 from shared_schema.runtime.process.exits import FAILED, OK
+from shared_schema.runtime.web.clients import local_socket
 
 RECONNECT_S: Final = 0.25
 QUOTE_CHARS: Final = 60
@@ -136,7 +137,7 @@ def _connected(url: str, expect: Expectation, say: Callable[[str], None]) -> Cli
     said = False
     while True:
         try:
-            socket = connect(url, additional_headers=headers, compression=None, max_size=None)
+            socket = local_socket(url, headers)
         except (OSError, InvalidHandshake) as error:
             if not said:
                 say(f"waiting for the gateway at {url} ({error})")

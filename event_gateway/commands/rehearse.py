@@ -8,6 +8,7 @@ import httpx
 from msgspec import Struct
 
 from shared_schema.runtime.process.exits import FAILED, OK
+from shared_schema.runtime.web.clients import local_http
 
 LOOK_EVERY_S: Final = 0.25
 
@@ -30,7 +31,7 @@ def rehearse(plan: Plan, say: Callable[[str], None] = print) -> int:
     """Rehearse to the end, or until Ctrl-C; return the exit code."""
     headers = {"Authorization": f"Bearer {plan.token}"} if plan.token else {}
     url = f"{plan.gateway_url}/v1/rehearsal"
-    with httpx.Client(timeout=10.0, headers=headers, trust_env=False) as http:
+    with local_http(timeout=10.0, headers=headers) as http:
         try:
             wish = {"sessionId": plan.session_id, "speed": plan.speed, "loop": plan.loop}
             status = _asked(http.post(url, json=wish))
