@@ -196,7 +196,7 @@ _BY_STATUS: Final[Mapping[int, Kind]] = {
 _MORE_PRECISE: Final[Mapping[Kind, tuple[Kind, ...]]] = {
     "key": ("credit", "load", "filter", "access", "model"),
     "credit": (),
-    "load": ("credit",),
+    "load": ("credit", "load"),
     "timeout": (),
     "missing": ("model", "credit", "key"),
     "busy": ("load", "credit"),

@@ -9,18 +9,21 @@ import importlib.util
 import io
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
 from chat_backend.providers import replies
+from chat_backend.providers.failure import excerpt
 from chat_backend.speech.formats import (
     SNDFILE,
+    WHOLE,
     Label,
     NotSpeech,
     container_of,
+    is_cut,
     label_of,
     named,
     text_of,
@@ -36,8 +39,6 @@ MAX_CHANNELS: Final = 8
 MAX_S: Final = 90.0
 # Beyond this a float file is not louder but broken: full scale is 1.
 LARGEST_SAMPLE: Final = 1e6
-# Of what a container promises, this must have come.
-WHOLE: Final = 0.97
 
 # Correlation of neighbouring samples: speech has .9 and more, noise and compressed data about 0.
 _LEAST_CORRELATION: Final = 0.5
@@ -45,6 +46,8 @@ _LEAST_CORRELATION: Final = 0.5
 _BLOCK_S: Final = 0.05
 _LOUD: Final = 0.25
 _LARGEST_OFFSET: Final = 0.2
+# Speech has a twentieth of the power of full scale; 8-bit samples read as 16-bit have most of it.
+_LARGEST_POWER: Final = 0.2
 # Mixed to mono, channels that cancel each other leave less than this of their power.
 _LEAST_MIXED: Final = 0.4
 
@@ -60,11 +63,14 @@ class Expected(Struct, frozen=True, kw_only=True):
         Their sample rate, where the server declares none.
     framed : bool
         Whether the transport said where the reply ends, so that a missing part would be known.
+    longest_s : float
+        What the text may take to be said: a WAV that promises more does not know its own length.
     """
 
     raw: bool = True
     rate_hz: int = 24_000
     framed: bool = True
+    longest_s: float = 0.0
 
 
 class Sound(Struct, frozen=True):
@@ -94,12 +100,15 @@ def decoded(data: bytes, media_type: str, expected: Expected) -> Sound:
     if not data:
         raise NotSpeech("nothing")
     container = container_of(data)
+    if container is not None and is_cut(data, container, framed=expected.framed):
+        raise NotSpeech(f"a sound file ({container}) whose end is missing")
     if container is not None:
         channels, rate_hz = _from_container(data, container, expected)
-    elif words := text_of(data):
+    elif text := text_of(data):
+        words = excerpt(replies.text_in(text.encode()))
         raise NotSpeech(
             f"text instead of sound: {words}",
-            trouble=replies.trouble_in(replies.parsed(data)),
+            trouble=replies.trouble_in(replies.parsed(text.encode())),
             web_page=words.startswith("a web page"),
         )
     elif not expected.raw:
@@ -185,12 +194,26 @@ def _by_sndfile(data: bytes, expected: Expected) -> tuple[Array, int]:
             most = round(MAX_S * file.samplerate) + 1
             samples = file.read(most, dtype="float32", always_2d=True)
             share = len(samples) / min(max(file.frames, 1), most) if file.frames < 1 << 40 else 1.0
-        if part.promised is not None and not expected.framed:
+        if part.promised is not None and (
+            not expected.framed
+            or (
+                len(samples) < part.promised * expected.longest_s * form[0]
+                and _stops_short(samples[:, 0], form[0])
+            )
+        ):
             share = min(share, part.promised)
         if share < WHOLE:
             raise NotSpeech(f"only {100 * share:.0f} % of a sound file")
         found.append(samples)
     return np.concatenate(found), form[0]
+
+
+def _stops_short(samples: Array, rate_hz: int) -> bool:
+    """Return whether a sound ends in the middle of a vowel, rather than in silence."""
+    size = max(1, round(_BLOCK_S * rate_hz))
+    power = np.square(samples, dtype=np.float64)
+    loudest = max((power[at : at + size].mean() for at in range(0, len(power), size)), default=0.0)
+    return bool(power[-size:].mean() > 0.03 * loudest)
 
 
 def _by_av(data: bytes, expected: Expected) -> tuple[Array, int]:
@@ -234,8 +257,7 @@ def _floats(frame: NDArray[Any], channels: int, *, planar: bool) -> Array:
 
 # --- raw samples
 
-Code = Literal["<i2", ">i2", "ulaw", "alaw"]
-_LAWS: Final[Mapping[str, Code]] = {
+_LAWS: Final[Mapping[str, str]] = {
     "audio/basic": "ulaw", "audio/pcmu": "ulaw", "audio/mulaw": "ulaw", "audio/x-mulaw": "ulaw",
     "audio/ulaw": "ulaw", "audio/x-ulaw": "ulaw", "audio/pcma": "alaw", "audio/alaw": "alaw",
     "audio/x-alaw": "alaw",
@@ -246,8 +268,9 @@ _LAW_RATE_HZ: Final = 8_000
 def _raw(data: bytes, label: Label, expected: Expected) -> tuple[Array, int]:
     """Return raw samples by their declared rate and channels, if they look like speech.
 
-    ``audio/L16`` is big-endian by its definition and little-endian at many servers: the order of
-    bytes in which the samples are smoother is right.
+    ``audio/L16`` is big-endian by its definition and little-endian at many servers, and a stream
+    may have lost its first byte: the reading in which the samples are smoothest is right. Each
+    sample twice is stereo that was not declared.
     """
     name, parameters = label
     law = _LAWS.get(name)
@@ -258,12 +281,15 @@ def _raw(data: bytes, label: Label, expected: Expected) -> tuple[Array, int]:
     check_rate(rate_hz)
     if not 1 <= channels <= MAX_CHANNELS:
         raise NotSpeech(f"{channels} channels; 1 to {MAX_CHANNELS} are accepted")
-    codes: tuple[Code, ...] = (law,) if law else ("<i2", ">i2")
-    for code in codes:
-        samples = _samples(data, code)
-        table = samples[: len(samples) // channels * channels].reshape(-1, channels)
-        if len(table) and not _is_noise(mono(table), rate_hz, least=_LEAST_CORRELATION):
-            return table, rate_hz
+    readings = [_samples(data, law)] if law else [
+        _samples(each, order) for each in (data, data[1:]) for order in ("<i2", ">i2")
+    ]  # fmt: skip
+    tables = [each[: len(each) // channels * channels].reshape(-1, channels) for each in readings]
+    best = max(tables, key=lambda table: _correlation(mono(table)))
+    if channels == 1 and np.array_equal(best[0 : len(best) // 2 * 2 : 2], best[1::2]):
+        best = best[::2]
+    if len(best) and not _is_noise(mono(best), rate_hz, least=_LEAST_CORRELATION):
+        return best, rate_hz
     raise NotSpeech(
         f"{named(name)} that does not look like speech: noise, or another format",
         other_format=True,
@@ -276,7 +302,7 @@ def _number(parameters: Mapping[str, str], names: tuple[str, ...]) -> int | None
     return int(match[0]) if match else None
 
 
-def _samples(data: bytes, code: Code) -> Array:
+def _samples(data: bytes, code: str) -> Array:
     if code in ("ulaw", "alaw"):
         import soundfile  # noqa: PLC0415  # as above
 
@@ -290,6 +316,13 @@ def _samples(data: bytes, code: Code) -> Array:
     )
 
 
+def _correlation(samples: Array) -> float:
+    """Return the correlation of neighbouring samples: 1 for a slow signal, 0 for noise."""
+    centred = samples - samples.mean(dtype=np.float64) if len(samples) else samples
+    power = float(np.dot(centred, centred))
+    return float(np.dot(centred[1:], centred[:-1])) / power if power > 0.0 else 0.0
+
+
 def _is_noise(samples: Array, rate_hz: int, *, least: float) -> bool:
     """Return whether a signal is noise or data, rather than speech.
 
@@ -301,16 +334,12 @@ def _is_noise(samples: Array, rate_hz: int, *, least: float) -> bool:
     least : float
         The correlation of neighbouring samples that the whole of it must have.
     """
-    centred = samples - samples.mean(dtype=np.float64)
-    power = float(np.dot(centred, centred))
-    if power <= 0.0:
+    if not samples.any():
         return False  # silence is refused as such
-    if least and float(np.dot(centred[1:], centred[:-1])) < least * power:
+    if least and (_correlation(samples) < least or np.square(samples).mean() > _LARGEST_POWER):
         return True
-    size = max(8, round(_BLOCK_S * rate_hz))
+    size = min(len(samples), max(8, round(_BLOCK_S * rate_hz)))
     blocks = samples[: len(samples) // size * size].reshape(-1, size)
-    if not len(blocks):
-        return False
     offset = blocks.mean(axis=1, keepdims=True)
     blocks = blocks - offset
     energy = np.square(blocks).mean(axis=1)

@@ -1,9 +1,8 @@
 """What a reply's bytes are: the form of a sound file, text, or perhaps raw samples."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
-from chat_backend.providers import replies
 from chat_backend.providers.failure import excerpt
 from chat_backend.providers.replies import Trouble
 
@@ -57,6 +56,17 @@ _FOREIGN: Final[tuple[tuple[bytes, str], ...]] = (
     (b"MThd", "MIDI"), (b"\x7fELF", "a program"), (b"\x93NUMPY", "a NumPy array"),
     (b"II*\x00", "a TIFF image"), (b"MM\x00*", "a TIFF image"), (b"\x80\x04\x95", "a pickle"),
 )  # fmt: skip
+# A text beyond this is read by nobody.
+_READ_BYTES: Final = 65_536
+# Of what a container promises, this must have come.
+WHOLE: Final = 0.97
+# Where a container's own size stands: at, bytes, their order, and what is not counted in it.
+_SIZES: Final[Mapping[tuple[str, bytes], tuple[int, int, Literal["little", "big"], int]]] = {
+    ("AIFF", b"FORM"): (4, 4, "big", 8),
+    ("W64", b"riff"): (16, 8, "little", 0),
+    ("WAV", b"RF64"): (20, 8, "little", 8),
+    ("AU", b".snd"): (8, 4, "big", 24),
+}
 SNDFILE: Final = frozenset({"WAV", "AIFF", "FLAC", "Ogg", "CAF", "AU", "W64", "VOC", "NIST", "MP3"})
 
 
@@ -110,25 +120,62 @@ def _mpeg_frames(data: bytes) -> bool:
     return True
 
 
-_BITRATES: Final = (
-    (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-)
+def is_cut(data: bytes, container: str, *, framed: bool) -> bool:
+    """Return whether the end of a sound file is missing.
+
+    A WAV is looked at by its reader: servers that stream declare any size in it. `framed` says
+    whether the transport told where the reply ends.
+    """
+    if container in ("AAC", "MP3"):
+        at = _after_id3(data)
+        while length := _frame_bytes(data[at : at + 7]):
+            at += length
+        return at > len(data)
+    if container == "Ogg":
+        at = data.rfind(b"OggS")
+        lacing = data[at + 27 : at + 27 + (data[at + 26] if len(data) > at + 26 else 255)]
+        ended = bool(data[at + 5] & 4) if len(data) > at + 5 else False
+        return at + 27 + len(lacing) + sum(lacing) > len(data) or not (ended or framed)
+    return len(data) < WHOLE * _declared_bytes(data, container)
+
+
+def _declared_bytes(data: bytes, container: str) -> int:
+    """Return how long a file is by its own header; 0 where that says nothing."""
+    if container == "CAF":
+        at = 8
+        while len(head := data[at : at + 12]) == 12:
+            at += 12 + max(0, int.from_bytes(head[4:], "big", signed=True))
+            if head[:4] == b"data":
+                return at
+    if (container, data[:4]) not in _SIZES:
+        return 0
+    at, size, order, more = _SIZES[container, data[:4]]
+    declared = int.from_bytes(data[at : at + size], order)
+    return declared + more if declared < 1 << (8 * size - 1) else 0
+
+
+_BITRATES: Final[Mapping[tuple[bool, int], tuple[int, ...]]] = {
+    (True, 1): (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (True, 2): (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (False, 1): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (False, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
 
 
 def _frame_bytes(head: bytes) -> int:
-    """Return the length of an MPEG audio (layer 3) or ADTS frame by its header; 0 if it is none."""
+    """Return the length of a frame of MPEG audio (layers 2 and 3) or ADTS; 0 if it is none."""
     if len(head) < 7 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return 0
     if _is_adts(head):
         return (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
     version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
-    if version == 1 or layer != 1 or head[2] >> 4 == 15 or head[2] >> 2 & 3 == 3:
+    if version == 1 or layer not in (1, 2) or head[2] >> 4 == 15 or head[2] >> 2 & 3 == 3:
         return 0
     first = version == 3
     rate = (44_100, 48_000, 32_000)[head[2] >> 2 & 3] // (1 if first else 2 if version == 2 else 4)
-    kilobits = _BITRATES[0 if first else 1][head[2] >> 4]
-    return (144 if first else 72) * kilobits * 1000 // rate + (head[2] >> 1 & 1)
+    kilobits = _BITRATES[first, layer][head[2] >> 4]
+    samples = 576 if layer == 1 and not first else 1152
+    return samples // 8 * kilobits * 1000 // rate + (head[2] >> 1 & 1)
 
 
 def label_of(media_type: str) -> Label:
@@ -140,17 +187,14 @@ def label_of(media_type: str) -> Label:
 
 def text_of(data: bytes) -> str:
     """Return what a text says, in any usual encoding; empty if it is none."""
-    head = data[:1024]
-    for mark, encoding in (
-        (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"),
-    ):  # fmt: skip
-        if head.startswith(mark):
-            text = head[: len(head) // 2 * 2].decode(encoding, "replace")
-            if _is_text(text):
-                return excerpt(text)
-    plain = head.replace(b"\x00", b"") if head.count(b"\x00") == len(head) // 2 else head
-    text = plain.decode("utf-8", "replace").rstrip("\ufffd")
-    return excerpt(replies.text_in(data) or text) if _is_text(text) else ""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    elif data[:64].count(b"\x00") * 2 == len(data[:64]):
+        encoding = "utf-16-le" if data[1:2] == b"\x00" else "utf-16-be"
+    else:
+        encoding = "utf-8-sig"
+    head = data[:1024].decode(encoding, "replace").rstrip("\ufffd")
+    return data[:_READ_BYTES].decode(encoding, "ignore") if _is_text(head) else ""
 
 
 def _is_text(text: str) -> bool:

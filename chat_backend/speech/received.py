@@ -13,6 +13,8 @@ from chat_backend.speech.wav import CEILING_DBFS, SAMPLE_RATE_HZ, TARGET_LUFS, w
 
 # Hurried English has some 20 characters a second; less than half of that time was not the text.
 MIN_S_PER_CHARACTER: Final = 0.02
+# Slow English, pauses included, takes a third of that.
+MAX_S_PER_CHARACTER: Final = 0.4
 MIN_S: Final = 0.15
 
 

@@ -18,7 +18,7 @@ from chat_backend.providers.replies import Trouble, refused_by
 from chat_backend.providers.servers import MAX_REDIRECTS, Remarks, redirected
 from chat_backend.speech.decoding import Expected
 from chat_backend.speech.formats import NotSpeech
-from chat_backend.speech.received import finish
+from chat_backend.speech.received import MAX_S_PER_CHARACTER, finish
 from chat_backend.speech.speech_api import SpeechAPI, SpeechRequest, described
 from shared_schema.files import moved_into_place
 from shared_schema.ids import VoiceProfile
@@ -152,6 +152,7 @@ class RemoteSpeech:
             raw=request.raw,
             rate_hz=request.rate_hz,
             framed="content-length" in headers or "transfer-encoding" in headers,
+            longest_s=MAX_S_PER_CHARACTER * len(text),
         )
         media_type = headers.get("content-type", "")
         try:

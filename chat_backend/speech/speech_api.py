@@ -147,7 +147,8 @@ class OpenAISpeech(Struct, frozen=True, kw_only=True):
         """Return how to ask after a rejection: below /v1, for a WAV, without what it names."""
         kind = trouble.kind or kind_of(trouble.status, trouble.words)
         further = with_version(base_url(self.url))
-        if kind == "missing" and further and not asked.base:
+        missing = kind == "missing" or (kind == "sound" and trouble.status == 404)
+        if missing and further and not asked.base:
             return msgspec.structs.replace(asked, base=further)
         if kind in {"request", "server"} and trouble.status in _STATUSES:
             for name in _EXTRAS:
