@@ -89,6 +89,7 @@ def odd_server() -> Iterator[Odd]:
                 self.wfile.write(b"0\r\n\r\n")
                 return
             self.close_connection = True
+            self.send_header("connection", "close")
             if reply.framing != "close":
                 more = 1000 if reply.framing == "cut" else 0
                 self.send_header("content-length", str(len(reply.body) + more))

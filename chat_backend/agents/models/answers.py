@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from chat_backend.agents.base import MAX_CHARS, CommentSelection, SpokenResponse
+from chat_backend.providers.replies import clean
 from shared_schema.ids import VOICE_PROFILES, Kind
 
 Answer = TypeVar("Answer", bound=SpokenResponse)
@@ -66,14 +67,13 @@ def object_in(text: str) -> dict[str, Any] | None:
     """
     text = text[:_MAX_READ_CHARS].lstrip("\ufeff")
     after = _THOUGHT_END.split(_THOUGHT.sub("", text))[-1]
-    best: dict[str, Any] | None = None
     for part in (*_FENCED.findall(after), after, text):
-        for found in _objects(part):
+        for found in (part.strip(), *_objects(part)):
             answer = _answer_in(found)
             if answer is not None:
-                return answer
-            best = best or found
-    return best
+                cleaned: dict[str, Any] = clean(answer)
+                return cleaned
+    return None
 
 
 def validated(

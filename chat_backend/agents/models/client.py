@@ -288,7 +288,7 @@ def read_generously(response: ModelResponse, *, tool: str = "") -> ModelResponse
         return response
     for kind in (TextPart, ThinkingPart):
         found = object_in("".join(part.content for part in parts if isinstance(part, kind)))
-        if found is not None and "text" in found:
+        if found is not None:
             response.parts = [
                 ToolCallPart(tool, found) if tool else TextPart(json.dumps(found, default=str))
             ]
