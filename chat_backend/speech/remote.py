@@ -126,7 +126,9 @@ class RemoteSpeech:
             return Trouble(status=200, words=str(error), kind="sound")
         except httpx.TimeoutException:
             raise timed_out(provider) from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (ProviderFailed, OSError):
+            raise
+        except Exception as error:  # a proxy's handshake raises what it likes
             # Without the cause: its request has the key in a header.
             raise failed(provider, "network", f"({type(error).__name__})") from None
         raise failed(provider, "protocol", "(it redirects in a circle)")

@@ -14,7 +14,7 @@ pytest.importorskip("pydantic_ai", reason="needs the extra: uv sync --extra llm"
 
 from chat_backend.agents.base import Agents, SpokenResponse
 from chat_backend.agents.models.opening import open_agents
-from chat_backend.agents.models.seats import decide
+from chat_backend.agents.models.seats import Seat, decide
 from chat_backend.agents.models.table import load_models
 from chat_backend.errors import AgentFailed
 from chat_backend.metrics import Metrics
@@ -86,6 +86,22 @@ def load_own() -> Any:
     from chat_backend.agents.models.table import AgentModel  # noqa: PLC0415
 
     return AgentModel(provider="llm", model="small")
+
+
+def seat_of(protocol: str) -> Seat:
+    """Return an agent's seat in a protocol, at a server that nobody calls."""
+    url = "http://localhost:1"
+    settings = Settings(
+        anthropic_url=url,
+        openai_url=f"{url}/v1",
+        google_url=url,
+        llm_url=f"{url}/v1",
+        llm_model="m",
+    )
+    models = load_models(None)
+    models.agents["gpt-4o"] = load_own()
+    agent_id: Any = AGENT[protocol]
+    return decide(settings, models, Keys({})).taken[agent_id]
 
 
 async def answer_of(

@@ -160,9 +160,9 @@ def _answer_in(value: Any, depth: int = 0) -> dict[str, Any] | None:
     """Return the object with a text in a value: itself, or one within it."""
     if depth > 3:
         return None
-    if isinstance(value, str) and "{" in value:
+    if isinstance(value, str):
         try:
-            value = json.loads(value, strict=False)
+            return _answer_in(json.loads(value, strict=False), depth + 1) if "{" in value else None
         except (ValueError, RecursionError):
             return None
     if isinstance(value, dict):

@@ -204,7 +204,7 @@ class ServerClient(httpx2.AsyncClient):
                 reply = await super().send(following, follow_redirects=False)
             except httpx2.TimeoutException:
                 raise timed_out(self._provider) from None
-            except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            except Exception as error:  # a proxy's handshake raises what it likes
                 # Without the cause: its request has the key in a header.
                 raise failed(self._provider, "network", f"({type(error).__name__})") from None
             if not reply.has_redirect_location:

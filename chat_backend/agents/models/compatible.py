@@ -190,7 +190,7 @@ def completion(answer: Body) -> Body:
         "choices": [
             {
                 "index": 0,
-                "finish_reason": "length" if reason in {"length", "max_tokens"} else "stop",
+                "finish_reason": "length" if str(reason).lower() in _LIMITED else "stop",
                 "message": {"role": "assistant", "content": text},
             }
         ],
