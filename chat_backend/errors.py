@@ -14,11 +14,14 @@ class SlotFailed(ChatBackendError):
     ----------
     error_type : ErrorType
         How the visitor's page classifies it.
+    remedy : str
+        What an operator can do about it; empty where nothing more is known.
     """
 
-    def __init__(self, message: str, *, error_type: ErrorType) -> None:
+    def __init__(self, message: str, *, error_type: ErrorType, remedy: str = "") -> None:
         super().__init__(message)
         self.error_type: ErrorType = error_type
+        self.remedy = remedy
 
 
 class AgentFailed(SlotFailed):
@@ -28,5 +31,5 @@ class AgentFailed(SlotFailed):
 class SpeechFailed(SlotFailed):
     """A text could not be spoken."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, error_type="tts_error")
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message, error_type="tts_error", remedy=remedy)

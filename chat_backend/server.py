@@ -76,7 +76,12 @@ async def open_chat(
     visits = Visits(exchanges=settings.chat_history_turns, idle_s=settings.chat_visit_idle_s)
     async with AsyncExitStack() as stack:
         if agents is None:
-            agents = await stack.enter_async_context(open_agents(seats, keys, settings, metrics))
+            try:
+                agents = await stack.enter_async_context(
+                    open_agents(seats, keys, settings, metrics)
+                )
+            except InvalidSetting as error:
+                raise StartRefused(str(error)) from None
         publish = None
         if settings.events_ws_enabled:
             publisher = await stack.enter_async_context(

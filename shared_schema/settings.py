@@ -5,7 +5,6 @@ environment wins; see `environment`). All processes read the same table, so a va
 them knows is a typing mistake and stops the start.
 """
 
-import types
 import typing
 from collections.abc import Mapping
 from pathlib import Path
@@ -95,11 +94,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     elevenlabs_model: str = "eleven_flash_v2_5"
     tts_openai_url: Url = ""
     tts_openai_model: str = "gpt-4o-mini-tts"
+    tts_openai_rate: Annotated[int, Meta(ge=8000, le=192_000)] = 24_000
 
     # How providers are treated
     provider_timeout_s: Positive = 15.0
     provider_attempts: Whole = 3
-    provider_concurrency: Whole = 4
+    provider_concurrency: Whole | None = None
+    llm_concurrency: Whole = 6
+    tts_concurrency: Whole = 4
 
     # Wave decomposition
     waves_enabled: bool = True
@@ -136,9 +138,11 @@ def load_settings(
     """
     values = merged(environment, dotenv)
     chosen = {key: value for key, value in values.items() if key.startswith(PREFIX)}
-    settings = msgspec.structs.replace(
-        Settings(), **{VARIABLES[key].name: _parse(key, chosen[key]) for key in _known(chosen)}
-    )
+    parsed = {VARIABLES[key].name: _parse(key, chosen[key]) for key in _known(chosen)}
+    if (concurrency := parsed.get("provider_concurrency")) is not None:
+        # The older name, for both kinds of providers; each one's own wins.
+        parsed = {"llm_concurrency": concurrency, "tts_concurrency": concurrency} | parsed
+    settings = msgspec.structs.replace(Settings(), **parsed)
     if not settings.events_ws_single_client:
         raise InvalidSetting(
             "RR_EVENTS_WS_SINGLE_CLIENT may only be true: the gateway serves one client"
@@ -160,7 +164,7 @@ def _parse(key: str, text: str) -> object:
     value: object = text.strip()
     if typing.get_origin(kind) is tuple:
         value = [part.strip() for part in text.split(",") if part.strip()]
-    elif isinstance(kind, types.UnionType) and text.strip() == "":
+    elif type(None) in typing.get_args(kind) and text.strip() == "":
         value = None
     try:
         return msgspec.convert(value, kind, strict=False, dec_hook=_decode_path)

@@ -59,9 +59,9 @@ def decompose(
 
         tasks = [one for one in planned if isinstance(one, batch.Task)]
         batch.run(tasks, workers=workers, on_outcome=keep)
-    in_order = [outcomes[str(path)] for path in files]
+    in_order = [outcomes[batch.shown(path)] for path in files]
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(in_order)).decode())
+        typer.echo(msgspec.json.format(msgspec.json.encode(in_order)))  # bytes: UTF-8 everywhere
     else:
         print_summary(in_order)
     for outcome in in_order:

@@ -20,6 +20,7 @@ from chat_backend.agents.offline.persona import built_in_personas
 from chat_backend.errors import SlotFailed
 from chat_backend.metrics import Metrics
 from chat_backend.providers.keys import Keys
+from chat_backend.providers.servers import Remarks
 from chat_backend.speech.choice import build_speech, speech_api_of
 from chat_backend.speech.engine import EMBEDDED
 from chat_backend.speech.speech_api import SpeechAPI
@@ -35,7 +36,7 @@ PIPE_COLUMNS: Final = 120
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """One agent's model, or the voice. `problem` is empty where it answered."""
+    """One agent's model, or the voice. `problem` and `remedy` are empty where it answered."""
 
     who: str
     what: str
@@ -43,6 +44,7 @@ class Row(Struct, frozen=True, kw_only=True):
     voice: str
     seconds: float
     problem: str
+    remedy: str
 
 
 def check(settings: Settings) -> int:
@@ -52,7 +54,8 @@ def check(settings: Settings) -> int:
         console = Console(width=PIPE_COLUMNS)
     seats, keys = load_seats(settings)
     api = speech_api_of(settings, keys)
-    rows = asyncio.run(_checked(settings, seats, keys, api))
+    remarks = Remarks()
+    rows = asyncio.run(_checked(settings, seats, keys, api, remarks))
     console.print(_table(rows))
     if seats.missing:
         reasons = "; ".join(sorted(set(seats.missing.values())))
@@ -60,26 +63,31 @@ def check(settings: Settings) -> int:
         console.print(f"Offline personas answer for {who}: {reasons}.", soft_wrap=True)
     if api is None:
         console.print(f"The embedded voice ({EMBEDDED}) speaks; it needs no key.", soft_wrap=True)
+    for remark in remarks.lines:
+        console.print(f"[yellow]{escape(remark)}[/]", soft_wrap=True)
     problems = [row for row in rows if row.problem]
     for row in problems:
-        console.print(f"[red]{escape(row.who)}: {escape(row.problem)}[/]", soft_wrap=True)
+        console.print(
+            f"[red]{escape(row.who)}: {escape(row.problem)}[/] {escape(row.remedy)}".rstrip(),
+            soft_wrap=True,
+        )
     return FAILED if problems else OK
 
 
 async def _checked(
-    settings: Settings, seats: Seats, keys: Keys, api: SpeechAPI | None
+    settings: Settings, seats: Seats, keys: Keys, api: SpeechAPI | None, remarks: Remarks
 ) -> list[Row]:
     # Without repeats, and without the fallback, which would hide what is asked about.
     settings = msgspec.structs.replace(settings, provider_attempts=1, tts_fallback="off")
     metrics = Metrics()
-    speech = build_speech(api, settings, keys, metrics)
+    speech = build_speech(api, settings, keys, metrics, remarks=remarks)
 
     def voice_of(profile: VoiceProfile) -> str:
         return f"{profile}: {api.voice(profile)}" if api else profile
 
     async def agent_row(agent_id: AgentId) -> Row:
         question = ResponseQuestion(seed=0, slot_id=1, agent_id=agent_id, message=QUESTION)
-        seconds, problem = await _timed(agents.of(agent_id).respond(question))
+        seconds, problem, remedy = await _timed(agents.of(agent_id).respond(question))
         seat = seats.taken.get(agent_id)
         return Row(
             who=agent_id,
@@ -88,12 +96,13 @@ async def _checked(
             voice=voice_of(built_in_personas()[agent_id].home),
             seconds=seconds,
             problem=problem,
+            remedy=remedy,
         )
 
     async def speech_row() -> Row:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "check.wav"
-            seconds, problem = await _timed(speech.speak(WORDS, PROFILE, path))
+            seconds, problem, remedy = await _timed(speech.speak(WORDS, PROFILE, path))
         return Row(
             who="speech",
             what=f"{api.provider}: {api.model}" if api else "embedded voice",
@@ -101,9 +110,10 @@ async def _checked(
             voice=voice_of(PROFILE),
             seconds=seconds,
             problem=problem,
+            remedy=remedy,
         )
 
-    async with open_agents(seats, keys, settings, metrics) as agents:
+    async with open_agents(seats, keys, settings, metrics, remarks=remarks) as agents:
         await speech.start()
         try:
             return await asyncio.gather(*map(agent_row, AGENT_IDS), speech_row())
@@ -111,14 +121,14 @@ async def _checked(
             await speech.close()
 
 
-async def _timed(answer: Awaitable[object]) -> tuple[float, str]:
-    """Return how long an answer took, and why there was none."""
+async def _timed(answer: Awaitable[object]) -> tuple[float, str, str]:
+    """Return how long an answer took, why there was none, and what can be done about it."""
     begun = time.monotonic()
     try:
         await answer
     except SlotFailed as error:
-        return time.monotonic() - begun, str(error)
-    return time.monotonic() - begun, ""
+        return time.monotonic() - begun, str(error), error.remedy
+    return time.monotonic() - begun, "", ""
 
 
 def _table(rows: list[Row]) -> Table:

@@ -26,7 +26,7 @@ from shared_schema.chat import (
 from shared_schema.decoding import InvalidMessage
 from shared_schema.ids import TURNS, Kind
 from shared_schema.runtime.process.exits import FAILED, OK
-from shared_schema.runtime.web.client import bearer, missing_after
+from shared_schema.runtime.web.clients import bearer, local_http, missing_after
 
 # Longer than any turn may take; a stream has a comment line every 15 s.
 READ_TIMEOUT_S: Final = 90.0
@@ -61,7 +61,7 @@ def run_visit(plan: Visit) -> int:
     """Make the visit; return 0 when the session was followed to its end."""
     console = Console(soft_wrap=True)
     try:
-        with httpx.Client(timeout=httpx.Timeout(5.0, read=READ_TIMEOUT_S), trust_env=False) as http:
+        with local_http(timeout=httpx.Timeout(5.0, read=READ_TIMEOUT_S)) as http:
             _wait_until_served(http, plan)
             with _display(console) as show:
                 _follow(http, plan, show)

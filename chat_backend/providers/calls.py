@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from chat_backend.providers.circuit import Circuit
 from chat_backend.providers.failure import ProviderFailed, timed_out
-from chat_backend.providers.usage import Account
+from chat_backend.providers.usage import Account, Service
 from shared_schema.settings import Settings
 
 log = structlog.get_logger("chat")
@@ -38,12 +38,12 @@ class CallLimits(Struct, frozen=True, kw_only=True):
     jitter_s: float = 0.5
 
 
-def limits_of(settings: Settings) -> CallLimits:
+def limits_of(settings: Settings, service: Service) -> CallLimits:
     """Return the limits that the settings ask for."""
     return CallLimits(
         call_s=settings.provider_timeout_s,
         attempts=settings.provider_attempts,
-        concurrency=settings.provider_concurrency,
+        concurrency=settings.llm_concurrency if service == "text" else settings.tts_concurrency,
     )
 
 
@@ -99,7 +99,9 @@ class ProviderCalls:
                 raise ProviderFailed(
                     f"{self.provider} failed {self._circuit.failures} times: its circuit is open"
                     f" for {self._circuit.rests_for(begun):.0f} s",
-                    error_type="network",
+                    "network",
+                    again=False,
+                    down=False,
                 )
             limit = min(self._limits.call_s, deadline - begun)
             if limit <= 0.0:

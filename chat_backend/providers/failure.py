@@ -4,9 +4,13 @@ Messages go to logs, streams and files. What they quote of a provider must have 
 it comes here, whole: half a key is no longer recognised.
 """
 
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Final, Literal
+
+from msgspec import Struct
 
 from chat_backend.errors import ChatBackendError
 from shared_schema.chat import ErrorType
@@ -14,18 +18,102 @@ from shared_schema.chat import ErrorType
 # What is quoted of a provider's own words.
 EXCERPT_CHARS: Final = 160
 
+Kind = Literal[
+    "key", "access", "credit", "load", "busy", "model", "missing", "filter", "timeout", "server",
+    "request", "network", "protocol", "redirect", "sound",
+]  # fmt: skip
+
+
+class _Treatment(Struct, frozen=True):
+    """What a kind of failure means: for the visitor's page, for retries, and for the operator."""
+
+    sentence: str
+    error_type: ErrorType
+    again: bool
+    down: bool
+    remedy: str
+
+
+_SERVER: Final = "server_error"
+_TREATMENTS: Final[Mapping[Kind, _Treatment]] = {
+    "key": _Treatment(
+        "rejected the API key", _SERVER, again=False, down=True,
+        remedy="Write a valid key of this provider into .env.",
+    ),
+    "access": _Treatment(
+        "denied access", _SERVER, again=False, down=False,
+        remedy="The key may not use this: allow it there, or choose another model or voice.",
+    ),
+    "credit": _Treatment(
+        "has no credit or quota left", "rate_limit", again=False, down=True,
+        remedy="Add credit or raise the limit in the provider's account.",
+    ),
+    "load": _Treatment(
+        "limits our calls", "rate_limit", again=True, down=False,
+        remedy="Lower RR_LLM_CONCURRENCY or RR_TTS_CONCURRENCY, or raise the account's rate limit.",
+    ),
+    "busy": _Treatment(
+        "is overloaded", _SERVER, again=True, down=True,
+        remedy="Try again later; if it stays so, choose another model or provider.",
+    ),
+    "model": _Treatment(
+        "does not know the model", _SERVER, again=False, down=False,
+        remedy="Name one that it serves: RR_LLM_MODEL, RR_AGENT_MODELS, RR_TTS_OPENAI_MODEL.",
+    ),
+    "missing": _Treatment(
+        "has nothing at this URL", _SERVER, again=False, down=True,
+        remedy="Correct the server's URL; it usually ends with /v1.",
+    ),
+    "filter": _Treatment(
+        "refused to answer, or its filter did", _SERVER, again=False, down=False,
+        remedy="It refused this text, not the key: change nothing unless it happens often.",
+    ),
+    "timeout": _Treatment(
+        "gave up waiting", "timeout", again=True, down=True,
+        remedy="Raise RR_PROVIDER_TIMEOUT_S, or choose a faster model.",
+    ),
+    "server": _Treatment(
+        "failed", _SERVER, again=True, down=True,
+        remedy="The fault is the provider's: look at its status page or its log, and try again.",
+    ),
+    "request": _Treatment(
+        "rejected the request", _SERVER, again=False, down=False,
+        remedy="Its words say what it does not accept: model, voice or settings.",
+    ),
+    "network": _Treatment(
+        "can't be reached, or the connection was lost", "network", again=True, down=True,
+        remedy="Does the server run, and are URL, network and proxy right?",
+    ),
+    "protocol": _Treatment(
+        "did not answer in its protocol", _SERVER, again=False, down=True,
+        remedy="Does the URL lead to this protocol's server, and not to a web page or a login?",
+    ),
+    "sound": _Treatment(
+        "sent no speech", _SERVER, again=True, down=True,
+        remedy="Is it a server of speech, and are model, voice and RR_TTS_OPENAI_RATE right?",
+    ),
+    "redirect": _Treatment(
+        "redirects to another host", _SERVER, again=False, down=True,
+        remedy="If that host is the right one, write it into the server's URL.",
+    ),
+}  # fmt: skip
+
 
 class ProviderFailed(ChatBackendError):
     """One call failed.
 
     Attributes
     ----------
+    kind : Kind
+        What happened.
     error_type : ErrorType
         How the visitor's page classifies it.
     again : bool
         Whether the same call may succeed if it is repeated.
     down : bool
         Whether it says that the provider can't be used at all, rather than for this request.
+    remedy : str
+        What an operator can do about it.
     retry_after_s : float or None
         How long the provider asked us to wait.
     """
@@ -33,75 +121,153 @@ class ProviderFailed(ChatBackendError):
     def __init__(
         self,
         message: str,
+        kind: Kind,
         *,
-        error_type: ErrorType = "server_error",
-        again: bool = False,
-        down: bool = False,
+        again: bool | None = None,
+        down: bool | None = None,
         retry_after_s: float | None = None,
     ) -> None:
         super().__init__(message)
-        self.error_type: ErrorType = error_type
-        self.again = again
-        self.down = down
+        treatment = _TREATMENTS[kind]
+        self.kind: Kind = kind
+        self.error_type = treatment.error_type
+        self.remedy = treatment.remedy
+        self.again = treatment.again if again is None else again
+        self.down = treatment.down if down is None else down
         self.retry_after_s = retry_after_s
 
 
+# What providers write, by kind; the first that fits counts. Status codes alone mislead: an empty
+# account is a 401, 402, 403 or 429, a rejected key a 400 or 403, by provider.
+_PATTERNS: Final[tuple[tuple[Kind, str], ...]] = (
+    (
+        "credit",
+        r"insufficient[ _]?(quota|credit|fund|balance)|quota[ _]exceeded|payment[ _]required"
+        r"|billing[ _](hard|not)|credit (balance|limit|card)|(not enough|no|out of) credits?"
+        r"|exceeds your quota|balance is (too low|not enough)|arrear|exceeded_current_quota",
+    ),
+    (
+        "load",
+        r"rate[ _-]?limit|too[ _]many[ _](concurrent[ _])?requests"
+        r"|(try again|retry) in \d"
+        r"|per[ _-]minute|per[ _-]second|concurren|throttl",
+    ),
+    (
+        "credit",
+        r"exceeded your (current|monthly) quota|\bquota\b|\bbilling\b|payment|\bcredits?\b"
+        r"|spend(ing)? limit|usage limit",
+    ),
+    (
+        "filter",
+        r"content[ _]?(filter|management|policy)|moderation|flagged|prohibited[ _]content"
+        r"|(blocked|rejected|refused).{0,40}(content|prompt|safety|policy)|\bsafety\b|blocklist"
+        r"|responsible ?ai|\brefusal\b",
+    ),
+    (
+        "key",
+        r"(invalid|incorrect|wrong|missing|expired|revoked|no|bad|not)[ _-]?.{0,24}"
+        r"(api|access|auth)[ _-]?(key|token)"
+        r"|api[ _-]?key.{0,24}(invalid|not valid|missing|wrong|expired|required|incorrect)"
+        r"|invalid[ _](x-api-key|credentials)|unauthenticated"
+        r"|authentication[ _](error|fail)",
+    ),
+    (
+        "access",
+        r"missing[ _]permission|permission|not (have|been granted) access|no access|forbidden"
+        r"|not (allowed|entitled|authorized) (to|for)|country|region",
+    ),
+    (
+        "model",
+        r"model[ _]not[ _](found|exist|supported|available)|(unknown|invalid|no such) model"
+        r"|model.{0,80}(not found|not exist|n't exist|not (be )?loaded|unavailable"
+        r"|not available|not supported|is unknown|deprecated|decommissioned)"
+        r"|(not[ _]found|no|unknown).{0,16}model\b",
+    ),
+    ("busy", r"overload|over capacity|at capacity|system_busy|server is busy|loading model"),
+    ("timeout", r"timed? ?out|deadline exceeded"),
+)
+_WORDS: Final = tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
+_BY_STATUS: Final[Mapping[int, Kind]] = {
+    401: "key", 402: "credit", 403: "access", 404: "missing", 405: "missing", 408: "timeout",
+    410: "missing", 429: "load", 502: "busy", 503: "busy", 504: "timeout", 524: "timeout",
+    529: "busy",
+}  # fmt: skip
+# Where the status already says it, only a more precise kind may be read from the words.
+_MORE_PRECISE: Final[Mapping[Kind, tuple[Kind, ...]]] = {
+    "key": ("credit", "load", "filter", "access", "model"),
+    "credit": (),
+    "load": ("credit", "load"),
+    "timeout": (),
+    "missing": ("model", "credit", "key"),
+    "busy": ("load", "credit"),
+    "server": ("credit", "load", "filter", "key", "model", "busy", "timeout"),
+}
+
+
+def kind_of(status: int, words: str) -> Kind:
+    """Return what a status and a provider's words stand for."""
+    by_status = _BY_STATUS.get(status, "server" if status >= 500 else "request")
+    allowed = _MORE_PRECISE.get(by_status)
+    lowered = words.lower()
+    for kind, pattern in _WORDS:
+        if (allowed is None or kind in allowed) and pattern.search(lowered):
+            return kind
+    return by_status
+
+
 def refused(
-    status: int, provider: str, *, detail: str = "", retry_after_s: float | None = None
+    status: int,
+    provider: str,
+    *,
+    words: str = "",
+    kind: Kind | None = None,
+    inside: bool = False,
+    retry_after_s: float | None = None,
 ) -> ProviderFailed:
-    """Return the failure that an HTTP status from 300 up stands for."""
-    words = f": {excerpt(detail)}" if detail.strip() else ""
-    match status:
-        case 401 | 403:
-            return ProviderFailed(f"{provider} rejected the API key ({status})", down=True)
-        case 402:
-            return ProviderFailed(
-                f"{provider} has no credit left (402)", error_type="rate_limit", down=True
-            )
-        case 408:
-            return ProviderFailed(
-                f"{provider} gave up waiting (408)", error_type="timeout", again=True, down=True
-            )
-        case 429:
-            wait = "" if retry_after_s is None else f", asks to wait {retry_after_s:g} s"
-            return ProviderFailed(
-                f"{provider} limits our calls (429{wait})",
-                error_type="rate_limit",
-                again=True,
-                retry_after_s=retry_after_s,
-            )
-        case _ if status >= 500:
-            return ProviderFailed(
-                f"{provider} failed ({status}){words}",
-                again=True,
-                down=True,
-                retry_after_s=retry_after_s,
-            )
-        case _:
-            return ProviderFailed(f"{provider} rejected the request ({status}){words}")
+    """Return the failure that an HTTP status stands for.
+
+    Parameters
+    ----------
+    status : int
+        From 300 up.
+    words : str
+        The provider's own, redacted.
+    kind : Kind or None
+        Where it is known; else it is read from status and words.
+    inside : bool
+        Whether it came inside of a 200.
+    retry_after_s : float or None
+        How long the provider asked us to wait.
+    """
+    kind = kind or kind_of(status, words)
+    if retry_after_s is None and kind in {"load", "busy"}:
+        retry_after_s = _wait_in(words)
+    wait = f", asks to wait {retry_after_s:g} s" if retry_after_s is not None else ""
+    if kind == "sound":
+        return failed(provider, kind, f"({excerpt(words)})")
+    inner = " inside a 200" if inside and status != 200 else ""
+    told = f"{status}{inner}{wait if kind == 'load' else ''}"
+    quoted = f": {excerpt(words)}" if words.strip() else ""
+    return failed(provider, kind, f"({told}){quoted}", retry_after_s=retry_after_s)
 
 
-def unreachable(provider: str, reason: str) -> ProviderFailed:
-    """Return the failure of a connection that was not made, or was lost."""
-    return ProviderFailed(
-        f"no connection to {provider}, or it was lost ({reason})",
-        error_type="network",
-        again=True,
-        down=True,
-    )
+def failed(
+    provider: str, kind: Kind, detail: str = "", *, retry_after_s: float | None = None
+) -> ProviderFailed:
+    """Return a failure in the words of its kind."""
+    message = f"{provider} {_TREATMENTS[kind].sentence} {detail}".rstrip()
+    return ProviderFailed(message, kind, retry_after_s=retry_after_s)
 
 
 def timed_out(provider: str, limit_s: float | None = None, *, down: bool = True) -> ProviderFailed:
     """Return the failure of a call that took longer than it may."""
     limit = "in time" if limit_s is None else f"within {limit_s:.3g} s"
-    return ProviderFailed(
-        f"{provider} did not answer {limit}", error_type="timeout", again=True, down=down
-    )
+    return ProviderFailed(f"{provider} did not answer {limit}", "timeout", down=down)
 
 
 def excerpt(text: str) -> str:
     """Return the beginning of a provider's words on one line."""
-    line = " ".join(text.split())
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= EXCERPT_CHARS else line[: EXCERPT_CHARS - 1] + "\u2026"
 
 
@@ -112,8 +278,18 @@ def retry_after(value: str | None, *, now: datetime | None = None) -> float | No
     except ValueError:
         try:
             at = parsedate_to_datetime(value or "")
-        except ValueError:
+            at = at if at.tzinfo else at.replace(tzinfo=UTC)
+            seconds = (at - (now or datetime.now(UTC))).total_seconds()
+        except (ValueError, OverflowError):
             return None
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        seconds = (at - (now or datetime.now(UTC))).total_seconds()
     return max(0.0, seconds) if seconds < float("inf") else None
+
+
+def _wait_in(words: str) -> float | None:
+    """Return the pause that a provider asks for in its words."""
+    match = re.search(
+        r"(?:again|retry|wait)\D{0,20}?(\d+(?:\.\d+)?)\s*(ms|s\b|sec|min)", words.lower()
+    )
+    if match is None:
+        return None
+    return float(match[1]) * {"ms": 0.001, "min": 60.0}.get(match[2], 1.0)

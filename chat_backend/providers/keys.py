@@ -1,5 +1,6 @@
 """The providers' keys: read once, never printed, and redacted wherever they may be quoted."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,7 @@ REDACTED: Final = "[key]"
 MIN_KEY_CHARS: Final = 8
 # Providers quote refused keys with their middle left out, as in ``sk-mark***er12``.
 _QUOTED_END_CHARS: Final = 8
+_MASKED: Final = re.compile(r"[\w\[\]-]*(?:\*{3,}|\u2022{3,})[\w\[\]*\u2022-]*")
 
 
 class Keys:
@@ -38,13 +40,15 @@ class Keys:
 
     def redacted(self, text: str) -> str:
         """Return a text without any key, or the ends of one that a provider may quote."""
-        for key in sorted(self._values.values(), key=len, reverse=True):
+        keys = sorted(self._values.values(), key=len, reverse=True)
+        for key in keys:
             if len(key) >= MIN_KEY_CHARS:
                 text = text.replace(key, REDACTED)
+        for key in keys:
             if len(key) >= 2 * _QUOTED_END_CHARS:
                 text = text.replace(key[:_QUOTED_END_CHARS], REDACTED)
                 text = text.replace(key[-_QUOTED_END_CHARS:], REDACTED)
-        return text
+        return _MASKED.sub(REDACTED, text)
 
 
 def load_keys(

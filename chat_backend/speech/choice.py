@@ -2,14 +2,16 @@
 
 from typing import Final
 
+from chat_backend.agents.models.table import load_models
 from chat_backend.metrics import Metrics
 from chat_backend.providers import keys as key_names
 from chat_backend.providers.calls import CallLimits, ProviderCalls, limits_of
 from chat_backend.providers.keys import Keys
+from chat_backend.providers.servers import Remarks
 from chat_backend.providers.usage import Account
 from chat_backend.speech.engine import EMBEDDED, Speech, SpeechWithFallback
 from chat_backend.speech.hibari import HibariSpeech
-from chat_backend.speech.speech_api import ElevenLabs, OpenAISpeech, SpeechAPI
+from chat_backend.speech.speech_api import Asked, ElevenLabs, OpenAISpeech, SpeechAPI
 from chat_backend.speech.voices import load_voices
 from shared_schema.decoding import InvalidSetting
 from shared_schema.settings import Settings
@@ -50,6 +52,8 @@ def speech_api_of(settings: Settings, keys: Keys) -> SpeechAPI | None:
             model=settings.tts_openai_model,
             key=openai_key,
             voices=voices.openai,
+            rate_hz=settings.tts_openai_rate,
+            asked=Asked(format=load_models(settings.agent_models).speech.response_format),
         )
     return None
 
@@ -61,6 +65,7 @@ def build_speech(
     metrics: Metrics,
     *,
     limits: CallLimits | None = None,
+    remarks: Remarks | None = None,
 ) -> Speech:
     """Return what speaks in a show, not started yet; `limits` default to the settings'."""
     embedded = HibariSpeech(workers=settings.speech_workers)
@@ -73,9 +78,10 @@ def build_speech(
     account = Account(metrics, "speech", api.provider)
     remote = RemoteSpeech(
         api,
-        ProviderCalls(api.provider, limits or limits_of(settings), account),
+        ProviderCalls(api.provider, limits or limits_of(settings, "speech"), account),
         keys,
         timeout_s=SHARE_OF_TURN * settings.chat_turn_timeout_s,
+        remarks=remarks or Remarks(),
     )
     if settings.tts_fallback == "off":
         return remote

@@ -7,7 +7,6 @@ compute, so the event loop stays free.
 import asyncio
 import gzip
 import threading
-import unicodedata
 import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import resources
@@ -30,19 +29,16 @@ from chat_backend.speech.audio import (
     write_wav,
 )
 from chat_backend.speech.shaping import VOICES, Frames, reshape
+from chat_backend.speech.speakable import bare, speakable
 from shared_schema.ids import VoiceProfile
 from shared_schema.layout import moved_into_place
 
 Array = NDArray[np.float32]
 
+# What a turn's longest text takes at the slowest pace; what is beyond is not spoken.
+MAX_S: Final = 75.0
 # Touches the number reader, the guesser for unknown words and both branches of the synthesis.
 WARM_UP: Final = "Forty-two zubblets, said the water."
-# Marks that are not spoken but shape a sentence; all other signs become a space.
-_KEPT_SIGNS: Final = frozenset(
-    ".,;:!?'\"-()/$%&+@#=*£€¢°½¼¾"
-    "\u2018\u2019\u201c\u201d\u2013\u2014\u2026"  # curly quotes, dashes, ellipsis
-)
-_MAX_NAMED_SCRIPTS: Final = 3
 
 
 class HibariModel:
@@ -59,8 +55,14 @@ class HibariModel:
         self._synth: Any = dsp.synth
 
     def phonemes(self, text: str) -> list[str]:
-        """Return the phonemes of each sentence that has a sound."""
-        sentences: list[str] = self._voice.phonemize(text)
+        """Return the phonemes of each sentence that has a sound.
+
+        What the package's reader can't read is read again as bare words and digits.
+        """
+        try:
+            sentences: list[str] = self._voice.phonemize(text)
+        except Exception:  # its rules fail in many ways, e.g. with an IndexError
+            sentences = self._voice.phonemize(bare(text))
         return [sentence for sentence in sentences if any(sign.isalpha() for sign in sentence)]
 
     def frames(self, phonemes: str, *, speed: float) -> Frames:
@@ -154,8 +156,10 @@ def synthesize(model: HibariModel, text: str, profile: VoiceProfile) -> Array:
         raise SpeechFailed("nothing in the text can be spoken in English: it has no words")
     voice = VOICES[profile]
     rng = np.random.default_rng(zlib.crc32(f"{profile}|{text}".encode("utf-8", "replace")))
-    parts = []
+    parts: list[Array] = []
     for sentence in sentences:
+        if sum(map(len, parts)) > MAX_S * SAMPLE_RATE_HZ:
+            break
         frames = reshape(
             model.frames(sentence, speed=voice.speed), voice, sample_rate=SAMPLE_RATE_HZ
         )
@@ -163,6 +167,7 @@ def synthesize(model: HibariModel, text: str, profile: VoiceProfile) -> Array:
         if not np.isfinite(signal).all():
             raise SpeechFailed("the embedded voice gave a sound that is not finite")
         parts.append(trimmed(signal, sample_rate=SAMPLE_RATE_HZ))
+    parts[-1] = parts[-1][: max(0, round(MAX_S * SAMPLE_RATE_HZ) - sum(map(len, parts[:-1])))]
     speech = joined(parts, pause_s=voice.pause_s, sample_rate=SAMPLE_RATE_HZ)
     try:
         level = normalized(
@@ -176,48 +181,6 @@ def synthesize(model: HibariModel, text: str, profile: VoiceProfile) -> Array:
     return with_margins(level, sample_rate=SAMPLE_RATE_HZ)
 
 
-def speakable(text: str) -> str:
-    """Return what an English voice can speak of `text`.
-
-    Letters of other scripts than Latin, emoji and other signs are left out; digits of any script
-    are kept as 0 to 9.
-
-    Raises
-    ------
-    SpeechFailed
-        Naming the reason if nothing is left.
-    """
-    if not text.strip():
-        raise SpeechFailed("cannot speak an empty text")
-    kept = "".join(_spoken(char) for char in unicodedata.normalize("NFC", text))
-    if not any(char.isalnum() or char in "%&+@=$£€½¼¾" for char in kept):
-        raise SpeechFailed(f"nothing in the text can be spoken in English: {_reason(text)}")
-    return kept.strip()
-
-
-def _spoken(char: str) -> str:
-    if char.isspace():
-        # A line break ends a sentence for the voice, as it does for the eye.
-        return "\n" if char == "\n" else " "
-    if char.isdecimal():
-        return str(unicodedata.digit(char))
-    if char in _KEPT_SIGNS or (char.isalpha() and _script(char) == "LATIN"):
-        return char
-    return " "
-
-
-def _script(char: str) -> str:
-    return unicodedata.name(char, "UNNAMED").split()[0].split("-")[0]
-
-
-def _reason(text: str) -> str:
-    scripts = sorted({_script(char) for char in text if char.isalpha()})
-    if scripts:
-        names = ", ".join(script.capitalize() for script in scripts[:_MAX_NAMED_SCRIPTS])
-        return f"it has only letters that the voice does not know ({names})"
-    return "it has only signs, no words"
-
-
 def _warm_model() -> HibariModel:
     model = HibariModel()
     synthesize(model, WARM_UP, "friendly_casual")
@@ -227,7 +190,14 @@ def _warm_model() -> HibariModel:
 def _speak_to_file(
     model: HibariModel, text: str, profile: VoiceProfile, path: Path, unwanted: threading.Event
 ) -> None:
-    signal = synthesize(model, text, profile)
+    try:
+        signal = synthesize(model, text, profile)
+    except SpeechFailed:
+        raise
+    except Exception as error:  # an utterance must not be lost without its reason
+        raise SpeechFailed(
+            f"the embedded voice can't say this text ({type(error).__name__})"
+        ) from error
     if unwanted.is_set():
         return
     try:

@@ -2,50 +2,64 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
 import anyio
 import httpx
+import msgspec
 
 from chat_backend.errors import SpeechFailed
+from chat_backend.providers import replies
 from chat_backend.providers.calls import ProviderCalls
-from chat_backend.providers.failure import (
-    ProviderFailed,
-    excerpt,
-    refused,
-    retry_after,
-    timed_out,
-    unreachable,
-)
+from chat_backend.providers.failure import ProviderFailed, failed, retry_after, timed_out
 from chat_backend.providers.keys import Keys
-from chat_backend.speech.received import NotSpeech, finish
-from chat_backend.speech.speech_api import SpeechAPI
+from chat_backend.providers.replies import Trouble, refused_by
+from chat_backend.providers.servers import MAX_REDIRECTS, Remarks, redirected
+from chat_backend.speech.decoding import Expected
+from chat_backend.speech.formats import NotSpeech
+from chat_backend.speech.received import MAX_S_PER_CHARACTER, finish
+from chat_backend.speech.speech_api import SpeechAPI, SpeechRequest, described
 from shared_schema.ids import VoiceProfile
 from shared_schema.layout import moved_into_place
+from shared_schema.runtime.web.clients import route_to
 
-# A minute and a half of sound; a server that sends more is not speaking our text.
-MAX_BYTES: Final = 90 * 24_000 * 2
-_ERROR_BYTES: Final = 4096
-_SOUND_TYPES: Final = ("audio/", "application/octet-stream", "binary/octet-stream")
+# Sound is bounded in seconds when it is decoded; this bounds the disk and the memory until then:
+# 90 s of the largest rate, two channels of floats.
+MAX_BYTES: Final = 140_000_000
+_ERROR_BYTES: Final = 16_384
+_MAX_ADAPTATIONS: Final = 5
 
 
 class RemoteSpeech:
     """Speaks through one server, each utterance within `timeout_s`, repeats included."""
 
     def __init__(
-        self, api: SpeechAPI, calls: ProviderCalls, keys: Keys, *, timeout_s: float
+        self,
+        api: SpeechAPI,
+        calls: ProviderCalls,
+        keys: Keys,
+        *,
+        timeout_s: float,
+        remarks: Remarks,
     ) -> None:
         self._api = api
         self._calls = calls
         self._keys = keys
         self._timeout_s = timeout_s
-        self._http: httpx.AsyncClient | None = None
+        self._remarks = remarks
+        self._asked = api.asked
+        route = route_to(api.url)
+        remarks.add(route.remark)
+        self._http = httpx.AsyncClient(
+            timeout=httpx.Timeout(60.0, connect=10.0),
+            trust_env=False,
+            proxy=route.proxy,
+            verify=route.verify,
+        )
 
     async def start(self) -> None:
-        """Open the pool of connections; no call is made yet."""
-        self._http = httpx.AsyncClient(timeout=httpx.Timeout(60.0, connect=10.0))
+        """Do nothing: no call is made yet."""
 
     async def speak(self, text: str, profile: VoiceProfile, path: Path) -> None:
         """Write `text` as a mono PCM_16 WAV of 24 kHz to `path`, whole or not at all.
@@ -65,7 +79,7 @@ class RemoteSpeech:
                     lambda: self._fetch(text, profile, partial), deadline=deadline
                 )
         except ProviderFailed as error:
-            raise SpeechFailed(str(error)) from None
+            raise SpeechFailed(str(error), remedy=error.remedy) from None
         except OSError as error:
             name = f"{path.parent.name}/{path.name}"
             raise SpeechFailed(f"cannot write {name}: {error.strerror or error}") from error
@@ -73,64 +87,96 @@ class RemoteSpeech:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._http is not None:
-            await self._http.aclose()
+        await self._http.aclose()
 
     async def _fetch(self, text: str, profile: VoiceProfile, partial: Path) -> None:
-        """Make one call."""
-        if self._http is None:
-            raise SpeechFailed("the voice is not started")
+        """Make one call, adapted to what the server takes."""
+        asked = self._asked
+        for _ in range(_MAX_ADAPTATIONS):
+            request = self._api.request(text, profile, asked)
+            trouble = await self._exchange(request, text, partial)
+            if trouble is None:
+                if asked != self._asked:
+                    self._asked = asked
+                    self._remarks.add(f"{self._api.provider} {described(asked)}")
+                return
+            following = self._api.instead(asked, trouble)
+            if following is None:
+                raise refused_by(self._api.provider, trouble)
+            asked = following
+        raise failed(self._api.provider, "request", "(in every form that we know)")
+
+    async def _exchange(self, request: SpeechRequest, text: str, partial: Path) -> Trouble | None:
+        """Send a request and write its speech; return why there is none."""
         provider = self._api.provider
-        request = self._api.request(text, profile)
+        url = request.url
         try:
-            async with self._http.stream(
-                "POST", request.url, headers=request.headers, json=request.body
-            ) as response:
-                await self._checked(response)
-                async with await anyio.open_file(partial, "wb") as file:
-                    async for chunk in _bounded(response):
-                        await file.write(chunk)
-            await asyncio.to_thread(finish, partial, text)
+            for _ in range(MAX_REDIRECTS):
+                async with self._http.stream(
+                    "POST", url, headers=request.headers, json=request.body
+                ) as reply:
+                    if reply.has_redirect_location:
+                        url = redirected(provider, url, reply.headers.get("location"))
+                        continue
+                    if not reply.is_success:
+                        return await self._refusal(reply)
+                    await _save(reply, partial)
+                    return await self._finished(request, reply, text, partial)
         except NotSpeech as error:
-            raise self._no_speech(str(error)) from None
+            return Trouble(status=200, words=str(error), kind="sound")
         except httpx.TimeoutException:
             raise timed_out(provider) from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (ProviderFailed, OSError):
+            raise
+        except Exception as error:  # a proxy's handshake raises what it likes
             # Without the cause: its request has the key in a header.
-            raise unreachable(provider, type(error).__name__) from None
+            raise failed(provider, "network", f"({type(error).__name__})") from None
+        raise failed(provider, "protocol", "(it redirects in a circle)")
 
-    async def _checked(self, response: httpx.Response) -> None:
-        """Raise if status or media type say that no sound follows."""
-        if response.status_code != httpx.codes.OK:
-            raise refused(
-                response.status_code,
-                self._api.provider,
-                detail=self._keys.redacted(await _detail(response)),
-                retry_after_s=retry_after(response.headers.get("retry-after")),
+    async def _refusal(self, reply: httpx.Response) -> Trouble:
+        body = bytearray()
+        async for chunk in reply.aiter_bytes():
+            body += chunk
+            if len(body) >= _ERROR_BYTES:
+                break
+        return Trouble(
+            status=reply.status_code,
+            words=self._keys.redacted(replies.text_in(bytes(body))),
+            retry_after_s=retry_after(reply.headers.get("retry-after")),
+        )
+
+    async def _finished(
+        self, request: SpeechRequest, reply: httpx.Response, text: str, partial: Path
+    ) -> Trouble | None:
+        """Turn what was received into the final file; return what is wrong with it."""
+        headers = reply.headers
+        expected = Expected(
+            raw=request.raw,
+            rate_hz=request.rate_hz,
+            framed="content-length" in headers or "transfer-encoding" in headers,
+            longest_s=MAX_S_PER_CHARACTER * len(text),
+        )
+        media_type = headers.get("content-type", "")
+        try:
+            await asyncio.to_thread(finish, partial, text, media_type, expected)
+        except NotSpeech as error:
+            trouble = error.trouble or Trouble(
+                status=404 if error.web_page else 200,
+                words=str(error),
+                kind="sound",
+                other_format=error.other_format,
             )
-        kind = response.headers.get("content-type", "audio/pcm")
-        if not kind.startswith(_SOUND_TYPES):
-            raise self._no_speech(excerpt(self._keys.redacted(kind)))
-
-    def _no_speech(self, what: str) -> ProviderFailed:
-        return ProviderFailed(f"{self._api.provider} sent no speech: {what}", again=True, down=True)
+            words = self._keys.redacted(trouble.words)
+            return msgspec.structs.replace(trouble, words=words, inside=True)
+        return None
 
 
-async def _bounded(response: httpx.Response) -> AsyncIterator[bytes]:
+async def _save(reply: httpx.Response, partial: Path) -> None:
+    """Write a reply's body as it comes; `NotSpeech` if it does not end."""
     size = 0
-    async for chunk in response.aiter_bytes():
-        size += len(chunk)
-        if size > MAX_BYTES:
-            raise NotSpeech(f"more than {MAX_BYTES} bytes")
-        yield chunk
-
-
-async def _detail(response: httpx.Response) -> str:
-    """Return the beginning of an error's body, unless it is a web page."""
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) >= _ERROR_BYTES:
-            break
-    text = body[:_ERROR_BYTES].decode("utf-8", "replace")
-    return "" if text.lstrip().startswith("<") else text
+    async with await anyio.open_file(partial, "wb") as file:
+        async for chunk in reply.aiter_bytes():
+            size += len(chunk)
+            if size > MAX_BYTES:
+                raise NotSpeech(f"more than {MAX_BYTES} bytes")
+            await file.write(chunk)

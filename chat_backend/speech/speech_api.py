@@ -1,21 +1,55 @@
-"""How the speech servers are asked: URL, headers and body of a request."""
+"""How the speech servers are asked, and how else where they reject it."""
 
+import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Literal, Protocol
 
 import msgspec
 from msgspec import Struct
 
+from chat_backend.providers.failure import kind_of
+from chat_backend.providers.replies import Trouble
+from chat_backend.providers.servers import base_url, with_version
 from chat_backend.speech.voices import ElevenLabsVoice, OpenAIVoice
 from shared_schema.ids import VoiceProfile
 
+SpeechFormat = Literal["pcm", "wav"]
+
+# Rejections of a request's form, and what names it.
+_STATUSES: Final = frozenset({400, 404, 406, 415, 422, 500, 501})
+_FORMAT: Final = re.compile(
+    r"(response|output)[ _]?format|\bpcm(_\d+)?\b|\bformat\b|\bwav\b|\bmp3\b|codec", re.IGNORECASE
+)
+_OTHER: Final = re.compile(r"\b(model|voice|input|text|language|too long)\b", re.IGNORECASE)
+_EXTRAS: Final = ("speed", "instructions")
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """How a server is asked.
+
+    Attributes
+    ----------
+    format : SpeechFormat
+        Raw samples, or a file.
+    base : str
+        The base URL, where it is not the one that was set.
+    without : tuple of str
+        Fields of a request that the server rejected.
+    """
+
+    format: SpeechFormat = "pcm"
+    base: str = ""
+    without: tuple[str, ...] = ()
+
 
 class SpeechRequest(Struct, frozen=True, kw_only=True):
-    """A POST for raw samples: 24 kHz, mono, 16 bit."""
+    """A POST for speech. `raw` says whether raw samples are asked for, `rate_hz` at which rate."""
 
     url: str
     headers: dict[str, str]
     body: dict[str, Any]
+    raw: bool
+    rate_hz: int = 24_000
 
 
 class SpeechAPI(Protocol):
@@ -24,11 +58,22 @@ class SpeechAPI(Protocol):
     provider: ClassVar[str]
 
     @property
+    def url(self) -> str:
+        """The server's base URL."""
+
+    @property
     def model(self) -> str:
         """The name of the model that speaks."""
 
-    def request(self, text: str, profile: VoiceProfile) -> SpeechRequest:
+    @property
+    def asked(self) -> Asked:
+        """How the server is asked first."""
+
+    def request(self, text: str, profile: VoiceProfile, asked: Asked) -> SpeechRequest:
         """Return the request for a text."""
+
+    def instead(self, asked: Asked, trouble: Trouble) -> Asked | None:
+        """Return how to ask after a rejection; None if there is no other way."""
 
     def voice(self, profile: VoiceProfile) -> str:
         """Return the name of the voice that speaks a profile."""
@@ -42,16 +87,25 @@ class ElevenLabs(Struct, frozen=True, kw_only=True):
     model: str
     key: str
     voices: Mapping[VoiceProfile, ElevenLabsVoice]
+    asked: Asked = Asked()
 
-    def request(self, text: str, profile: VoiceProfile) -> SpeechRequest:
+    def request(self, text: str, profile: VoiceProfile, asked: Asked) -> SpeechRequest:
         """Return the request for a text."""
         settings = msgspec.structs.asdict(self.voices[profile])
-        path = f"/v1/text-to-speech/{settings.pop('voice_id')}/stream?output_format=pcm_24000"
+        voice = settings.pop("voice_id")
+        raw = asked.format == "pcm"
+        form = "pcm_24000" if raw else "mp3_44100_128"
         return SpeechRequest(
-            url=self.url.rstrip("/") + path,
+            url=f"{base_url(self.url, without='/v1')}/v1/text-to-speech/{voice}/stream"
+            f"?output_format={form}",
             headers={"xi-api-key": self.key},
             body={"text": text, "model_id": self.model, "voice_settings": settings},
+            raw=raw,
         )
+
+    def instead(self, asked: Asked, trouble: Trouble) -> Asked | None:
+        """Return how to ask after a rejection: for MP3."""
+        return _as_file(asked, trouble)
 
     def voice(self, profile: VoiceProfile) -> str:
         """Return the name of the voice that speaks a profile."""
@@ -66,23 +120,66 @@ class OpenAISpeech(Struct, frozen=True, kw_only=True):
     model: str
     key: str | None
     voices: Mapping[VoiceProfile, OpenAIVoice]
+    rate_hz: int = 24_000
+    asked: Asked = Asked()
 
-    def request(self, text: str, profile: VoiceProfile) -> SpeechRequest:
+    def request(self, text: str, profile: VoiceProfile, asked: Asked) -> SpeechRequest:
         """Return the request for a text."""
         voice = self.voices[profile]
-        body = {
+        body: dict[str, Any] = {
             "model": self.model,
             "input": text,
             "voice": voice.voice,
-            "response_format": "pcm",
+            "response_format": asked.format,
             "speed": voice.speed,
         }
+        if voice.instructions:
+            body["instructions"] = voice.instructions
         return SpeechRequest(
-            url=f"{self.url.rstrip('/')}/audio/speech",
+            url=f"{asked.base or base_url(self.url)}/audio/speech",
             headers={"Authorization": f"Bearer {self.key}"} if self.key else {},
-            body=body | ({"instructions": voice.instructions} if voice.instructions else {}),
+            body={name: value for name, value in body.items() if name not in asked.without},
+            raw=asked.format == "pcm",
+            rate_hz=self.rate_hz,
         )
+
+    def instead(self, asked: Asked, trouble: Trouble) -> Asked | None:
+        """Return how to ask after a rejection: below /v1, for a WAV, without what it names."""
+        kind = trouble.kind or kind_of(trouble.status, trouble.words)
+        further = with_version(base_url(self.url))
+        missing = kind == "missing" or (kind == "sound" and trouble.status == 404)
+        if missing and further and not asked.base:
+            return msgspec.structs.replace(asked, base=further)
+        if kind in {"request", "server"} and trouble.status in _STATUSES:
+            for name in _EXTRAS:
+                if name not in asked.without and re.search(rf"\b{name}\b", trouble.words):
+                    return msgspec.structs.replace(asked, without=(*asked.without, name))
+        return _as_file(asked, trouble)
 
     def voice(self, profile: VoiceProfile) -> str:
         """Return the name of the voice that speaks a profile."""
         return self.voices[profile].voice
+
+
+def described(asked: Asked) -> str:
+    """Return in words what was learned of a server."""
+    parts = [
+        f"answers at {asked.base}: write the /v1 into its URL" if asked.base else "",
+        "sends files, no raw samples" if asked.format == "wav" else "",
+        f"does not know {', '.join(asked.without)}" if asked.without else "",
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def _as_file(asked: Asked, trouble: Trouble) -> Asked | None:
+    """Return the request for a file in place of raw samples, where that may be the reason."""
+    if asked.format != "pcm":
+        return None
+    rejected = trouble.status in _STATUSES and (
+        _FORMAT.search(trouble.words)
+        or (trouble.status in {400, 415, 422} and not _OTHER.search(trouble.words))
+    )
+    kind = trouble.kind or kind_of(trouble.status, trouble.words)
+    if trouble.other_format or (rejected and kind in {"request", "server", "access"}):
+        return msgspec.structs.replace(asked, format="wav")
+    return None

@@ -10,7 +10,7 @@ from event_gateway.errors import GatewayError
 from event_gateway.outbox import OutboxReader
 from shared_schema.layout import GATEWAY_DIR, Artifacts
 from shared_schema.runtime.process.exits import FAILED, OK, say
-from shared_schema.runtime.web.client import bearer
+from shared_schema.runtime.web.clients import bearer, local_http
 from shared_schema.settings import Settings
 
 REQUEST_TIMEOUT_S: Final = 5.0
@@ -35,13 +35,11 @@ def history(settings: Settings, session_id: str, show: Callable[[str], None] = p
 def _from_gateway(settings: Settings, session_id: str) -> list[str] | None:
     """Return the events from the running gateway; None if none runs."""
     try:
-        response = httpx.get(
-            f"http://localhost:{settings.gateway_port}/v1/events/history",
-            params={"sessionId": session_id},
-            headers=bearer(settings.events_token),
-            timeout=REQUEST_TIMEOUT_S,
-            trust_env=False,
-        )
+        with local_http(timeout=REQUEST_TIMEOUT_S, headers=bearer(settings.events_token)) as http:
+            response = http.get(
+                f"http://localhost:{settings.gateway_port}/v1/events/history",
+                params={"sessionId": session_id},
+            )
     except httpx.HTTPError:
         return None
     if response.is_error:

@@ -7,7 +7,7 @@ from typing import Final
 import soundfile
 from msgspec import UNSET, Struct
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from shared_schema import VERSION
 from shared_schema.decoding import InvalidMessage
@@ -25,7 +25,7 @@ from shared_schema.events import (
     encode_event,
 )
 from shared_schema.runtime.process.exits import FAILED, OK
-from shared_schema.runtime.web.client import bearer
+from shared_schema.runtime.web.clients import bearer, local_socket
 
 RECONNECT_INTERVAL_S: Final = 0.25
 QUOTE_CHARS: Final = 60
@@ -138,9 +138,7 @@ def _connected(url: str, expect: Expectation, show: Callable[[str], None]) -> Cl
     shown = False
     while True:
         try:
-            socket = connect(
-                url, additional_headers=bearer(expect.token), compression=None, max_size=None
-            )
+            socket = local_socket(url, bearer(expect.token))
         except (OSError, InvalidHandshake) as error:
             if not shown:
                 show(f"waiting for the gateway at {url} ({error})")

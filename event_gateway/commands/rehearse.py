@@ -8,7 +8,7 @@ import httpx
 from msgspec import Struct
 
 from shared_schema.runtime.process.exits import FAILED, OK
-from shared_schema.runtime.web.client import bearer
+from shared_schema.runtime.web.clients import bearer, local_http
 
 POLL_INTERVAL_S: Final = 0.25
 
@@ -30,7 +30,7 @@ class RehearsalFailed(Exception):
 def rehearse(plan: Plan, show: Callable[[str], None] = print) -> int:
     """Rehearse to the end, or until Ctrl-C; return the exit code."""
     url = f"{plan.gateway_url}/v1/rehearsal"
-    with httpx.Client(timeout=10.0, headers=bearer(plan.token), trust_env=False) as http:
+    with local_http(timeout=10.0, headers=bearer(plan.token)) as http:
         try:
             request = {"sessionId": plan.session_id, "speed": plan.speed, "loop": plan.loop}
             status = _answer(http.post(url, json=request))

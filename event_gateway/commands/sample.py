@@ -20,7 +20,7 @@ import httpx
 
 from shared_schema.layout import session_file
 from shared_schema.runtime.process.exits import FAILED, OK
-from shared_schema.runtime.web.client import missing_after
+from shared_schema.runtime.web.clients import local_http, missing_after
 from shared_schema.session_document import SessionDocument, read_document
 
 MESSAGE: Final = "What does the water remember when the wind has gone?"
@@ -83,7 +83,8 @@ def _wait_until_served(child: subprocess.Popen[bytes], url: str) -> None:
         if child.poll() is not None:
             raise SampleFailed("the chat backend did not start; the reason is above")
         try:
-            httpx.get(f"{url}/v1/health", timeout=2.0, trust_env=False).raise_for_status()
+            with local_http(timeout=2.0) as http:
+                http.get(f"{url}/v1/health").raise_for_status()
         except httpx.HTTPError:
             return f"the chat backend did not answer within {START_TIMEOUT_S:g} s; try again"
         return None
@@ -95,14 +96,15 @@ def _wait_until_served(child: subprocess.Popen[bytes], url: str) -> None:
 def _visit(url: str, slots: int) -> str:
     """Send a message to the first `slots` agents, and return the session's id."""
     try:
-        listed = httpx.get(f"{url}/v1/agents", timeout=5.0, trust_env=False).json()["agents"]
+        with local_http() as http:
+            listed = http.get(f"{url}/v1/agents").json()["agents"]
         wanted = [
             {"slotId": each["defaultSlotId"], "agentId": each["agentId"]}
             for each in sorted(listed, key=lambda each: int(each["defaultSlotId"]))
         ]
         body = {"message": MESSAGE, "slots": wanted[:slots]}
         with (
-            httpx.Client(timeout=SESSION_TIMEOUT_S, trust_env=False) as http,
+            local_http(timeout=SESSION_TIMEOUT_S) as http,
             http.stream("POST", f"{url}/v1/chat", json=body) as response,
         ):
             response.raise_for_status()

@@ -6,6 +6,7 @@ import pytest
 
 from chat_backend.providers.calls import CallLimits
 from chat_backend.providers.keys import Keys
+from tests.providers.odd import Odd, Reply, odd_server
 from tests.providers.wire import Wire, serving
 
 # Marked, so that a test can look for them everywhere.
@@ -35,6 +36,21 @@ def wire(servers: Wire) -> Wire:
     return servers
 
 
+@pytest.fixture(scope="module")
+def odd_servers() -> Iterator[Odd]:
+    """One odd server for a module's tests."""
+    with odd_server() as odd:
+        yield odd
+
+
+@pytest.fixture
+def odd(odd_servers: Odd) -> Odd:
+    """The odd server, with nothing received."""
+    odd_servers.received.clear()
+    odd_servers.always(Reply(status=404))
+    return odd_servers
+
+
 @pytest.fixture
 def keys() -> Keys:
     """All keys."""
@@ -44,4 +60,4 @@ def keys() -> Keys:
 @pytest.fixture
 def quick() -> CallLimits:
     """Limits as in a show, but nobody has to wait for them."""
-    return CallLimits(call_s=2.0, first_pause_s=0.01, longest_pause_s=0.02, jitter_s=0.01)
+    return CallLimits(call_s=5.0, first_pause_s=0.01, longest_pause_s=0.02, jitter_s=0.01)

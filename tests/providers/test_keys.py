@@ -66,10 +66,18 @@ def test_retry_after_is_seconds_or_a_date() -> None:
     assert retry_after("inf") is None
 
 
-def test_a_refused_key_is_not_explained_in_the_providers_words() -> None:
-    """They quote it; others' words are one short line."""
-    assert str(refused(401, "openai", detail=f"bad key {KEY}")) == (
-        "openai rejected the API key (401)"
-    )
+def test_a_rejected_key_is_explained_in_the_providers_words() -> None:
+    """Redacted before they come here, also where they mask it themselves; on one short line."""
+    keys = Keys({"OPENAI_API_KEY": KEY})
+    for quoted in (
+        KEY,
+        f"{KEY[:8]}***{KEY[-4:]}",
+        "sk-M********cdef",
+        "sk-\u2022\u2022\u2022\u2022ef",
+    ):
+        words = keys.redacted(f"bad key {quoted}")
+        assert str(refused(401, "openai", words=words)) == (
+            "openai rejected the API key (401): bad key [key]"
+        )
     assert len(excerpt("word \n" * 200)) <= 160
     assert "\n" not in excerpt("a\nb")

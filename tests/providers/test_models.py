@@ -268,4 +268,4 @@ def test_a_key_is_redacted_before_the_quotation_is_cut(keys: Keys) -> None:
         error = ModelHTTPError.for_category(
             ModelServerError, status_code=500, model_name="gpt-5.2", body=body
         )
-        assert "MARKED" not in str(failure_of(error, "openai", keys))
+        assert "MARKED" not in str(failure_of(error, "openai"))

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from chat_backend.errors import SpeechFailed
 from chat_backend.speech.audio import SAMPLE_RATE_HZ
-from chat_backend.speech.hibari import HibariModel, asset, speakable
+from chat_backend.speech.hibari import HibariModel, asset
+from chat_backend.speech.speakable import speakable
 
 SENTENCE = "You said water remembers."
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_backend.errors import SpeechFailed
-from chat_backend.speech.hibari import speakable
+from chat_backend.speech.speakable import speakable
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t", "\u3000"])

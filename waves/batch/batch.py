@@ -1,6 +1,7 @@
 """Many files at once in worker processes, with one outcome for each file, good or bad."""
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -52,6 +53,10 @@ def tasks_of(files: Sequence[Path], out: Path | None, *, plot: bool) -> list[Tas
     planned: list[Task | Outcome] = []
     for path in files:
         folder = out if out is not None else path.parent
+        if not _is_text(path) or not _is_text(folder):
+            error = "its name is no text (not UTF-8): rename it"
+            planned.append(Outcome(file=shown(path), error=error))
+            continue
         mix = (folder / wave_file_name(path.stem, WAVE_MIX)).resolve()
         first = taken.setdefault(mix, path)
         if first is not path:
@@ -60,6 +65,19 @@ def tasks_of(files: Sequence[Path], out: Path | None, *, plot: bool) -> list[Tas
         else:
             planned.append(Task(path=path, folder=folder, plot=plot))
     return planned
+
+
+def shown(path: Path) -> str:
+    """Return a path as text, whatever bytes it holds."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def run(tasks: Sequence[Task], *, workers: int, on_outcome: Callable[[Outcome], None]) -> None:

@@ -1,7 +1,10 @@
 """Check the input and bring it to one form: finite mono samples at 8 kHz."""
 
+import io
 import math
-from collections.abc import Iterator
+import mmap
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +12,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from shared_schema import wav_sizes
 from waves.dsp.grid import SAMPLE_RATE_HZ, Float32, Float64
 from waves.errors import TooLong, UnreadableSound, UnsuitableSound
 
@@ -18,6 +22,8 @@ HIGHEST_RATE_HZ: Final = 192_000
 MAX_DURATION_S: Final = 1800.0
 
 _BLOCK_S: Final = 10  # read and resampled at a time
+# Mixed to mono, channels that cancel each other leave less than this of their power.
+_LEAST_MIXED: Final = 0.4
 # Beyond this a float file is not louder but broken: full scale is 1, and 32-bit squares overflow.
 _LARGEST_SAMPLE: Final = 1e6
 
@@ -44,16 +50,18 @@ def load(path: Path, *, max_duration_s: float = MAX_DURATION_S) -> Float32:
         If it is empty, too long, of an unusual rate, or holds samples that are not finite.
     """
     try:
-        with soundfile.SoundFile(path) as file:
+        blocks: list[Float32] = []
+        duration_s = 0.0
+        for file in _opened(path):
             _check_rate(file.samplerate)
-            duration_s = file.frames / file.samplerate
+            duration_s += file.frames / file.samplerate
             if duration_s > max_duration_s:
                 raise TooLong(
                     f"{path.name} lasts {duration_s:.0f} s; the limit is {max_duration_s:.0f} s"
                 )
-            blocks = list(_resampled(_mono_blocks(file), sample_rate_hz=file.samplerate))
-    except (soundfile.SoundFileError, OSError, TypeError) as error:
-        # libsndfile's own message; soundfile raises TypeError for headerless formats.
+            blocks += _resampled(_mono_blocks(file), sample_rate_hz=file.samplerate)
+    except (soundfile.SoundFileError, OSError, TypeError, ValueError) as error:
+        # libsndfile's own sentence; TypeError is how soundfile speaks of headerless formats.
         reason = getattr(error, "error_string", None) or str(error)
         raise UnreadableSound(f"{path.name} cannot be read as sound: {reason}") from error
     return _centred(blocks, path.name)
@@ -70,7 +78,7 @@ def checked(samples: Float32 | Float64, *, sample_rate_hz: int) -> Float32:
     _check_rate(sample_rate_hz)
     if samples.ndim not in (1, 2):
         raise UnsuitableSound(f"the samples have {samples.ndim} dimensions instead of 1 or 2")
-    mono = samples if samples.ndim == 1 else samples.mean(axis=1)
+    mono = samples if samples.ndim == 1 else _mixer(iter([samples]))(samples)
     # A 64-bit value that 32 bits cannot hold becomes infinite, and is refused as such below.
     with np.errstate(over="ignore"):
         block = mono.astype(np.float32)
@@ -85,11 +93,59 @@ def _check_rate(sample_rate_hz: int) -> None:
         )
 
 
+def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
+    """Yield the sounds in a file: one, or each of several WAVs in a row, their sizes corrected."""
+    content = _odd_wav(path) if path.is_file() else b""
+    if not content:
+        # As bytes, for names that are no text; Windows has none of those.
+        with soundfile.SoundFile(path if os.name == "nt" else os.fsencode(path)) as file:
+            yield file
+    for part in wav_sizes.parts_of(content) if content else ():
+        with soundfile.SoundFile(io.BytesIO(part.data)) as file:
+            yield file
+
+
+def _odd_wav(path: Path) -> bytes:
+    """Return a WAV of which libsndfile would read too little; nothing for any other file."""
+    with path.open("rb") as file:
+        if file.read(4) not in (b"RIFF", b"RIFX"):
+            return b""
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return content[:] if wav_sizes.is_odd(content) else b""
+
+
 def _mono_blocks(file: soundfile.SoundFile) -> Iterator[Float32]:
-    """Return the mean of all channels, some seconds at a time."""
+    """Return all channels as one, some seconds at a time."""
+    if file.channels == 1:
+        yield from (block[:, 0] for block in _blocks(file))
+        return
+    mixed = _mixer(_blocks(file))
+    file.seek(0)
+    yield from map(mixed, _blocks(file))
+
+
+def _blocks(file: soundfile.SoundFile) -> Iterator[Float32]:
     # The header may promise more than there is, so the file is read until nothing comes.
     while len(block := file.read(_BLOCK_S * file.samplerate, dtype="float32", always_2d=True)):
-        yield block[:, 0] if file.channels == 1 else block.mean(axis=1)
+        yield block
+
+
+def _mixer(blocks: Iterator[Float32 | Float64]) -> Callable[[Float32 | Float64], Float32]:
+    """Return what makes one channel of the channels of a sound.
+
+    Their mean, as a listener between the loudspeakers has it; the loudest, where they cancel each
+    other.
+    """
+    power: Float64 = np.zeros(1)
+    mixed = 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        for block in blocks:
+            power = power + np.square(block, dtype=np.float64).sum(axis=0)
+            mixed += float(np.square(block.mean(axis=1, dtype=np.float64)).sum())
+    if mixed < _LEAST_MIXED * power.mean():
+        loudest = int(power.argmax())
+        return lambda block: block[:, loudest].astype(np.float32)
+    return lambda block: block.mean(axis=1).astype(np.float32)
 
 
 def _resampled(blocks: Iterator[Float32], *, sample_rate_hz: int) -> Iterator[Float32]:

@@ -25,7 +25,6 @@ from chat_backend.agents.models.client import ProviderModel
 from chat_backend.errors import AgentFailed
 from chat_backend.providers.calls import ProviderCalls
 from chat_backend.providers.failure import ProviderFailed, excerpt
-from chat_backend.providers.keys import Keys
 from shared_schema.ids import Kind
 
 # The answer itself needs about 150; the rest is for models that can't help thinking first.
@@ -38,10 +37,9 @@ SETTINGS: Final = ModelSettings(max_tokens=MAX_TOKENS, max_retries=0, thinking=F
 class ModelAgent:
     """Answers each question within `timeout_s`, correction and pauses included."""
 
-    def __init__(self, model: Model, calls: ProviderCalls, keys: Keys, *, timeout_s: float) -> None:
+    def __init__(self, model: Model, calls: ProviderCalls, *, timeout_s: float) -> None:
         self._model = model
         self._calls = calls
-        self._keys = keys
         self._timeout_s = timeout_s
 
     async def respond(self, question: ResponseQuestion) -> SpokenResponse:
@@ -73,7 +71,7 @@ class ModelAgent:
     ) -> Answer:
         requester = Requester(
             output_type=self._output(schema(answer, kind, targets)),
-            instructions=prompts.instructions(question.agent_id, kind),
+            instructions=prompts.instructions(question.agent_id, kind, targets),
             retries=CORRECTIONS,
         )
         problems: list[str] = []
@@ -93,23 +91,27 @@ class ModelAgent:
             async with asyncio.timeout(self._timeout_s):
                 run = await requester.run(
                     prompt,
-                    model=ProviderModel(self._model, self._calls, self._keys, deadline),
+                    model=ProviderModel(self._model, self._calls, deadline),
                     model_settings=SETTINGS,
                 )
         except ProviderFailed as error:
-            raise AgentFailed(str(error), error_type=error.error_type) from None
+            raise AgentFailed(
+                str(error), error_type=error.error_type, remedy=error.remedy
+            ) from None
         except TimeoutError:
             raise AgentFailed(
                 f"{provider} had no answer within {self._timeout_s:g} s", error_type="timeout"
             ) from None
         except OutputTokenLimitExceeded:
             problem = f"{provider} wrote {MAX_TOKENS} tokens and did not finish"
-        except AgentRunError:
+            remedy = "Choose a model that thinks less, or another one."
+        except (AgentRunError, ValueError, TypeError, RecursionError):
             reason = excerpt(problems[-1]) if problems else "not the JSON that was asked for"
             problem = f"{provider} gave no usable answer, asked twice: {reason}"
+            remedy = "Choose a model that follows instructions better."
         else:
             return validated(run.output, kind, answer, targets)
-        raise AgentFailed(problem, error_type="server_error")
+        raise AgentFailed(problem, error_type="server_error", remedy=remedy)
 
     def _output(self, described: dict[str, Any]) -> Any:
         form = StructuredDict(described)

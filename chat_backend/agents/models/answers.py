@@ -1,17 +1,36 @@
-"""The answer that a model must give: its JSON schema, and its validation."""
+"""The answer that a model must give: its JSON schema, how it is read, and its validation."""
 
-from collections.abc import Collection
+import ast
+import json
+import re
+from collections.abc import Collection, Iterator
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from chat_backend.agents.base import MAX_CHARS, CommentSelection, SpokenResponse
+from chat_backend.providers.replies import clean
 from shared_schema.ids import VOICE_PROFILES, Kind
 
 Answer = TypeVar("Answer", bound=SpokenResponse)
 
 # Models count badly: what is a little too long is cut at a word (the contract), an essay is not.
 TOLERANCE: Final = 1.5
+EXAMPLES: Final[dict[Kind, str]] = {
+    "response": '{"text": "The harbour keeps the ropes.", "voice_profile": "calm_soothing"}',
+    "comment": (
+        '{"text": "Your rope is wet, friend.", "voice_profile": "friendly_casual",'
+        ' "target_slot_id": 3}'
+    ),
+    "reply": '{"text": "Wet ropes hold better.", "voice_profile": "confident_charming"}',
+}
+# An answer has some hundred characters; more braces than this are not one.
+_MAX_OBJECTS: Final = 64
+_MAX_READ_CHARS: Final = 100_000
+_FENCED: Final = re.compile(r"```[\w-]*\s*(.*?)```", re.DOTALL)
+_THOUGHT: Final = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_THOUGHT_END: Final = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
+_DECODER: Final = json.JSONDecoder(strict=False)
 
 
 class InvalidAnswer(Exception):
@@ -40,6 +59,23 @@ def schema(
     }
 
 
+def object_in(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that a model meant as its answer, wherever it stands in the text.
+
+    In a fence, in prose, after thoughts (whose beginning may be missing), within another object or
+    list, or as a string within a string; with trailing commas or Python's quotes.
+    """
+    text = text[:_MAX_READ_CHARS].lstrip("\ufeff")
+    after = _THOUGHT_END.split(_THOUGHT.sub("", text))[-1]
+    for part in (*_FENCED.findall(after), after, text):
+        for found in (part.strip(), *_objects(part)):
+            answer = _answer_in(found)
+            if answer is not None:
+                cleaned: dict[str, Any] = clean(answer)
+                return cleaned
+    return None
+
+
 def validated(
     content: object, kind: Kind, answer: type[Answer], targets: Collection[int] = ()
 ) -> Answer:
@@ -52,7 +88,7 @@ def validated(
         target is not one of `targets`.
     """
     try:
-        found = msgspec.convert(content, answer)
+        found = msgspec.convert(_normal(content), answer)
     except msgspec.ValidationError as error:
         raise InvalidAnswer(f"The answer does not fit its schema: {error}.") from None
     text = found.text.strip()
@@ -67,3 +103,75 @@ def validated(
             f"Slot {found.target_slot_id} can't be commented on; choose one of {choices}."
         )
     return found
+
+
+def _normal(content: object) -> object:
+    """Return an answer's fields as they were meant: numbers in words, names in another case."""
+    if not isinstance(content, dict):
+        return content
+    fields = dict(content)
+    text, profile, target = (
+        fields.get(name) for name in ("text", "voice_profile", "target_slot_id")
+    )
+    if isinstance(text, str):
+        fields["text"] = "".join(c for c in text if c.isprintable() or c.isspace())
+    if isinstance(profile, str):
+        fields["voice_profile"] = re.sub(r"[\s-]+", "_", profile.strip().lower())
+    if isinstance(target, str) and (number := re.search(r"\d{1,3}", target)):
+        fields["target_slot_id"] = int(number[0])
+    elif isinstance(target, float) and target.is_integer():
+        fields["target_slot_id"] = int(target)
+    return fields
+
+
+def _objects(text: str) -> Iterator[dict[str, Any]]:
+    """Return the objects in a text, the outermost ones."""
+    at = text.find("{")
+    for _ in range(_MAX_OBJECTS):
+        if at < 0:
+            return
+        found, end = _object_at(text, at)
+        if found is not None:
+            yield found
+        at = text.find("{", end)
+
+
+def _object_at(text: str, at: int) -> tuple[dict[str, Any] | None, int]:
+    try:
+        found, end = _DECODER.raw_decode(text, at)
+    except (ValueError, RecursionError):
+        pass
+    else:
+        return found, end
+    # Not JSON by the letter: up to the last brace, with trailing commas or Python's quotes.
+    end = text.rfind("}") + 1
+    piece = re.sub(r",(\s*[}\]])", r"\1", text[at:end])
+    try:
+        found = json.loads(piece, strict=False)
+    except (ValueError, RecursionError):
+        try:
+            found = ast.literal_eval(piece)
+        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+            found = None
+    return (found, end) if isinstance(found, dict) else (None, at + 1)
+
+
+def _answer_in(value: Any, depth: int = 0) -> dict[str, Any] | None:
+    """Return the object with a text in a value: itself, or one within it."""
+    if depth > 3:
+        return None
+    if isinstance(value, str):
+        try:
+            return _answer_in(json.loads(value, strict=False), depth + 1) if "{" in value else None
+        except (ValueError, RecursionError):
+            return None
+    if isinstance(value, dict):
+        if isinstance(value.get("text"), str) and "{" not in value["text"][:1]:
+            return value
+        inner = list(value.values())
+    elif isinstance(value, list):
+        inner = value
+    else:
+        return None
+    found = (_answer_in(each, depth + 1) for each in inner)
+    return next((each for each in found if each is not None), None)

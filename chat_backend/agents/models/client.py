@@ -1,11 +1,22 @@
-"""Requests to models through pydantic-ai. Needs the extra ``llm``; loading takes seconds."""
+"""Requests to models through pydantic-ai. Needs the extra ``llm``; loading takes seconds.
 
+The libraries of the providers send through `ServerClient`, which reads every reply before they do:
+what is no answer is raised there as `ProviderFailed`, in the provider's own words.
+"""
+
+import json
 import logging
-from typing import Final
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 import httpx2
+import msgspec
+from google.genai import Client as GoogleClient
+from google.genai.types import HttpOptions
 from pydantic_ai import exceptions
-from pydantic_ai.messages import ModelMessage, ModelResponse
+from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ThinkingPart, ToolCallPart
 from pydantic_ai.models import Model, ModelRequestParameters
 from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.models.google import GoogleModel
@@ -16,16 +27,48 @@ from pydantic_ai.providers.google import GoogleProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.settings import ModelSettings
 
-from chat_backend.agents.models.seats import Seat
+from chat_backend.agents.models import compatible
+from chat_backend.agents.models.answers import object_in
+from chat_backend.agents.models.seats import Protocol, Seat
+from chat_backend.providers import replies
 from chat_backend.providers.calls import ProviderCalls
-from chat_backend.providers.failure import ProviderFailed, refused, timed_out, unreachable
+from chat_backend.providers.failure import (
+    ProviderFailed,
+    failed,
+    kind_of,
+    retry_after,
+    timed_out,
+)
 from chat_backend.providers.keys import Keys
+from chat_backend.providers.replies import Trouble, refused_by
+from chat_backend.providers.servers import (
+    MAX_REDIRECTS,
+    Remarks,
+    base_url,
+    redirected,
+    with_version,
+)
+from shared_schema.runtime.web.clients import route_to
 
 # The libraries insist on a key, and without one look for their own variables: a key of OpenAI's
 # must not go to somebody else's server.
 NO_KEY: Final = "none-needed"
+# `ProviderCalls` ends a call sooner.
+TIMEOUT_S: Final = 120.0
 # At debug they log requests, some of them with headers.
 _LOGGERS: Final = ("anthropic", "google_genai", "google.auth", "httpcore2", "httpx2", "openai")
+_DEFAULT_URLS: Final[dict[Protocol, str]] = {
+    "anthropic": "https://api.anthropic.com",
+    "openai-responses": "https://api.openai.com/v1",
+    "openai-chat": "https://api.openai.com/v1",
+    "google": "https://generativelanguage.googleapis.com",
+}
+# What their own libraries add to a base URL.
+_VERSIONS: Final[dict[Protocol, str]] = {"anthropic": "/v1", "google": "/v1beta"}
+# A form, a name of the tokens and some fields: no server needs more to be learned.
+_MAX_ADAPTATIONS: Final = 10
+# Kinds that may be about the form of a request.
+_ADAPTABLE: Final = frozenset({"request", "server", "missing", "model"})
 
 
 def silence_libraries() -> None:
@@ -34,35 +77,181 @@ def silence_libraries() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def open_http() -> httpx2.AsyncClient:
-    """Return the client that all models share; `ProviderCalls` bounds each call."""
-    return httpx2.AsyncClient(timeout=httpx2.Timeout(120.0, connect=10.0))
-
-
 def build_model(seat: Seat, keys: Keys, http: httpx2.AsyncClient) -> Model:
     """Return the model that a seat describes."""
     key = keys.of(*seat.key_variables) or NO_KEY
-    url = seat.url or None
+    url = url_of(seat)
     match seat.protocol:
         case "anthropic":
             anthropic = AnthropicProvider(api_key=key, base_url=url, http_client=http)
             return AnthropicModel(seat.model, provider=anthropic)
         case "google":
-            google = GoogleProvider(api_key=key, base_url=url, http_client=http)
-            return GoogleModel(seat.model, provider=google)
+            options = HttpOptions(
+                base_url=url,
+                httpx_async_client=http,
+                timeout=round(1000 * TIMEOUT_S),
+                client_args={"trust_env": False},
+            )
+            with _shell_hidden():
+                client = GoogleClient(vertexai=False, api_key=key, http_options=options)
+            return GoogleModel(seat.model, provider=GoogleProvider(client=client))
     openai = OpenAIProvider(api_key=key, base_url=url, http_client=http)
     if seat.protocol == "openai-responses":
         return OpenAIResponsesModel(seat.model, provider=openai)
-    return OpenAIChatModel(seat.model, provider=openai)
+    # Whatever the model is called: `compatible` finds out what its server takes.
+    return OpenAIChatModel(
+        seat.model, provider=openai, profile={"supports_json_schema_output": True}
+    )
+
+
+@contextmanager
+def _shell_hidden() -> Iterator[None]:
+    """Hide the shell's certificates from Google's library.
+
+    It reads them for clients that it makes beside ours and never uses; a file that is not there
+    would end the start.
+    """
+    names = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+    hidden = {name: os.environ.pop(name) for name in names if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
+def url_of(seat: Seat) -> str:
+    """Return the base URL as the protocol's library wants it."""
+    return base_url(
+        seat.url or _DEFAULT_URLS[seat.protocol], without=_VERSIONS.get(seat.protocol, "")
+    )
+
+
+class ServerClient(httpx2.AsyncClient):
+    """The connections to one server, and what was learned of it."""
+
+    def __init__(self, seat: Seat, keys: Keys, remarks: Remarks) -> None:
+        self._base = url_of(seat)
+        route = route_to(self._base)
+        remarks.add(route.remark)
+        super().__init__(
+            timeout=httpx2.Timeout(TIMEOUT_S, connect=10.0),
+            trust_env=False,
+            proxy=route.proxy,
+            verify=route.verify,
+        )
+        self._provider = seat.provider
+        self._protocol = seat.protocol
+        self._keys = keys
+        self._remarks = remarks
+        self._takes = seat.takes
+        self._moved_to = ""
+
+    async def send(
+        self, request: httpx2.Request, *, stream: bool = False, **_: Any
+    ) -> httpx2.Response:
+        """Return the answer to a request, adapted to what the server takes.
+
+        Raises
+        ------
+        ProviderFailed
+            If there is none.
+        """
+        whole: compatible.Body = replies.parsed(request.content) or {}
+        takes, version = self._takes, self._moved_to
+        for _attempt in range(_MAX_ADAPTATIONS):
+            sent = compatible.adapted(whole, takes, self._protocol)
+            reply = await self._exchange(request, sent, version)
+            content = replies.parsed(reply.content)
+            trouble = self._trouble(reply, content)
+            if trouble is None:
+                self._remember(takes, version)
+                return httpx2.Response(200, json=self._answer(reply, content), request=request)
+            kind = trouble.kind or kind_of(trouble.status, trouble.words)
+            if trouble.status in {404, 405} and not version and self._forgot_version(kind):
+                version = with_version(self._base)
+                continue
+            following = compatible.learned(
+                takes, trouble.status, trouble.words, sent, self._protocol
+            )
+            if following is None or kind not in _ADAPTABLE:
+                raise refused_by(self._provider, trouble)
+            takes = following
+        raise failed(self._provider, "request", "(in every form that we know)")
+
+    def _forgot_version(self, kind: str) -> bool:
+        return (
+            kind in {"missing", "protocol"}
+            and self._protocol.startswith("openai")
+            and bool(with_version(self._base))
+        )
+
+    async def _exchange(
+        self, request: httpx2.Request, body: compatible.Body, version: str
+    ) -> httpx2.Response:
+        """Send a body and return the whole reply, after redirects on the same host."""
+        headers = {
+            name: value
+            for name, value in request.headers.items()
+            if name not in {"content-length", "host", "transfer-encoding"}
+        }
+        url = str(request.url)
+        if version:
+            url = url.replace(self._base, version, 1)
+        method = request.method
+        for _ in range(MAX_REDIRECTS):
+            following = self.build_request(method, url, headers=headers, json=body)
+            try:
+                reply = await super().send(following, follow_redirects=False)
+            except httpx2.TimeoutException:
+                raise timed_out(self._provider) from None
+            except Exception as error:  # a proxy's handshake raises what it likes
+                # Without the cause: its request has the key in a header.
+                raise failed(self._provider, "network", f"({type(error).__name__})") from None
+            if not reply.has_redirect_location:
+                return reply
+            url = redirected(self._provider, url, reply.headers.get("location"))
+        raise failed(self._provider, "protocol", "(it redirects in a circle)")
+
+    def _trouble(self, reply: httpx2.Response, content: Any) -> Trouble | None:
+        """Return what is wrong with a reply; None if it is an answer."""
+        words = self._keys.redacted(replies.text_in(reply.content))
+        if not reply.is_success:
+            pause = retry_after(reply.headers.get("retry-after"))
+            return Trouble(status=reply.status_code, words=words, retry_after_s=pause)
+        if self._protocol == "openai-chat" and content is None:
+            content = compatible.from_stream(reply.text)
+        trouble = replies.trouble_in(content)
+        if trouble is None and isinstance(content, dict) and content:
+            trouble = compatible.unanswered(content, self._protocol)
+            if trouble is None:
+                return None
+        if trouble is None:
+            what = words or reply.headers.get("content-type", "an empty reply").partition(";")[0]
+            missing = with_version(self._base) and words.startswith("a web page")
+            return Trouble(status=404 if missing else 200, words=what, kind="protocol")
+        return msgspec.structs.replace(trouble, words=self._keys.redacted(trouble.words))
+
+    def _answer(self, reply: httpx2.Response, content: Any) -> compatible.Body:
+        """Return an answer as its protocol's library can read it."""
+        if self._protocol == "openai-chat":
+            return compatible.completion(content or compatible.from_stream(reply.text))
+        return compatible.completed(content, self._protocol)
+
+    def _remember(self, takes: compatible.Takes, version: str) -> None:
+        if version != self._moved_to:
+            self._moved_to = version
+            self._remarks.add(f"{self._provider} answers at {version}: write the /v1 into its URL")
+        if takes != self._takes:
+            self._takes = takes
+            self._remarks.add(f"{self._provider} {compatible.described(takes)}")
 
 
 class ProviderModel(WrapperModel):
     """`model`, for one question with a deadline (``time.monotonic()``)."""
 
-    def __init__(self, model: Model, calls: ProviderCalls, keys: Keys, deadline: float) -> None:
+    def __init__(self, model: Model, calls: ProviderCalls, deadline: float) -> None:
         super().__init__(model)
         self._calls = calls
-        self._keys = keys
         self._deadline = deadline
 
     async def request(
@@ -80,45 +269,42 @@ class ProviderModel(WrapperModel):
                 )
             except Exception as error:
                 # Without the cause: its text and arguments may hold a key.
-                raise failure_of(error, self._calls.provider, self._keys) from None
+                raise failure_of(error, self._calls.provider) from None
 
         response = await self._calls.call(once, deadline=self._deadline)
         usage = response.usage
         self._calls.account.tokens(usage.input_tokens, usage.output_tokens)
+        tools = model_request_parameters.output_tools
+        return read_generously(response, tool=tools[0].name if tools else "")
+
+
+def read_generously(response: ModelResponse, *, tool: str = "") -> ModelResponse:
+    """Return a response whose answer is plain JSON, if there is an answer anywhere in it.
+
+    With a `tool`, the answer becomes a call of it.
+    """
+    parts = response.parts
+    if any(isinstance(part, ToolCallPart) for part in parts):
         return response
+    for kind in (TextPart, ThinkingPart):
+        found = object_in("".join(part.content for part in parts if isinstance(part, kind)))
+        if found is not None:
+            response.parts = [
+                ToolCallPart(tool, found) if tool else TextPart(json.dumps(found, default=str))
+            ]
+            if response.finish_reason == "length":
+                response.finish_reason = "stop"
+            return response
+    return response
 
 
-def failure_of(error: Exception, provider: str, keys: Keys) -> ProviderFailed:
-    """Return the failure that one request's error stands for, with every key redacted."""
-    match error:
-        case exceptions.ModelQuotaExceededError():
-            return refused(402, provider)
-        case exceptions.ModelHTTPError():
-            return refused(
-                error.status_code,
-                provider,
-                detail=keys.redacted(_detail(error.body)),
-                retry_after_s=error.retry_after,
-            )
-        case exceptions.ModelTimeoutError():
-            return timed_out(provider)
-        case exceptions.ModelConnectionError():
-            return unreachable(provider, type(error.__cause__ or error).__name__)
-        case exceptions.ContentFilterError():
-            return ProviderFailed(f"{provider} filtered the answer")
-        case exceptions.AgentRunError():
-            return ProviderFailed(f"{provider} did not answer in its protocol", down=True)
-        case _:
-            return ProviderFailed(
-                f"asking {provider} crashed: {type(error).__name__}", error_type="unknown"
-            )
-
-
-def _detail(body: object) -> str:
-    """Return the provider's own sentence, where it stands where providers put it."""
-    if isinstance(body, list) and body:
-        body = body[0]
-    if isinstance(body, dict):
-        inner = body.get("error", body)
-        return str(inner.get("message", "")) if isinstance(inner, dict) else str(inner)
-    return ""
+def failure_of(error: BaseException, provider: str) -> ProviderFailed:
+    """Return the failure behind an error of the providers' libraries."""
+    cause: BaseException | None = error
+    for _ in range(10):
+        if isinstance(cause, ProviderFailed):
+            return cause
+        cause = cause and (cause.__cause__ or cause.__context__)
+    if isinstance(error, exceptions.ContentFilterError):
+        return failed(provider, "filter")
+    return failed(provider, "protocol", f"({type(error).__name__})")

@@ -3,17 +3,19 @@
 import asyncio
 import importlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import structlog
 
 from chat_backend.agents.base import Agent, Agents
+from chat_backend.agents.models.compatible import Takes
 from chat_backend.agents.models.seats import Seat, Seats
 from chat_backend.agents.offline import OfflineAgents
 from chat_backend.metrics import Metrics
 from chat_backend.providers.calls import CallLimits, ProviderCalls, limits_of
 from chat_backend.providers.keys import Keys
+from chat_backend.providers.servers import Remarks
 from chat_backend.providers.usage import Account
 from shared_schema.ids import AgentId
 from shared_schema.settings import Settings
@@ -51,6 +53,7 @@ async def open_agents(
     metrics: Metrics,
     *,
     limits: CallLimits | None = None,
+    remarks: Remarks | None = None,
 ) -> AsyncIterator[Agents]:
     """Yield the agents for these seats; load what they need, and release it."""
     if not seats.taken:
@@ -60,26 +63,29 @@ async def open_agents(
     await asyncio.to_thread(importlib.import_module, "chat_backend.agents.models.agent")
     from chat_backend.agents.models.agent import ModelAgent  # noqa: PLC0415
     from chat_backend.agents.models.client import (  # noqa: PLC0415
+        ServerClient,
         build_model,
-        open_http,
         silence_libraries,
     )
 
     silence_libraries()
     calls = {
         provider: ProviderCalls(
-            provider, limits or limits_of(settings), Account(metrics, "text", provider)
+            provider, limits or limits_of(settings, "text"), Account(metrics, "text", provider)
         )
         for provider in {seat.provider for seat in seats.taken.values()}
     }
     timeout_s = SHARE_OF_TURN * settings.chat_turn_timeout_s
-    async with open_http() as http:
-        models: dict[AgentId, Agent] = {
-            agent_id: ModelAgent(
-                build_model(seat, keys, http), calls[seat.provider], keys, timeout_s=timeout_s
-            )
-            for agent_id, seat in seats.taken.items()
-        }
+    async with AsyncExitStack() as stack:
+        clients: dict[tuple[str, Takes], ServerClient] = {}
+        models: dict[AgentId, Agent] = {}
+        for agent_id, seat in seats.taken.items():
+            server = (seat.provider, seat.takes)
+            if server not in clients:
+                client = ServerClient(seat, keys, remarks or Remarks())
+                clients[server] = await stack.enter_async_context(client)
+            model = build_model(seat, keys, clients[server])
+            models[agent_id] = ModelAgent(model, calls[seat.provider], timeout_s=timeout_s)
         for agent_id, seat in seats.taken.items():
             log.info("agent", agent=agent_id, provider=seat.provider, model=seat.model)
         yield MixedAgents(models, seats.taken)

@@ -1,6 +1,6 @@
 """The prompts: who a model is, where it is, which voices there are, and what is asked now."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from importlib import resources
 from typing import Final
@@ -15,8 +15,9 @@ from chat_backend.agents.base import (
     Question,
     ReplyQuestion,
 )
+from chat_backend.agents.models.answers import EXAMPLES
 from chat_backend.agents.offline.persona import built_in_personas
-from shared_schema.ids import AgentId, Kind, VoiceProfile
+from shared_schema.ids import VOICE_PROFILES, AgentId, Kind, VoiceProfile
 
 # How much of a visitor's words a model is sent; a pasted book would cost six times its tokens.
 MAX_HEARD_CHARS: Final = 2000
@@ -48,7 +49,7 @@ def voice_guide() -> dict[VoiceProfile, str]:
     return msgspec.toml.decode(content, type=dict[VoiceProfile, str])
 
 
-def instructions(agent_id: AgentId, kind: Kind) -> str:
+def instructions(agent_id: AgentId, kind: Kind, targets: Collection[int] = ()) -> str:
     """Return what holds for the whole turn."""
     persona = built_in_personas()[agent_id]
     guide = "\n".join(f"- {profile}: {use}" for profile, use in voice_guide().items())
@@ -60,7 +61,23 @@ def instructions(agent_id: AgentId, kind: Kind) -> str:
             f"Choose the voice that fits what you say (voice_profile). Yours is mostly"
             f" {persona.home}; leave it when the words ask for it.\n{guide}",
             f"The text has {_SENTENCES[kind]} and at most {MAX_CHARS[kind]} characters.",
+            _form(kind, targets),
         )
+    )
+
+
+def _form(kind: Kind, targets: Collection[int]) -> str:
+    """Return the form of the answer in words and an example, for servers that ignore a schema."""
+    fields = [
+        '"text" (a string, what you say)',
+        f'"voice_profile" (one of {", ".join(VOICE_PROFILES)})',
+    ]
+    if targets:
+        slots = ", ".join(str(slot) for slot in sorted(targets))
+        fields.append(f'"target_slot_id" (a number, one of {slots})')
+    return (
+        f"Answer with one JSON object and nothing else. Its fields: {'; '.join(fields)}."
+        f" For example, in form only: {EXAMPLES[kind]}"
     )
 
 

@@ -7,6 +7,7 @@ from typing import Final, Literal
 import structlog
 from msgspec import Struct
 
+from chat_backend.agents.models.compatible import Takes
 from chat_backend.agents.models.table import AgentModel, Cost, Models, load_models
 from chat_backend.providers import keys as key_names
 from chat_backend.providers.keys import Keys, load_keys
@@ -45,6 +46,7 @@ class Seat(Struct, frozen=True, kw_only=True):
     url: str
     key_variables: tuple[str, ...]
     cost: Cost
+    takes: Takes
 
 
 class Seats(Struct, frozen=True, kw_only=True):
@@ -114,8 +116,8 @@ def decide(settings: Settings, models: Models, keys: Keys) -> Seats:
 
 
 def _seat(chosen: AgentModel, settings: Settings, models: Models) -> Seat:
-    if chosen.provider in models.servers:
-        server = models.servers[chosen.provider]
+    server = models.servers.get(chosen.provider)
+    if server is not None:
         provider = _BuiltIn("openai-chat", (server.key,) if server.key else ())
         url = server.url
     else:
@@ -128,6 +130,10 @@ def _seat(chosen: AgentModel, settings: Settings, models: Models) -> Seat:
         url=url,
         key_variables=provider.key_variables,
         cost=chosen.cost,
+        takes=Takes(
+            form=chosen.form or (server.form if server else "schema"),
+            tokens=chosen.tokens or (server.tokens if server else "max_completion_tokens"),
+        ),
     )
 
 

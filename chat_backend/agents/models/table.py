@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
+from chat_backend.agents.models.compatible import Form, Tokens
 from shared_schema.decoding import InvalidSetting
 from shared_schema.ids import AgentId
 from shared_schema.settings import Url
@@ -23,6 +24,8 @@ class AgentModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ``anthropic``, ``openai``, ``google``, ``llm`` (RR_LLM_URL) or a server of the file.
     model : str
         By the name that the provider knows.
+    form, tokens : str or None
+        As of a `Server`, for a model that differs from its server's others.
     cost : Cost
         For the table of ``check``: what a token costs, roughly; ``own`` is your own machine.
     """
@@ -30,13 +33,35 @@ class AgentModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     provider: str
     model: Annotated[str, Meta(min_length=1)]
     cost: Cost = "own"
+    form: Form | None = None
+    tokens: Tokens | None = None
 
 
 class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An OpenAI-compatible server. `key` names the variable that holds its key, if it wants one."""
+    """An OpenAI-compatible server.
+
+    Attributes
+    ----------
+    url : str
+        Its base URL.
+    key : str
+        The variable that holds its key, if it wants one.
+    form : Form
+        How it is asked for JSON; what it rejects is found out, so that this only saves requests.
+    tokens : Tokens
+        How it is told the largest number of tokens; as `form`.
+    """
 
     url: Annotated[Url, Meta(min_length=1)]
     key: str = ""
+    form: Form = "schema"
+    tokens: Tokens = "max_completion_tokens"
+
+
+class SpeechServer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the server of RR_TTS_OPENAI_URL takes; what it rejects is found out."""
+
+    response_format: Literal["pcm", "wav"] = "pcm"
 
 
 class Models(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,6 +69,7 @@ class Models(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     agents: dict[AgentId, AgentModel] = field(default_factory=dict)
     servers: dict[str, Server] = field(default_factory=dict)
+    speech: SpeechServer = SpeechServer()
 
 
 BUILT_IN: Final = ("anthropic", "openai", "google", "llm")
@@ -77,4 +103,6 @@ def load_models(path: Path | None) -> Models:
     for name in BUILT_IN:
         if name in content.servers:
             raise InvalidSetting(f"RR_AGENT_MODELS={path}: no server may be named {name!r}")
-    return Models(agents=table.agents | content.agents, servers=content.servers)
+    return Models(
+        agents=table.agents | content.agents, servers=content.servers, speech=content.speech
+    )

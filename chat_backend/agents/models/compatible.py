@@ -1,0 +1,323 @@
+"""Chat completions as servers really speak them: what each takes, and the answers they give.
+
+The request that is adapted asks for a JSON schema (``response_format``) and limits its tokens with
+``max_completion_tokens``. Where a server rejects that, it is asked again in the next `Form`:
+
+    schema -> tool -> json -> prompt
+
+All functions are pure; bodies are parsed JSON.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from chat_backend.providers.replies import Trouble, status_in, trouble_in, words_in
+
+Form = Literal["schema", "tool", "json", "prompt"]
+Tokens = Literal["max_completion_tokens", "max_tokens", "none"]
+Body = dict[str, Any]
+
+_FORMS: Final[tuple[Form, ...]] = ("schema", "tool", "json", "prompt")
+_TOKENS: Final[tuple[Tokens, ...]] = ("max_completion_tokens", "max_tokens")
+_TOOL: Final = "answer"
+# Rejections of the request's form. Below 500 also those of servers that name nothing.
+_STATUSES: Final = frozenset({400, 404, 406, 415, 422, 500, 501})
+_SILENT: Final = frozenset({400, 415, 422, 501})
+_NAMES_FORM: Final = re.compile(
+    r"response[ _]?format|json[ _]?(schema|object|mode)|structured[ _]?output|\bschema\b|grammar"
+    r"|guided|\btools?\b|tool[ _]?(choice|call|use)|function[ _]?call|output[ _]?(config|format)"
+    r"|response[ _]?(json|mime)|text\.format",
+    re.IGNORECASE,
+)
+# What a request can do without, by protocol; a dot leads into an object.
+_OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {
+    "anthropic": ("output_config", "thinking"),
+    "openai-responses": ("text", "include", "reasoning"),
+    "google": (
+        "generationConfig.responseJsonSchema",
+        "generationConfig.responseMimeType",
+        "generationConfig.responseModalities",
+        "generationConfig.thinkingConfig",
+    ),
+}
+_FILTERED: Final = frozenset({
+    "content_filter", "refusal", "safety", "recitation", "blocklist", "prohibited_content", "spii",
+    "language", "image_safety", "sensitive",
+})  # fmt: skip
+# Where the answer stands without choices around it.
+_UNWRAPPED: Final = ("response", "content", "text", "output_text")
+_LIMITED: Final = frozenset({"length", "max_tokens", "max_output_tokens"})
+_INSISTED: Final[Mapping[str, Body]] = {
+    "anthropic": {
+        "id": "message", "type": "message", "role": "assistant", "model": "model",
+        "stop_reason": "end_turn", "usage": {"input_tokens": 0, "output_tokens": 0},
+    },
+    "openai-responses": {
+        "id": "response", "object": "response", "created_at": 0, "status": "completed",
+        "model": "model", "output": [], "parallel_tool_calls": False, "tool_choice": "auto",
+        "tools": [],
+    },
+}  # fmt: skip
+
+
+class Takes(Struct, frozen=True, kw_only=True):
+    """What a server takes.
+
+    Attributes
+    ----------
+    form : Form
+        How it is asked for JSON.
+    tokens : Tokens
+        How the tokens of an answer are limited.
+    without : tuple of str
+        Fields of a request that it rejected.
+    """
+
+    form: Form = "schema"
+    tokens: Tokens = "max_completion_tokens"
+    without: tuple[str, ...] = ()
+
+
+def adapted(body: Body, takes: Takes, protocol: str) -> Body:
+    """Return a request as a server takes it."""
+    if protocol != "openai-chat":
+        dropped = takes.without
+        if takes.form == "prompt":
+            dropped += _OPTIONAL[protocol]
+        return _without(body, dropped)
+    asked = dict(body)
+    limit = next((asked.pop(name) for name in _TOKENS if name in asked), None)
+    if limit is not None and takes.tokens != "none":
+        asked[takes.tokens] = limit
+    form = asked.pop("response_format", None) or {}
+    match takes.form:
+        case "schema" if form:
+            asked["response_format"] = form
+        case "tool":
+            schema = _object(_object(form).get("json_schema")).get("schema") or {"type": "object"}
+            function = {"name": _TOOL, "description": "Give the answer.", "parameters": schema}
+            asked["tools"] = [{"type": "function", "function": function}]
+            asked["tool_choice"] = {"type": "function", "function": {"name": _TOOL}}
+        case "json":
+            asked["response_format"] = {"type": "json_object"}
+        case _:
+            pass
+    return _without(asked, takes.without)
+
+
+def learned(takes: Takes, status: int, words: str, body: Body, protocol: str) -> Takes | None:
+    """Return what to try after a rejection; None if nothing is left to try.
+
+    Parameters
+    ----------
+    takes : Takes
+        What was tried.
+    status, words
+        Of the rejection.
+    body : dict
+        The request as it was sent.
+    """
+    if status not in _STATUSES:
+        return None
+    chat = protocol == "openai-chat"
+    if chat and takes.tokens != "none" and re.search(r"max_(completion_)?tokens", words):
+        other = _TOKENS[1] if takes.tokens == _TOKENS[0] else _TOKENS[0]
+        tried = f"tried {other}" in takes.without
+        return msgspec.structs.replace(
+            takes,
+            tokens="none" if tried else other,
+            without=(*takes.without, f"tried {takes.tokens}"),
+        )
+    if takes.form != "prompt" and _NAMES_FORM.search(words):
+        following = _FORMS[_FORMS.index(takes.form) + 1] if chat else "prompt"
+        return msgspec.structs.replace(takes, form=following)
+    names = _OPTIONAL.get(protocol) or tuple(set(body) - {"model", "messages", "stream"})
+    for name in names:
+        if name not in takes.without and re.search(rf"\b{name.rpartition('.')[2]}\b", words):
+            return msgspec.structs.replace(takes, without=(*takes.without, name))
+    if takes.form != "prompt" and status in _SILENT:
+        return msgspec.structs.replace(takes, form="prompt")
+    return None
+
+
+def described(takes: Takes) -> str:
+    """Return in words what was learned of a server."""
+    forms = {
+        "schema": "",
+        "tool": "answers through a tool instead of a JSON schema",
+        "json": "knows JSON mode, but no JSON schema",
+        "prompt": "knows no JSON schema: the prompt alone asks for JSON",
+    }
+    parts = [forms[takes.form]]
+    if takes.tokens != "max_completion_tokens":
+        parts.append("takes max_tokens" if takes.tokens == "max_tokens" else "takes no max_tokens")
+    dropped = [name for name in takes.without if not name.startswith("tried ")]
+    if dropped:
+        parts.append(f"does not know {', '.join(dropped)}")
+    return "; ".join(part for part in parts if part)
+
+
+def completion(answer: Body) -> Body:
+    """Return a chat completion as its protocol describes it, whatever of it was left out."""
+    choice = _first(answer.get("choices")) or answer
+    message = _object(choice.get("message")) or _object(choice.get("delta")) or choice
+    text = ""
+    for found in (
+        *(message.get(name) for name in _UNWRAPPED),
+        choice.get("text"),
+        _arguments(message),
+        *(message.get(name) for name in ("reasoning_content", "reasoning", "thinking")),
+    ):
+        candidate = _text(found)
+        # Where nothing holds an object, the words themselves are shown to the operator.
+        if "{" in candidate:
+            text = candidate
+            break
+        text = text or candidate
+    usage = _object(answer.get("usage"))
+    counts = {name: _count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens")}
+    reason = choice.get("finish_reason")
+    return {
+        "id": "completion",
+        "object": "chat.completion",
+        "created": 0,
+        "model": str(answer.get("model") or "model"),
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": "length" if str(reason).lower() in _LIMITED else "stop",
+                "message": {"role": "assistant", "content": text},
+            }
+        ],
+        "usage": {**counts, "total_tokens": sum(counts.values())},
+    }
+
+
+def unanswered(answer: Body, protocol: str) -> Trouble | None:
+    """Return why a reply without an error holds no answer: a refusal, a filter, or nothing."""
+    found: object
+    reason: object
+    refusal: object
+    match protocol:
+        case "anthropic":
+            found = answer.get("content")
+            reason = answer.get("stop_reason")
+            refusal = ""
+        case "openai-responses":
+            found = answer.get("output") or answer.get("output_text")
+            reason = _object(answer.get("incomplete_details")).get("reason")
+            refusal = _refusal(answer.get("output"))
+        case "google":
+            found = answer.get("candidates")
+            refusal = _object(answer.get("promptFeedback")).get("blockReason")
+            reason = _first(found).get("finishReason")
+        case _:
+            choice = _first(answer.get("choices"))
+            if choice.get("error"):
+                return trouble_in(choice)
+            message = _object(answer.get("message"))
+            found = choice or message or any(answer.get(name) for name in _UNWRAPPED)
+            reason = choice.get("finish_reason")
+            refusal = _object(choice.get("message")).get("refusal")
+    if isinstance(refusal, str) and refusal.strip():
+        return Trouble(status=200, words=refusal, kind="filter")
+    if isinstance(reason, str) and reason.lower() in _FILTERED:
+        return Trouble(status=200, words=reason, kind="filter")
+    limited = isinstance(reason, str) and reason.lower() in _LIMITED
+    if not found and not limited:
+        words = words_in(answer)
+        return Trouble(status=status_in(answer), words=words or "a reply without an answer in it")
+    return None
+
+
+def completed(answer: Body, protocol: str) -> Body:
+    """Return an answer with the fields that its protocol's library insists on."""
+    return {**_INSISTED.get(protocol, {}), **{k: v for k, v in answer.items() if v is not None}}
+
+
+def _refusal(output: Any) -> str:
+    """Return the words of a refusal in the output of OpenAI's Responses."""
+    for item in output if isinstance(output, list) else ():
+        parts = item.get("content") if isinstance(item, dict) else None
+        for part in parts if isinstance(parts, list) else ():
+            if isinstance(part, dict) and part.get("type") == "refusal":
+                return str(part.get("refusal") or "refused")
+    return ""
+
+
+def from_stream(body: str) -> Body:
+    """Return the completion that server-sent events add up to; empty if they are none."""
+    pieces: list[str] = []
+    whole: Body = {}
+    for line in body.splitlines():
+        if not line.startswith("data:") or line[5:].strip() in {"", "[DONE]"}:
+            continue
+        try:
+            event = json.loads(line[5:])
+        except (ValueError, RecursionError):
+            continue
+        if not isinstance(event, dict):
+            continue
+        choice = _first(event.get("choices"))
+        delta = _object(choice.get("delta")) or _object(choice.get("message"))
+        pieces.append(_text(delta.get("content")))
+        whole |= {key: value for key, value in event.items() if value}
+        if choice.get("finish_reason"):
+            whole["finish_reason"] = choice["finish_reason"]
+    if not whole or whole.get("error"):
+        return whole
+    message = {"role": "assistant", "content": "".join(pieces)}
+    reason = whole.pop("finish_reason", "stop")
+    return whole | {"choices": [{"index": 0, "message": message, "finish_reason": reason}]}
+
+
+def _without(body: Body, names: tuple[str, ...]) -> Body:
+    kept = dict(body)
+    for name in names:
+        outer, _, inner = name.partition(".")
+        if inner and isinstance(kept.get(outer), dict):
+            kept[outer] = {key: value for key, value in kept[outer].items() if key != inner}
+        elif not inner:
+            kept.pop(outer, None)
+    return kept
+
+
+def _object(value: Any) -> Body:
+    return value if isinstance(value, dict) else {}
+
+
+def _first(value: Any) -> Body:
+    return _object(value[0]) if isinstance(value, list) and value else {}
+
+
+def _arguments(message: Body) -> Any:
+    call = _first(message.get("tool_calls")) or message
+    function = _object(call.get("function")) or _object(call.get("function_call")) or call
+    return function.get("arguments")
+
+
+def _text(value: Any) -> str:
+    """Return the words of a content: a string, parts, or the object itself."""
+    match value:
+        case str():
+            return value
+        case list():
+            return "".join(_text(part) for part in value)
+        case {"type": "thinking" | "reasoning" | "redacted_thinking"}:
+            return ""
+        case {"text": str(text), **rest} if not rest.keys() - {"type", "annotations"}:
+            return text
+        case {"text": {"value": str(text)}} | {"content": str(text)}:
+            return text
+        case dict() if value:
+            return json.dumps(value)
+    return ""
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and value >= 0 else 0

@@ -1,0 +1,168 @@
+"""What stands in a provider's reply that is no answer: errors, in the shapes that servers use."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from msgspec import Struct
+
+from chat_backend.providers.failure import Kind, ProviderFailed, refused
+
+# Below an error's own object, where its sentence and its code may stand.
+_WORDS: Final = (
+    "message", "msg", "detail", "details", "error_description", "description", "title", "reason",
+    "status_msg", "error_msg", "error", "errors", "metadata", "raw", "loc", "param",
+)  # fmt: skip
+_CODES: Final = ("code", "status", "type", "status_code", "statusCode", "http_status", "error_code")
+_FAILED: Final = {"error", "failed", "failure", "fail"}
+_MAX_DEPTH: Final = 6
+_DEFAULT_STATUS: Final = 500
+
+
+class Trouble(Struct, frozen=True, kw_only=True):
+    """Why a reply is no answer.
+
+    Attributes
+    ----------
+    status : int
+        That it has, or stands for.
+    words : str
+        The provider's own.
+    kind : Kind or None
+        Where it is known; else it is read from status and words.
+    inside : bool
+        Whether it came inside of a 200.
+    retry_after_s : float or None
+        How long the provider asked us to wait.
+    other_format : bool
+        Whether the same request for another format may succeed.
+    """
+
+    status: int
+    words: str
+    kind: Kind | None = None
+    inside: bool = False
+    retry_after_s: float | None = None
+    other_format: bool = False
+
+
+def refused_by(provider: str, trouble: Trouble) -> ProviderFailed:
+    """Return the failure that a reply stands for."""
+    return refused(
+        trouble.status,
+        provider,
+        words=trouble.words,
+        kind=trouble.kind,
+        inside=trouble.inside,
+        retry_after_s=trouble.retry_after_s,
+    )
+
+
+def parsed(body: bytes) -> Any:
+    """Return a JSON body's value; None if it is no JSON."""
+    try:
+        return clean(json.loads(body.decode("utf-8-sig", "replace"), strict=False))
+    except (ValueError, RecursionError):
+        return None
+
+
+def clean(value: Any) -> Any:
+    """Return a JSON value without lone surrogates, which no file and no socket can take."""
+    match value:
+        case str():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            return value
+        case dict():
+            return {clean(key): clean(each) for key, each in value.items()}
+        case list():
+            return [clean(each) for each in value]
+    return value
+
+
+def trouble_in(body: Any) -> Trouble | None:
+    """Return the error that a parsed 200 holds, if it does."""
+    if isinstance(body, list) and body:
+        body = body[0]
+    if not isinstance(body, dict):
+        return None
+    for name in ("error", "errors"):
+        if body.get(name):
+            return _trouble(body[name], body)
+    base = body.get("base_resp")
+    if isinstance(base, dict) and base.get("status_code"):
+        return _trouble(base, base)
+    says_so = (
+        body.get("type") == "error"
+        or body.get("object") == "error"
+        or body.get("success") is False
+        or body.get("ok") is False
+        or (isinstance(body.get("status"), str) and body["status"].lower() in _FAILED)
+    )
+    return _trouble(body, body) if says_so else None
+
+
+def words_in(body: Any) -> str:
+    """Return what a parsed error says, its codes included, in one line."""
+    found: list[str] = []
+    for word in _spoken(body, 0):
+        if word and word not in found:
+            found.append(word)
+    return ": ".join(found)
+
+
+def status_in(*places: Any) -> int:
+    """Return the HTTP status that an error names, or that of a server that failed."""
+    for place in places:
+        if isinstance(place, dict):
+            for name in _CODES:
+                status = _status(place.get(name))
+                if status:
+                    return status
+    return _DEFAULT_STATUS
+
+
+def text_in(body: bytes) -> str:
+    """Return what an error's body says: its words, or the title of a page."""
+    value = parsed(body)
+    if isinstance(value, dict | list):
+        return words_in(value)
+    text = body.decode("utf-8", "replace").strip()
+    if text.startswith("<"):
+        title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+        shown = title[1] if title else re.sub(r"<[^>]*>", " ", text[:2000])
+        return f"a web page ({' '.join(shown.split())[:80]})"
+    return text
+
+
+def _trouble(error: Any, body: dict[str, Any]) -> Trouble:
+    return Trouble(
+        status=status_in(error, body), words=words_in(error) or words_in(body), inside=True
+    )
+
+
+def _status(value: Any) -> int:
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value[:4])
+    return value if isinstance(value, int) and 400 <= value <= 599 else 0
+
+
+def _spoken(value: Any, depth: int) -> Iterator[str]:
+    if depth > _MAX_DEPTH:
+        return
+    match value:
+        case str():
+            yield value
+        case list():
+            for each in value[:5]:
+                yield from _spoken(each, depth + 1)
+        case dict():
+            for name in _WORDS:
+                yield from _spoken(value.get(name), depth + 1)
+            for name in _CODES:
+                each = value.get(name)
+                if isinstance(each, str) and not each.isdecimal() and each.lower() not in _FAILED:
+                    yield each

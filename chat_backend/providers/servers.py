@@ -1,0 +1,59 @@
+"""Servers that differ from the letter of their protocol: what was learned of them, and where."""
+
+import re
+from typing import Final
+from urllib.parse import urljoin, urlsplit
+
+import structlog
+
+from chat_backend.providers.failure import failed
+
+log = structlog.get_logger("chat")
+
+MAX_REDIRECTS: Final = 4
+# Where somebody copied the whole address of an endpoint into a setting.
+_ENDPOINTS: Final = re.compile(
+    r"/(?:chat/completions|completions|responses|messages|audio/speech|text-to-speech|models)/?\Z"
+)
+_VERSION: Final = re.compile(r"/v\d\w*(?:/|\Z)")
+
+
+class Remarks:
+    """What an operator should know of servers that work, but not as they were described."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def add(self, line: str) -> None:
+        """Log a remark, once; an empty one is none."""
+        if line and line not in self.lines:
+            self.lines.append(line)
+            log.warning("provider", remark=line)
+
+
+def base_url(url: str, *, without: str = "") -> str:
+    """Return a server's base URL without an endpoint, and without a version that is added later."""
+    base = _ENDPOINTS.sub("", url.rstrip("/"))
+    return base.removesuffix(without).rstrip("/") if without else base
+
+
+def with_version(base: str) -> str:
+    """Return a base URL with the ``/v1`` that was forgotten; empty if it has a version."""
+    return "" if _VERSION.search(urlsplit(base).path) else f"{base.rstrip('/')}/v1"
+
+
+def redirected(provider: str, url: str, location: str | None) -> str:
+    """Return where a redirect leads, if it stays on the same host.
+
+    Raises
+    ------
+    ProviderFailed
+        If it leads to another host, from https to http, or nowhere: keys do not go there.
+    """
+    target = urljoin(url, location or "")
+    old, new = urlsplit(url), urlsplit(target)
+    if not location or new.hostname is None or new.scheme not in {"http", "https"}:
+        raise failed(provider, "protocol", "(a redirect that leads nowhere)")
+    if new.hostname != old.hostname or (old.scheme, new.scheme) == ("https", "http"):
+        raise failed(provider, "redirect", f"({new.scheme}://{new.netloc.rpartition('@')[2]})")
+    return target
