@@ -77,9 +77,8 @@ async def open_chat(
     async with AsyncExitStack() as stack:
         if agents is None:
             try:
-                agents = await stack.enter_async_context(
-                    open_agents(seats, keys, settings, metrics)
-                )
+                opened = open_agents(seats, keys, settings, metrics)
+                agents = await stack.enter_async_context(opened)
             except InvalidSetting as error:
                 raise StartRefused(str(error)) from None
         publish = None
