@@ -121,7 +121,7 @@ class Gateway:
 
     async def asyncapi(self, request: Request) -> Response:
         """What is sent on the socket, as AsyncAPI 3."""
-        return _asyncapi(self._settings)
+        return JSONResponse(describe(self._settings))
 
 
 def disabled_app(settings: Settings) -> AccessControl:
@@ -153,12 +153,4 @@ def _guarded(app: Starlette, settings: Settings) -> AccessControl:
         allowed_origins=settings.allowed_origins,
         origins_setting="RR_ALLOWED_ORIGINS",
         token=settings.events_token,
-    )
-
-
-def _asyncapi(settings: Settings) -> Response:
-    return JSONResponse(
-        describe(
-            host=settings.gateway_host, port=settings.gateway_port, path=settings.events_ws_path
-        )
     )

@@ -95,27 +95,17 @@ def history(session: Annotated[str, typer.Argument(help="The session's id.")]) -
 
 
 @app.command()
-def describe(
-    markdown: Annotated[bool, typer.Option(help="For people: docs/events.md.")] = False,
-) -> None:
-    """Print what is sent on the socket, as AsyncAPI 3 (docs/asyncapi.json) or as a page.
+def describe() -> None:
+    """Print what is sent on the socket, as AsyncAPI 3.
 
-    Example: python -m event_gateway describe --markdown
+    Example: python -m event_gateway describe
     """
     import json  # noqa: PLC0415  # only here
 
     from event_gateway.commands.describe import describe as document  # noqa: PLC0415
-    from event_gateway.commands.describe import page  # noqa: PLC0415
 
     def run() -> int:
-        if markdown:
-            typer.echo(page(), nl=False)
-            return 0
-        defaults = Settings()
-        described = document(
-            host=defaults.gateway_host, port=defaults.gateway_port, path=defaults.events_ws_path
-        )
-        typer.echo(json.dumps(described, indent=2))
+        typer.echo(json.dumps(document(Settings()), indent=2))
         return 0
 
     raise typer.Exit(exit_code_of(run, name="describe"))

@@ -7,7 +7,6 @@ have a `seq` too, so that a session's numbers have no gap, but are not sent live
 
 import itertools
 import sqlite3
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
@@ -22,8 +21,6 @@ OUTBOX_FILE: Final = "outbox.sqlite3"
 # "RREO": tells our file from any other SQLite database.
 APPLICATION_ID: Final = 0x5252454F
 SCHEMA_VERSION: Final = 1
-TAIL_ROWS: Final = 64
-MAX_SEQS: Final = 20_000
 _HEADER_BYTES: Final = 100
 
 _SCHEMA: Final = f"""
@@ -210,11 +207,6 @@ class Outbox(OutboxReader):
     def __init__(self, connection: sqlite3.Connection, *, moved_aside: Path | None) -> None:
         super().__init__(connection)
         self.moved_aside = moved_aside
-        # The last seq of live sessions: spares every event but the first a query.
-        self._seqs: dict[str, int] = {}
-        # The newest live rows, so that a client that keeps up costs no query: all after `_floor`.
-        self._tail: deque[Row] = deque(maxlen=TAIL_ROWS)
-        self._floor = self.head()
         # Counted once: SQLite reads the whole table for it.
         (rows,) = connection.execute("SELECT count(*) FROM decisions").fetchone()
         self._count = int(rows)
@@ -264,14 +256,8 @@ class Outbox(OutboxReader):
                     self._db.execute("BEGIN IMMEDIATE")
                     rows = [self._insert(entry, at) for entry in entries]
         except sqlite3.Error as error:
-            self._seqs.clear()  # some may have been given to rows that were rolled back
             raise OutboxUnavailable(f"a decision can't be recorded: {error}") from error
         self._count += self._db.total_changes - changes
-        for row, entry in zip(rows, entries, strict=True):
-            if row is not None and entry.status == "produced":
-                if len(self._tail) == TAIL_ROWS:
-                    self._floor = self._tail[0].id
-                self._tail.append(row)
         return [row for row in rows if row is not None]
 
     def _insert(self, entry: Entry, at: float) -> Row | None:
@@ -284,29 +270,18 @@ class Outbox(OutboxReader):
             " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (session_id, key) DO NOTHING",
             (entry.session_id, entry.key, entry.status, seq, at, event),
         )
-        if entry.status == "closed":
-            self._seqs.pop(entry.session_id, None)
         if not cursor.rowcount or event is None or seq is None or cursor.lastrowid is None:
             return None
-        self._seqs[entry.session_id] = seq
-        if len(self._seqs) > MAX_SEQS:
-            del self._seqs[next(iter(self._seqs))]
         return Row(cursor.lastrowid, entry.session_id, seq, event)
 
     def _next_seq(self, session_id: str) -> int:
-        highest = self._seqs.get(session_id)
-        if highest is None:
-            (highest,) = self._db.execute(
-                "SELECT max(seq) FROM decisions WHERE session_id = ?", (session_id,)
-            ).fetchone()
+        (highest,) = self._db.execute(
+            "SELECT max(seq) FROM decisions WHERE session_id = ?", (session_id,)
+        ).fetchone()
         return int(highest or 0) + 1
 
     def after(self, cursor: int, *, limit: int = 100) -> list[Row]:
         """Return the events to be sent live to a client at `cursor`, oldest first."""
-        if cursor >= self._floor:
-            # From the newest back: a client that keeps up lacks the last one, or nothing.
-            newer = itertools.takewhile(lambda row: row.id > cursor, reversed(self._tail))
-            return list(newer)[::-1][:limit]
         return self._rows(
             f"{_ROW} WHERE id > ? AND status = 'produced' ORDER BY id LIMIT ?", cursor, limit
         )
