@@ -138,9 +138,11 @@ def load_settings(
         values.update({key: value or "" for key, value in dotenv_values(dotenv).items()})
     values.update(os.environ if environment is None else environment)
     chosen = {key: value for key, value in values.items() if key.startswith(PREFIX)}
-    settings = msgspec.structs.replace(
-        Settings(), **{VARIABLES[key].name: _parse(key, chosen[key]) for key in _known(chosen)}
-    )
+    for key in chosen:
+        if key not in VARIABLES:
+            raise InvalidSetting(f"{key} is not a setting; docs/settings.md lists them all")
+    parsed = {VARIABLES[key].name: _parse(key, text) for key, text in sorted(chosen.items())}
+    settings = msgspec.structs.replace(Settings(), **parsed)
     if not settings.events_ws_single_client:
         raise InvalidSetting(
             "RR_EVENTS_WS_SINGLE_CLIENT may only be true: the gateway serves one client"
@@ -148,13 +150,6 @@ def load_settings(
     if settings.waves_executor == "dask" and not settings.dask_scheduler:
         raise InvalidSetting("RR_WAVES_EXECUTOR=dask needs RR_DASK_SCHEDULER=tcp://host:port")
     return settings
-
-
-def _known(chosen: Mapping[str, str]) -> list[str]:
-    for key in chosen:
-        if key not in VARIABLES:
-            raise InvalidSetting(f"{key} is not a setting; docs/settings.md lists them all")
-    return sorted(chosen)
 
 
 def _parse(key: str, text: str) -> object:

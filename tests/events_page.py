@@ -21,7 +21,6 @@ from shared_schema.events import (
     Turn1Payload,
     Turn1WavesReady,
     WaveReference,
-    as_json,
 )
 from shared_schema.settings import Settings
 
@@ -64,7 +63,7 @@ def _sections(document: dict[str, Any]) -> Iterator[str]:
         yield f"## `{message['name']}`\n"
         yield f"{_sentences(components['schemas'][name])}\n"
         yield from _table(components["schemas"], name)
-        example = msgspec.json.format(msgspec.json.encode(as_json(examples[name])), indent=2)
+        example = msgspec.json.format(msgspec.json.encode(examples[name]), indent=2)
         yield f"```json\n{example.decode()}\n```\n"
     yield "# What they are made of\n"
     for name, schema in components["schemas"].items():

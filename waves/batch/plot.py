@@ -1,4 +1,4 @@
-"""A picture of one decomposition: what was said, and what the water gets."""
+"""A picture of one decomposition: the speech, and what the water gets."""
 
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -48,7 +48,7 @@ def plot_decomposition(done: Decomposition, *, name: str) -> Path:
     one, two, three, mix = (wave * _FULL_SCALE for wave in done.waves)
     track = track_pitch(done.speech)
     metrics = done.metrics
-    told = [
+    figures = [
         f"{done.duration_s:.2f} s",
         _figure("envelope correlation", metrics.envelope_correlation, "{:.4f}"),
         _figure("level error", metrics.level_error_db, "{:.2f} dB"),
@@ -56,7 +56,7 @@ def plot_decomposition(done: Decomposition, *, name: str) -> Path:
     ]
     drawing = Drawing(
         title=name,
-        subtitle="   ·   ".join(each for each in told if each),
+        subtitle="   ·   ".join(each for each in figures if each),
         speech=done.speech,
         waves=(one, two, three),
         mix=mix,
