@@ -24,15 +24,12 @@ def listen(
     """
 
     # Only this command needs NumPy; the gateway starts without it.
-    from event_gateway.commands.listen import Expectation  # noqa: PLC0415
     from event_gateway.commands.listen import listen as receive  # noqa: PLC0415
 
     def run() -> int:
         settings = load_settings()
         where = url or f"ws://localhost:{settings.gateway_port}{settings.events_ws_path}"
-        return receive(
-            where, Expectation(sessions=sessions, timeout_s=timeout, token=settings.events_token)
-        )
+        return receive(where, settings.events_token, sessions=sessions, timeout_s=timeout)
 
     raise typer.Exit(exit_code_of(run, name="listen"))
 
@@ -48,18 +45,10 @@ def rehearse(
     Live sessions come first and end it. Needs a running gateway and a connected client.
     Example: python -m event_gateway rehearse latest --speed 2 --loop
     """
-    from event_gateway.commands import rehearse as rehearsing  # noqa: PLC0415  # only here
+    from event_gateway.commands.rehearse import rehearse as follow  # noqa: PLC0415  # only here
 
     def run() -> int:
-        settings = load_settings()
-        plan = rehearsing.Plan(
-            session_id=session,
-            speed=speed,
-            loop=loop,
-            gateway_url=f"http://localhost:{settings.gateway_port}",
-            token=settings.events_token,
-        )
-        return rehearsing.rehearse(plan, typer.echo)
+        return follow(load_settings(), session, speed=speed, loop=loop, show=typer.echo)
 
     raise typer.Exit(exit_code_of(run, name="rehearse"))
 

@@ -25,7 +25,7 @@ class Metrics:
         self.messages = counter("rr_bus_messages", "Bus messages used.")
         self.ignored = counter("rr_bus_ignored", "Bus messages not used.", ["reason"])
         self.gaps = gauge("rr_bus_gaps", "Holes seen in the backend's facts.")
-        self.snapshots = gauge("rr_bus_snapshots", "Snapshots joined.")
+        self.snapshots = gauge("rr_bus_snapshots", "Snapshots merged.")
         self.sessions = gauge("rr_sessions_live", "Sessions not closed yet.")
         self.outbox_rows = gauge("rr_outbox_rows", "Decisions on record.")
         self.outbox_failures = counter("rr_outbox_failures", "Calls of the outbox that failed.")

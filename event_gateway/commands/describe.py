@@ -9,16 +9,17 @@ from shared_schema import SERVER_NAME, VERSION
 from shared_schema.events import ControlEvent, Hello, SessionEvent
 from shared_schema.settings import Settings
 
-_SENT: tuple[type[msgspec.Struct], ...] = (*get_args(SessionEvent), *get_args(ControlEvent))
+Kinds = tuple[type[msgspec.Struct], ...]
+
+_SENT: Kinds = (*get_args(SessionEvent), *get_args(ControlEvent))
 _REF = "#/components/schemas/{name}"
 
 
 def describe(settings: Settings) -> dict[str, Any]:
     """Return the document as plain dicts and lists."""
-    _, ours = msgspec.json.schema_components([*_SENT, Hello], ref_template=_REF)
-    schemas = _portable(ours)
-    kinds: tuple[type[msgspec.Struct], ...] = (*_SENT, Hello)
-    messages = {_name(kind): _message(kind) for kind in kinds}
+    kinds: Kinds = (*_SENT, Hello)
+    _, schemas = msgspec.json.schema_components(kinds, ref_template=_REF)
+    messages = {kind.__name__: _message(kind) for kind in kinds}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -48,7 +49,7 @@ def describe(settings: Settings) -> dict[str, Any]:
             "sendEvents": _operation("send", _SENT),
             "receiveHello": _operation("receive", (Hello,)),
         },
-        "components": {"messages": messages, "schemas": schemas},
+        "components": {"messages": messages, "schemas": _portable(schemas)},
     }
 
 
@@ -67,10 +68,6 @@ def _portable(node: Any) -> Any:
     return node
 
 
-def _name(kind: type) -> str:
-    return kind.__name__
-
-
 def _message(kind: type[msgspec.Struct]) -> dict[str, Any]:
     tag = kind.__struct_config__.tag
     return {
@@ -81,9 +78,9 @@ def _message(kind: type[msgspec.Struct]) -> dict[str, Any]:
     }
 
 
-def _operation(action: str, kinds: tuple[type[msgspec.Struct], ...]) -> dict[str, Any]:
+def _operation(action: str, kinds: Kinds) -> dict[str, Any]:
     return {
         "action": action,
         "channel": {"$ref": "#/channels/events"},
-        "messages": [{"$ref": f"#/channels/events/messages/{_name(kind)}"} for kind in kinds],
+        "messages": [{"$ref": f"#/channels/events/messages/{kind.__name__}"} for kind in kinds],
     }

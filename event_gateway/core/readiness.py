@@ -148,7 +148,7 @@ class Session(Struct, gc=False, eq=False, kw_only=True):
     @property
     def turn1_resolved(self) -> bool:
         """Return whether no requested slot is waited for."""
-        # Plain loops here and below: this runs for every completion.
+        # A plain loop: this runs for every completion.
         for slot in self.slots or ():
             if not self.resolved(1, slot.slot_id):
                 return False
@@ -156,10 +156,7 @@ class Session(Struct, gc=False, eq=False, kw_only=True):
 
     def dialogue_resolved(self, dialogue: Dialogue) -> bool:
         """Return whether nothing that this dialogue needs is waited for."""
-        for slot in dialogue.commenter_slot_ids:
-            if not self.resolved(2, slot):
-                return False
-        return self.resolved(3, dialogue.target_slot_id)
+        return all(self.resolved(turn, slot) for turn, slot in self.needs(dialogue))
 
     def needs(self, dialogue: Dialogue) -> list[tuple[TurnIndex, int]]:
         """Return the utterances that a dialogue is made of, as turn and slot, in play order."""
@@ -201,8 +198,6 @@ class Readiness:
         self, observation: Observation, now: float, origin: Origin | None = None
     ) -> list[Decision]:
         """Merge an observation and return what became due by it."""
-        if isinstance(observation, UtteranceReported):  # nearly all of them
-            return self._apply_fact(observation, now, origin)
         match observation:
             case SnapshotMerged():
                 return self._abandon_absent(observation, now)
@@ -354,17 +349,20 @@ class Readiness:
         turn3_is_over = hopeless or (by_clock and now >= session.turn3_deadline)
         if not session.turn1_decided:
             turn1_is_over = turn3_is_over or (by_clock and now >= session.turn1_deadline)
-            if not session.can_decide_turn1 or not (turn1_is_over or session.turn1_resolved):
-                return self._closed_without_event(session)
-            decisions.append(self._turn1(session, now))
+            if session.can_decide_turn1 and (turn1_is_over or session.turn1_resolved):
+                decisions.append(self._turn1(session, now))
+            elif session.abandoned is None:
+                return decisions
         elif session.dialogues is None and session.abandoned is None:
             return decisions
         pending = self._decide_dialogues(session, now, turn3_is_over, decisions)
         session.decided.update(decision.key for decision in decisions)
-        if session.abandoned is not None:
-            self._close(session, session.abandoned, decisions)
-        elif session.complete and session.dialogues is not None and not pending:
-            self._close(session, "all decided", decisions)
+        reason = session.abandoned
+        if reason is None and session.complete and session.dialogues is not None and not pending:
+            reason = "all decided"
+        if reason is not None:
+            del self._sessions[session.session_id]
+            decisions.append(SessionClosed(session_id=session.session_id, reason=reason))
         return decisions
 
     def _turn1(self, session: Session, now: float) -> Turn1Due:
@@ -418,16 +416,6 @@ class Readiness:
         """Return whether it was due, at the latest, within the replay window."""
         due_at = session.begun_at if ended_at is None else ended_at + timeout_s
         return now - due_at <= self._limits.replay_window_s
-
-    def _closed_without_event(self, session: Session) -> list[Decision]:
-        decisions: list[Decision] = []
-        if session.abandoned is not None:
-            self._close(session, session.abandoned, decisions)
-        return decisions
-
-    def _close(self, session: Session, reason: str, decisions: list[Decision]) -> None:
-        del self._sessions[session.session_id]
-        decisions.append(SessionClosed(session_id=session.session_id, reason=reason))
 
     def _set_deadline(self, session: Session, deadline: float) -> None:
         heapq.heappush(self._deadlines, (deadline, session.session_id))
