@@ -376,11 +376,11 @@ ERRORS = [
         1,
     ),
     ({"error": {"message": "Rate limit", "code": 429}}, "limits our calls", 3),
-    ({"error": "internal"}, "failed (500 inside a 200): internal", 3),
+    ({"error": "internal"}, "failed (inside a 200): internal", 3),
     ({"error": {"message": "Overloaded", "type": "overloaded_error"}}, "is overloaded", 3),
     ({"error": {"message": "No such model: x", "code": 404}}, "does not know the model", 1),
     ({"object": "error", "message": "context too long", "code": 400}, "rejected the req", 2),
-    ({"detail": "Could not validate credentials"}, "", 3),
+    ({"detail": "Could not validate credentials"}, "rejected the API key (inside a 200)", 1),
 ]
 
 
