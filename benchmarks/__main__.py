@@ -98,6 +98,16 @@ def session(
 
 
 @app.command()
+def voice(
+    rounds: int = typer.Option(9, help="Interleaved rounds against the voice before."),
+) -> None:
+    """What the embedded voice costs, and how loud it is. Example: python -m benchmarks voice"""
+    from benchmarks.voice.run import run  # noqa: PLC0415
+
+    raise _ended(run(rounds=rounds))
+
+
+@app.command()
 def sse(
     sessions: int = typer.Option(20, help="Sessions with each state of the gateway."),
 ) -> None:

@@ -66,7 +66,7 @@ def modules_of(root: Path) -> dict[str, str]:
         ".".join(path.relative_to(root).with_suffix("").parts): path.read_text("utf-8")
         for package in PACKAGES
         for path in sorted((root / package).rglob("*.py"))
-        if LEFT_OUT not in path.parts
+        if LEFT_OUT not in path.relative_to(root).parts
     }
 
 

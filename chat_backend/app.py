@@ -1,4 +1,4 @@
-"""The chat backend's HTTP routes."""
+"""Serves the chat backend's HTTP routes."""
 
 from collections.abc import AsyncIterator
 from http import HTTPStatus
@@ -15,35 +15,36 @@ from starlette.routing import Route
 
 from chat_backend.agents.base import Agents
 from chat_backend.metrics import Metrics
-from chat_backend.session.conversation import Memory
 from chat_backend.session.sessions import Sessions, TooManySessions
 from chat_backend.session.stream import SessionStream
+from chat_backend.session.visits import Visits
 from chat_backend.storage.archive import free_gb
 from shared_schema import SERVER_NAME, VERSION
 from shared_schema.chat import (
     DEFAULT_SLOTS,
     EVENT_NAMES,
     decode_chat_request,
+    decode_reset_request,
     encode_chat_event,
 )
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import InvalidMessage
 from shared_schema.ids import AGENT_IDS, VOICE_PROFILES, AgentId
 from shared_schema.layout import Artifacts
-from shared_schema.runtime.web.access import Doors
+from shared_schema.runtime.web.access import AccessControl
+from shared_schema.runtime.web.answers import EventStream, problem, sound_route
 from shared_schema.runtime.web.pages import Pages
-from shared_schema.runtime.web.sounds import sound_route
-from shared_schema.runtime.web.streams import EventStream
 from shared_schema.settings import Settings
 
 # A comment line that keeps proxies from cutting a stream in a long turn, in seconds.
 SSE_PING_S = 15
 RETRY_AFTER_S = 5
+RESET_MAX_BYTES = 1024
 PAGES = Path(__file__).parent / "pages"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Voices(Struct, frozen=True, kw_only=True):
-    """Who answers under each agent's id, and which engine speaks: names, never keys."""
+    """Which provider answers under each agent's id, and which engine speaks: names, never keys."""
 
     agents: dict[AgentId, str]
     speech: str
@@ -57,7 +58,7 @@ class Chat:
         settings: Settings,
         *,
         sessions: Sessions,
-        memory: Memory,
+        visits: Visits,
         agents: Agents,
         artifacts: Artifacts,
         metrics: Metrics,
@@ -65,13 +66,13 @@ class Chat:
     ) -> None:
         self._settings = settings
         self._sessions = sessions
-        self._memory = memory
+        self._visits = visits
         self._agents = agents
         self._artifacts = artifacts
         self._metrics = metrics
         self._voices = voices
 
-    def app(self) -> Doors:
+    def app(self) -> AccessControl:
         """Return the ASGI application."""
         routes = [
             Route("/v1/chat", self.chat, methods=["POST"]),
@@ -89,7 +90,7 @@ class Chat:
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
         )
-        return Doors(
+        return AccessControl(
             Starlette(routes=routes, middleware=[cors]),
             host=self._settings.chat_host,
             allowed_origins=self._settings.cors_origins,
@@ -102,14 +103,15 @@ class Chat:
             body = await _body(request, limit=self._settings.chat_max_body_bytes)
             wanted = decode_chat_request(body, max_chars=self._settings.chat_message_max_chars)
         except _TooLarge as error:
-            return _problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error), field="message")
+            reason = f"{error} (RR_CHAT_MAX_BODY_BYTES)"
+            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason, field="message")
         except InvalidMessage as error:
             status = HTTPStatus.UNPROCESSABLE_ENTITY if error.field else HTTPStatus.BAD_REQUEST
-            return _problem(status, str(error), field=error.field)
+            return problem(status, str(error), field=error.field)
         try:
             workflow = self._sessions.start(wanted)
         except TooManySessions as error:
-            return _problem(
+            return problem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 str(error),
                 headers={"Retry-After": str(RETRY_AFTER_S)},
@@ -121,12 +123,18 @@ class Chat:
         session_id = request.path_params["session_id"]
         if await self._sessions.stop(session_id):
             return JSONResponse({"sessionId": session_id, "stopped": True})
-        return _problem(HTTPStatus.NOT_FOUND, "no such session runs", field="sessionId")
+        return problem(HTTPStatus.NOT_FOUND, "no such session runs", field="sessionId")
 
-    async def reset(self, _: Request) -> Response:
-        """Let every slot forget its history; running sessions and files stay."""
-        self._memory.reset()
-        return JSONResponse({"reset": True})
+    async def reset(self, request: Request) -> Response:
+        """Forget the history of one visit, or of all; running sessions and files stay."""
+        try:
+            body = await _body(request, limit=RESET_MAX_BYTES)
+            wanted = decode_reset_request(body)
+        except _TooLarge as error:
+            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error), field="visitId")
+        except InvalidMessage as error:
+            return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), field=error.field)
+        return JSONResponse({"reset": True, "visits": self._visits.reset(wanted.visit_id)})
 
     async def agents(self, _: Request) -> Response:
         """Who can sit in a slot, and with which voices they speak."""
@@ -157,6 +165,7 @@ class Chat:
                 "sessionsMax": most,
                 "wavesEnabled": self._settings.waves_enabled,
                 "eventsEnabled": self._settings.events_ws_enabled,
+                "visitIdleS": self._settings.chat_visit_idle_s,
                 "agents": self._voices.agents,
                 "speech": self._voices.speech,
                 "warnings": self._warnings(),
@@ -164,7 +173,7 @@ class Chat:
         )
 
     def _warnings(self) -> list[str]:
-        """Return what somebody should look after soon."""
+        """Return what an operator should look after soon."""
         free, least = free_gb(self._artifacts.root), self._settings.disk_min_gb
         if free >= least:
             return []
@@ -188,18 +197,10 @@ async def _body(request: Request, *, limit: int) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > limit:
-            raise _TooLarge(f"the body is above {limit} bytes (RR_CHAT_MAX_BODY_BYTES)")
+            raise _TooLarge(f"the body is above {limit} bytes")
     return bytes(body)
 
 
 async def _sse(stream: SessionStream) -> AsyncIterator[ServerSentEvent]:
     async for event in stream.listen():
         yield ServerSentEvent(encode_chat_event(event), event=EVENT_NAMES[type(event)])
-
-
-def _problem(
-    status: HTTPStatus, message: str, *, field: str = "", headers: dict[str, str] | None = None
-) -> Response:
-    return JSONResponse(
-        {"error": {"field": field, "message": message}}, status_code=status, headers=headers
-    )

@@ -1,4 +1,4 @@
-"""The commands of ``python -m chat_backend``: a supervisor, a visitor, and what looks after it."""
+"""The commands of ``python -m chat_backend``."""
 
 from typing import Annotated
 
@@ -16,23 +16,27 @@ app.add_typer(sessions, name="sessions")
 
 @app.command()
 def say(
-    message: Annotated[str, typer.Argument(help="What the visitor says.")],
+    message: Annotated[str, typer.Argument(help="The visitor's message.")],
     wait: Annotated[bool, typer.Option(help="First wait until TouchDesigner is there.")] = True,
-    stay: Annotated[bool, typer.Option(help="Stay when all is said, until ended.")] = False,
+    stay: Annotated[bool, typer.Option(help="Stay after the session, until ended.")] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the servers.")] = 60.0,
+    visit: Annotated[
+        str, typer.Option(help="The voices remember earlier messages of the same visit.")
+    ] = "",
 ) -> None:
-    """Say something to the six, and show their three turns as they come.
+    """Send a message to the six voices, and show their three turns as they come.
 
     Example: python -m chat_backend say "What does the sea dream of?"
     """
 
-    from chat_backend.commands.say import Visit, visit  # noqa: PLC0415  # not for the server
+    from chat_backend.commands.say import Visit, run_visit  # noqa: PLC0415  # not for the server
 
     def run() -> int:
         settings = load_settings()
-        return visit(
+        return run_visit(
             Visit(
                 message=message,
+                visit_id=visit,
                 chat_url=f"http://localhost:{settings.chat_port}",
                 gateway_url=f"http://localhost:{settings.gateway_port}",
                 token=settings.events_token,

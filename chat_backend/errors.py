@@ -1,4 +1,4 @@
-"""What can go wrong in one slot, and whose fault it was."""
+"""The errors of this package, and how the visitor's page classifies them."""
 
 from shared_schema.chat import ErrorType
 

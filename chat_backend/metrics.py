@@ -1,4 +1,4 @@
-"""What the chat backend counts, as Prometheus reads it."""
+"""The chat backend's metrics for Prometheus."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 

@@ -1,4 +1,4 @@
-"""The chat backend as a running process: its voices, its wave pool, the bus and the web server."""
+"""Composes the chat backend: agents, speech, wave pool, bus and web server of one process."""
 
 import asyncio
 import uuid
@@ -12,31 +12,31 @@ from chat_backend.agents.base import Agents
 from chat_backend.agents.models.opening import open_agents
 from chat_backend.agents.models.seats import load_seats
 from chat_backend.app import Chat, Voices
-from chat_backend.facts.events import SessionEvents
 from chat_backend.facts.ledger import Ledger
-from chat_backend.facts.publisher import bus_publisher
+from chat_backend.facts.publisher import SessionEvents, bus_publisher
 from chat_backend.metrics import Metrics
-from chat_backend.session.conversation import Memory
 from chat_backend.session.sessions import Sessions
+from chat_backend.session.visits import Visits
 from chat_backend.session.workflow import Services
 from chat_backend.speech.choice import build_speech, speech_api_of
 from chat_backend.speech.engine import EMBEDDED, Speech
-from chat_backend.storage.archive import Archive
-from chat_backend.storage.housekeeping import keep_house
+from chat_backend.storage.archive import Archive, prune_hourly
 from chat_backend.storage.leftovers import sweep_newest, swept
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
+from shared_schema.facts import DecomposeJob, WavesJobResult
 from shared_schema.ids import AGENT_IDS
-from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.process.exits import StartRefused
 from shared_schema.runtime.process.serving import run_server
 from shared_schema.runtime.web.access import bus_address
 from shared_schema.settings import Settings, variable
 from waves.errors import WavesError
+from waves.job import failure
 from waves.workers.pool import WavePool
 
 log = structlog.get_logger("chat")
 
+VISIT_CHECK_INTERVAL_S = 1.0
 # What a worker gets to finish when the backend ends.
 POOL_CLOSE_S = 2.0
 
@@ -73,12 +73,12 @@ async def open_chat(
         + settings.events_turn1_timeout_s
         + settings.events_dialogue_timeout_s,
     )
-    memory = Memory(exchanges=settings.chat_history_turns)
+    visits = Visits(exchanges=settings.chat_history_turns, idle_s=settings.chat_visit_idle_s)
     async with AsyncExitStack() as stack:
-        minds = agents
-        if minds is None:
+        if agents is None:
             try:
-                minds = await stack.enter_async_context(open_agents(seats, keys, settings, metrics))
+                opened = open_agents(seats, keys, settings, metrics)
+                agents = await stack.enter_async_context(opened)
             except InvalidSetting as error:
                 raise StartRefused(str(error)) from None
         publish = None
@@ -93,32 +93,35 @@ async def open_chat(
         await voice.start()
         stack.push_async_callback(voice.close)
         services = Services(
-            agents=minds,
+            agents=agents,
             speech=voice,
             events=events,
-            memory=memory,
             artifacts=artifacts,
             submit=submit,
             turn_timeout_s=settings.chat_turn_timeout_s,
             metrics=metrics,
         )
-        sessions = Sessions(services, max_sessions=settings.chat_max_sessions, seed=settings.seed)
+        sessions = Sessions(
+            services, visits, max_sessions=settings.chat_max_sessions, seed=settings.seed
+        )
         results.take = sessions.waves_finished
         stack.push_async_callback(sessions.close)
         sweeping = asyncio.create_task(
             asyncio.to_thread(sweep_newest, artifacts, swept(settings)), name="leftovers"
         )
         stack.callback(sweeping.cancel)
+        expiring = asyncio.create_task(_expire_visits(visits), name="visits")
+        stack.callback(expiring.cancel)
         if settings.artifacts_keep_days:
-            keeping = asyncio.create_task(
-                keep_house(Archive(artifacts), settings, lambda: sessions.live), name="house"
+            pruning = asyncio.create_task(
+                prune_hourly(Archive(artifacts), settings, lambda: sessions.live), name="prune"
             )
-            stack.callback(keeping.cancel)
+            stack.callback(pruning.cancel)
         yield Chat(
             settings,
             sessions=sessions,
-            memory=memory,
-            agents=minds,
+            visits=visits,
+            agents=agents,
             artifacts=artifacts,
             metrics=metrics,
             voices=Voices(
@@ -126,6 +129,13 @@ async def open_chat(
                 speech=api.provider if api else EMBEDDED,
             ),
         ).app()
+
+
+async def _expire_visits(visits: Visits) -> None:
+    """End idle visits also while nobody asks anything."""
+    while True:
+        await asyncio.sleep(VISIT_CHECK_INTERVAL_S)
+        visits.expire()
 
 
 class _Results:
@@ -147,16 +157,9 @@ def _submitter(
     epoch: str,
     on_result: Callable[[WavesJobResult], None],
 ) -> Callable[[DecomposeJob], None]:
-    """Return what a wave job is given to: the pool, or the answer that there is none."""
+    """Return the function that takes a wave job: the pool's, or one that fails every job."""
     if not settings.waves_enabled:
-        return lambda job: on_result(
-            WavesJobResult(
-                job=job,
-                result=DecomposeResult(
-                    success=False, duration_ms=0.0, error="switched off: RR_WAVES_ENABLED=false"
-                ),
-            )
-        )
+        return lambda job: on_result(failure(job, "switched off: RR_WAVES_ENABLED=false"))
     try:
         pool = WavePool(
             artifacts_dir=artifacts.root,

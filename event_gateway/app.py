@@ -1,6 +1,7 @@
 """The gateway's HTTP and WebSocket routes."""
 
 import time
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -15,9 +16,10 @@ from event_gateway.delivery import CLOSE_DISABLED, Delivery
 from event_gateway.metrics import Metrics
 from event_gateway.orchestrator import Orchestrator
 from event_gateway.studio.routes import Studio
-from event_gateway.studio.session_view import view
+from event_gateway.studio.status import SessionStatus
 from shared_schema import SERVER_NAME, VERSION
-from shared_schema.runtime.web.access import Doors
+from shared_schema.runtime.web.access import AccessControl
+from shared_schema.runtime.web.answers import problem
 from shared_schema.settings import Settings
 
 
@@ -49,7 +51,7 @@ class Gateway:
         self._metrics = metrics
         self._studio = studio
 
-    def app(self) -> Doors:
+    def app(self) -> AccessControl:
         """Return the ASGI application."""
         routes = [
             # Some TouchDesigner builds can only open "/".
@@ -62,7 +64,7 @@ class Gateway:
             Route("/asyncapi.json", self.asyncapi),
             *self._studio.routes(),
         ]
-        return _behind_doors(Starlette(routes=routes), self._settings)
+        return _guarded(Starlette(routes=routes), self._settings)
 
     async def events(self, websocket: WebSocket) -> None:
         """The one TouchDesigner socket."""
@@ -71,31 +73,22 @@ class Gateway:
     async def healthz(self, _: Request) -> Response:
         """The process lives."""
         client = self._delivery.client
-        continuity = self._orchestrator.continuity
         return JSONResponse(
             {
                 "server": SERVER_NAME,
                 "version": VERSION,
                 "clientConnected": client is not None,
                 "clientName": client.name if client else "",
-                "backendHeard": continuity.epoch is not None and not continuity.silent,
+                "backendHeard": self._orchestrator.backend_alive,
                 "sessionsLive": len(self._orchestrator.readiness),
             }
         )
 
     async def readyz(self, _: Request) -> Response:
         """It can do its work; 503 and the reasons when not."""
-        orchestrator = self._orchestrator
-        reasons = []
-        if not orchestrator.recording:
-            reasons.append("the outbox can't be written; nothing is sent until it can")
-        if not orchestrator.agrees_on_artifacts:
-            reasons.append(
-                f"the chat backend writes to {orchestrator.backend_artifacts}, this gateway looks"
-                f" in {orchestrator.artifacts.root.as_posix()}; set RR_ARTIFACTS_DIR alike"
-            )
+        problems = self._orchestrator.problems()
         return JSONResponse(
-            {"ready": not reasons, "reasons": reasons}, status_code=503 if reasons else 200
+            {"ready": not problems, "reasons": problems}, status_code=503 if problems else 200
         )
 
     async def metrics(self, _: Request) -> Response:
@@ -106,16 +99,23 @@ class Gateway:
     async def sessions(self, _: Request) -> Response:
         """The live sessions."""
         now = time.monotonic()
-        return Json({"sessions": [view(each, now) for each in self._orchestrator.readiness]})
+        sessions = [SessionStatus.of(each, now) for each in self._orchestrator.readiness]
+        return Json({"sessions": sessions})
 
     async def history(self, request: Request) -> Response:
         """A session's events after a `seq`, as they were or would have been sent."""
         session_id = request.query_params.get("sessionId", "")
         after = request.query_params.get("after", "0")
         if not session_id:
-            return _bad("sessionId", "is missing; name the session")
+            return problem(
+                HTTPStatus.BAD_REQUEST, "is missing; name the session", field="sessionId"
+            )
         if not after.isascii() or not after.isdigit() or len(after) > 15:
-            return _bad("after", "expected the last seq that you have, 0 for none")
+            return problem(
+                HTTPStatus.BAD_REQUEST,
+                "expected the last seq that you have, 0 for none",
+                field="after",
+            )
         rows = self._orchestrator.outbox.history(session_id, after_seq=int(after))
         return Json({"events": [msgspec.Raw(row.event.encode()) for row in rows]})
 
@@ -124,7 +124,7 @@ class Gateway:
         return _asyncapi(self._settings)
 
 
-def disabled_app(settings: Settings) -> Doors:
+def disabled_app(settings: Settings) -> AccessControl:
     """Return the application of a gateway that is switched off: health, and a reason."""
 
     async def events(websocket: WebSocket) -> None:
@@ -139,15 +139,15 @@ def disabled_app(settings: Settings) -> Doors:
         Route("/healthz", healthz),
         Route("/readyz", healthz),
     ]
-    return _behind_doors(Starlette(routes=routes), settings)
+    return _guarded(Starlette(routes=routes), settings)
 
 
 def _paths(settings: Settings) -> list[str]:
     return sorted({"/", settings.events_ws_path})
 
 
-def _behind_doors(app: Starlette, settings: Settings) -> Doors:
-    return Doors(
+def _guarded(app: Starlette, settings: Settings) -> AccessControl:
+    return AccessControl(
         app,
         host=settings.gateway_host,
         allowed_origins=settings.allowed_origins,
@@ -162,7 +162,3 @@ def _asyncapi(settings: Settings) -> Response:
             host=settings.gateway_host, port=settings.gateway_port, path=settings.events_ws_path
         )
     )
-
-
-def _bad(field: str, message: str) -> Response:
-    return JSONResponse({"error": {"field": field, "message": message}}, status_code=400)

@@ -1,9 +1,10 @@
-"""The commands of ``python -m event_gateway``: a supervisor, a stand-in, rehearsals and more."""
+"""The commands of ``python -m event_gateway``."""
 
 from typing import Annotated
 
 import typer
 
+from shared_schema.environment import DOTENV, add_to_dotenv
 from shared_schema.runtime.process.cli import server_cli
 from shared_schema.runtime.process.exits import exit_code_of
 from shared_schema.settings import Settings, load_settings
@@ -19,17 +20,18 @@ def listen(
 ) -> None:
     """Stand in for TouchDesigner: print each event, check each file.
 
-    Ends with 0 when it has seen everything that the sessions promised and every file is sound.
+    Ends with 0 when every event of the sessions has come and every file is sound.
     Example: python -m event_gateway listen --sessions 1
     """
 
     # Only this command needs NumPy; the gateway starts without it.
-    from event_gateway.commands.listen import Expectation, listen_until_told  # noqa: PLC0415
+    from event_gateway.commands.listen import Expectation  # noqa: PLC0415
+    from event_gateway.commands.listen import listen as receive  # noqa: PLC0415
 
     def run() -> int:
         settings = load_settings()
         where = url or f"ws://localhost:{settings.gateway_port}{settings.events_ws_path}"
-        return listen_until_told(
+        return receive(
             where, Expectation(sessions=sessions, timeout_s=timeout, token=settings.events_token)
         )
 
@@ -75,7 +77,7 @@ def sample(
 
     def run() -> int:
         folder = load_settings().artifacts_dir.expanduser().resolve()
-        return make(folder, slots=slots, say=typer.echo)
+        return make(folder, slots=slots, show=typer.echo)
 
     raise typer.Exit(exit_code_of(run, name="sample"))
 
@@ -86,10 +88,10 @@ def history(session: Annotated[str, typer.Argument(help="The session's id.")]) -
 
     Example: python -m event_gateway history 3f0c1f1e-0000-4000-8000-000000000000
     """
-    from event_gateway.commands.history import history as tell  # noqa: PLC0415  # only here
+    from event_gateway.commands.history import history as show  # noqa: PLC0415  # only here
 
     raise typer.Exit(
-        exit_code_of(lambda: tell(load_settings(), session, typer.echo), name="history")
+        exit_code_of(lambda: show(load_settings(), session, typer.echo), name="history")
     )
 
 
@@ -104,7 +106,7 @@ def describe(
     import json  # noqa: PLC0415  # only here
 
     from event_gateway.commands.describe import describe as document  # noqa: PLC0415
-    from event_gateway.commands.events_page import page  # noqa: PLC0415
+    from event_gateway.commands.describe import page  # noqa: PLC0415
 
     def run() -> int:
         if markdown:
@@ -121,14 +123,26 @@ def describe(
 
 
 @app.command()
-def keys() -> None:
+def keys(
+    write: Annotated[bool, typer.Option(help="Add them to .env instead of printing them.")] = False,
+) -> None:
     """Make the four keys of a bus that leaves this machine, as lines for .env.
 
-    Example: python -m event_gateway keys >> .env
+    Example: python -m event_gateway keys --write
     """
     import zmq  # noqa: PLC0415  # only here
 
-    for owner in ("SERVER", "CLIENT"):
-        public, secret = zmq.curve_keypair()
-        typer.echo(f"RR_BUS_CURVE_{owner}_PUBLIC='{public.decode()}'")
-        typer.echo(f"RR_BUS_CURVE_{owner}_SECRET='{secret.decode()}'")
+    def run() -> int:
+        made: dict[str, str] = {}
+        for owner in ("SERVER", "CLIENT"):
+            public, secret = zmq.curve_keypair()
+            made[f"RR_BUS_CURVE_{owner}_PUBLIC"] = public.decode()
+            made[f"RR_BUS_CURVE_{owner}_SECRET"] = secret.decode()
+        if write:
+            add_to_dotenv(made)
+            typer.echo(f"added to {DOTENV.resolve()}: {', '.join(made)}")
+        else:
+            typer.echo("\n".join(f"{name}='{value}'" for name, value in made.items()))
+        return 0
+
+    raise typer.Exit(exit_code_of(run, name="keys"))

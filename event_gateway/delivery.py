@@ -1,14 +1,14 @@
-"""The one TouchDesigner socket: a reader that never waits for slow work, and a single writer.
+"""Serves the one TouchDesigner socket: a reader that never waits for slow work, a single writer.
 
 A connected client is a cursor over the outbox; live delivery, the grace after a start and replay
-are the same loop with different starting points, and there is no other queue of events. An event
-that finds the writer at rest takes one step of that loop at once: to wake the writer first would
-be a tenth of the way from the worker to the client.
+are the same loop with different starting points, and there is no other queue of events.
 """
 
 import asyncio
 import contextlib
+import socket
 import time
+from asyncio.transports import BaseTransport
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -16,11 +16,11 @@ from typing import Final
 import structlog
 from msgspec import UNSET
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from event_gateway.metrics import Metrics
 from event_gateway.outbox import Outbox, Row
-from event_gateway.protocol import abort, send_now, takes_now
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import InvalidMessage
 from shared_schema.events import (
     ControlEvent,
     ErrorEvent,
@@ -39,20 +39,45 @@ CLOSE_DISABLED: Final = 4002
 CLOSE_FORBIDDEN: Final = 4003
 CLOSE_FLOOD: Final = 4008
 
-# A client that wants a replay says so in its first frame; events wait that long for it.
-FIRST_FRAME_WAIT_S: Final = 0.3
-# Answers that wait to be sent; a client that talks but does not listen is not worth more.
+ABORT: Final = "reflective_resonance.abort"
+# The less the kernel buffers, the sooner a client that does not read is noticed.
+SEND_BUFFER_BYTES: Final = 64 * 1024
+# A client requests a replay in its first frame; events wait that long for it.
+FIRST_FRAME_TIMEOUT_S: Final = 0.3
+# Answers that wait to be sent to a client that sends but does not read.
 MAX_CONTROL_QUEUE: Final = 32
 # Sessions of which a connection remembers what it was sent, in case it resumes late.
 MAX_REMEMBERED_SESSIONS: Final = 1000
 # How fast clients may take the place over from each other.
 TAKEOVER_INTERVAL_S: Final = 1.0
-# For the last words to a client that was replaced.
-FAREWELL_S: Final = 1.0
+# For the last message to a client that was replaced, and for its close.
+CLOSE_TIMEOUT_S: Final = 1.0
+
+
+class EventsProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket protocol, with a bounded send buffer and an `abort` for the application.
+
+    A plain ASGI application cannot end a connection whose client does not read.
+    """
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """Bound what the kernel buffers for this client."""
+        super().connection_made(transport)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+
+    async def run_asgi(self) -> None:
+        """Run the application with `abort` as an ASGI extension in its scope."""
+        self.scope["extensions"] = {
+            **(self.scope["extensions"] or {}),
+            ABORT: {"abort": self.transport.abort},
+        }
+        await super().run_asgi()
 
 
 class Client:
-    """A connection: where it stands in the outbox, and what else waits to be said to it."""
+    """A connection: its cursor in the outbox, and which control messages wait for it."""
 
     def __init__(self, websocket: WebSocket) -> None:
         self.websocket = websocket
@@ -65,16 +90,10 @@ class Client:
         self.resume: dict[str, int] | None = None
         self.resumed = False
         self.replaced = False
-        self.spoke = asyncio.Event()
+        self.first_frame = asyncio.Event()
         self.wake = asyncio.Event()
-        self.at_rest = False
 
-    @property
-    def idle(self) -> bool:
-        """Whether it has everything, and its writer has nothing else to say either."""
-        return self.at_rest and not self.wake.is_set()
-
-    def say(self, event: ControlEvent) -> bool:
+    def queue(self, event: ControlEvent) -> bool:
         """Queue a control message; return whether there was room."""
         if len(self.control) >= MAX_CONTROL_QUEUE:
             return False
@@ -83,7 +102,7 @@ class Client:
         return True
 
     def remember(self, row: Row) -> None:
-        """Note what was sent, so that a late resume repeats nothing."""
+        """Record what was sent, so that a late resume repeats nothing."""
         self.sent.pop(row.session_id, None)
         self.sent[row.session_id] = row.seq
         if len(self.sent) > MAX_REMEMBERED_SESSIONS:
@@ -118,7 +137,7 @@ class Delivery:
         self._finished_at = (0, 0.0)
 
     def notify(self, rows: list[Row], finished_at: float = 0.0) -> None:
-        """Let the client's writer know that the outbox has new events.
+        """Wake the client's writer: the outbox has new events.
 
         `finished_at` is when the worker finished that made them due, for the histogram; or 0.
         """
@@ -126,8 +145,7 @@ class Delivery:
         if self.client is not None:
             if finished_at:
                 self._finished_at = (rows[-1].id, finished_at)
-            if not self._send_at_once(self.client):
-                self.client.wake.set()
+            self.client.wake.set()
             return
         self._metrics.undelivered.inc(len(rows))
         for row in rows:
@@ -195,13 +213,13 @@ class Delivery:
             if message["type"] == "websocket.disconnect":
                 return
             answer = self._answer(client, message.get("text"))
-            client.spoke.set()
-            if answer is not None and not client.say(answer):
+            client.first_frame.set()
+            if answer is not None and not client.queue(answer):
                 await self._close(client, CLOSE_FLOOD, "messages come faster than answers go")
                 return
 
     def _answer(self, client: Client, text: str | None) -> ControlEvent | None:
-        """Return what to say to a message; a resume is answered by the writer, with the replay."""
+        """Return the answer to a message; a resume is answered by the writer, with the replay."""
         if text is None:
             return ErrorEvent(code="binary", message="send JSON in text frames, not binary ones")
         try:
@@ -222,18 +240,16 @@ class Delivery:
     async def _write(self, client: Client) -> None:
         await self._send(client, encode_event(HelloAck()))
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(client.spoke.wait(), FIRST_FRAME_WAIT_S)
+            await asyncio.wait_for(client.first_frame.wait(), FIRST_FRAME_TIMEOUT_S)
         while not client.replaced:
             client.wake.clear()
             await self._send_control(client)
             if client.resume is not None and not client.resumed:
                 await self._send(client, encode_event(self._resume(client, client.resume)))
             if not await self._send_next(client):
-                client.at_rest = True
                 await client.wake.wait()
-                client.at_rest = False
         with contextlib.suppress(TimeoutError, RuntimeError, OSError, WebSocketDisconnect):
-            async with asyncio.timeout(FAREWELL_S):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 replaced = SessionReplaced(message="another client took this place over")
                 await client.websocket.send_text(encode_event(replaced))
         await self._close(client, CLOSE_REPLACED, "replaced")
@@ -264,24 +280,6 @@ class Delivery:
             return False
         begun = self._clock()
         await self._send(client, row.event)
-        self._note_sent(client, row, begun)
-        return True
-
-    def _send_at_once(self, client: Client) -> bool:
-        """Send what is new without waiting; return whether nothing is left for the writer."""
-        while client.idle and takes_now(client.websocket):
-            row = self._next(client)
-            if row is None:
-                return True
-            begun = self._clock()
-            try:
-                send_now(client.websocket, row.event)
-            except WebSocketDisconnect:
-                return True  # the reader is told as well, and ends the connection
-            self._note_sent(client, row, begun)
-        return False
-
-    def _note_sent(self, client: Client, row: Row, begun: float) -> None:
         self._metrics.send_seconds.observe(self._clock() - begun)
         self._metrics.sent.inc()
         newest, finished_at = self._finished_at
@@ -289,6 +287,7 @@ class Delivery:
             self._metrics.done_to_sent_seconds.observe(max(0.0, time.time() - finished_at))
         client.remember(row)
         log.info("event sent", session=row.session_id, seq=row.seq)
+        return True
 
     def _next(self, client: Client) -> Row | None:
         """Return the next event, the cursor already behind it: sent at most once."""
@@ -308,18 +307,25 @@ class Delivery:
             async with asyncio.timeout(self._send_timeout_s):
                 await client.websocket.send_text(text)
         except TimeoutError:
-            log.warning("client takes nothing: connection aborted", peer=_peer(client.websocket))
-            abort(client.websocket)
+            log.warning("client is not reading: connection aborted", peer=_peer(client.websocket))
+            _abort(client.websocket)
             raise WebSocketDisconnect from None
 
     async def _close(self, client: Client, code: int, reason: str) -> None:
         try:
-            async with asyncio.timeout(FAREWELL_S):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await client.websocket.close(code, reason)
         except TimeoutError:
-            abort(client.websocket)
+            _abort(client.websocket)
         except (RuntimeError, OSError, WebSocketDisconnect):
             log.debug("closed by the client already")
+
+
+def _abort(websocket: WebSocket) -> None:
+    """End a connection at once, whatever is still to be sent."""
+    extension = websocket.scope.get("extensions", {}).get(ABORT)
+    if extension is not None:
+        asyncio.get_running_loop().call_soon(extension["abort"])
 
 
 def _peer(websocket: WebSocket) -> str:

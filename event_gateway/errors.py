@@ -1,4 +1,4 @@
-"""What can go wrong in the gateway."""
+"""The errors of this package."""
 
 
 class GatewayError(Exception):
@@ -10,4 +10,4 @@ class AnotherGateway(GatewayError):
 
 
 class OutboxUnavailable(GatewayError):
-    """The outbox can't be written now (disk full, folder gone); what is due waits for it."""
+    """The outbox can't be written now (disk full, folder gone); what is due waits until it can."""

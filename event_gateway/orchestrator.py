@@ -1,4 +1,4 @@
-"""From bus frames to recorded events: joins the pure machines with the outbox.
+"""Turns bus frames into recorded events, by way of the pure machines and the outbox.
 
 It decides nothing and owns no socket; `tick` and `handle` are called by the event loop's shell.
 """
@@ -10,7 +10,14 @@ from typing import Final
 
 import structlog
 
-from event_gateway.core.continuity import Action, Ask, Continuity, Ignored, Observe, Unask
+from event_gateway.core.continuity import (
+    Action,
+    CancelSnapshot,
+    Continuity,
+    Ignored,
+    Observe,
+    RequestSnapshot,
+)
 from event_gateway.core.decisions import (
     CLOSED_KEY,
     Decision,
@@ -18,14 +25,14 @@ from event_gateway.core.decisions import (
     DialogueDue,
     Observation,
     Origin,
-    SnapshotJoined,
+    SnapshotMerged,
     Turn1Due,
 )
 from event_gateway.core.readiness import Limits, Readiness
 from event_gateway.errors import OutboxUnavailable
 from event_gateway.metrics import Metrics
 from event_gateway.outbox import Entry, Outbox, Row
-from event_gateway.rendering import Renderer, timestamp
+from event_gateway.rendering import Renderer
 from shared_schema.bus import (
     TOPIC_FACTS,
     TOPIC_SNAPSHOT,
@@ -36,13 +43,16 @@ from shared_schema.bus import (
     decode_message,
     snapshot_topic,
 )
-from shared_schema.errors import InvalidMessage, WrongProtocol
+from shared_schema.decoding import InvalidMessage, WrongProtocol
 from shared_schema.facts import Fact, SessionBegun
+from shared_schema.ids import timestamp
 from shared_schema.layout import Artifacts
 from shared_schema.sockets import Frames
 
 log = structlog.get_logger("gateway")
 
+# Heartbeats come twice a second, so a peer of another version shows again long before.
+WRONG_PROTOCOL_FORGOTTEN_S: Final = 5.0
 # A disk that is full for long must not make the list of what waits for it grow for ever.
 MAX_UNRECORDED: Final = 10_000
 
@@ -51,7 +61,7 @@ class Orchestrator:
     """Facts in, rows out.
 
     `subscribe` and `unsubscribe` take a topic. `on_events` gets new events, and when the worker
-    finished (seconds since 1970) whose word made them due, or 0.
+    finished (seconds since 1970) whose message made them due, or 0.
     """
 
     def __init__(
@@ -79,12 +89,14 @@ class Orchestrator:
         self._clock = clock
         self._unrecorded: deque[list[Entry]] = deque()
         self._logged_once: set[str] = set()
-        # A lost outbox can't tell what was told before; see _is_forgotten.
-        self._amnesia = outbox.moved_aside is not None
-        self._heard = 0
-        # When the worker finished whose word is being handled; 0 for anything else.
+        # A lost outbox can't say what was decided before; see _is_forgotten.
+        self._outbox_was_lost = outbox.moved_aside is not None
+        self._received = 0
+        # When the worker finished whose message is being handled; 0 for anything else.
         self._finished_at = 0.0
         self.backend_artifacts: str | None = None
+        self._wrong_protocol: WrongProtocol | None = None
+        self._wrong_protocol_at = 0.0
 
     @property
     def recording(self) -> bool:
@@ -93,11 +105,49 @@ class Orchestrator:
 
     @property
     def agrees_on_artifacts(self) -> bool:
-        """Return whether the backend writes where we look, as far as it has said."""
+        """Return whether the backend writes where we look, as far as is known."""
         return self.backend_artifacts in (None, self.artifacts.root.as_posix())
 
+    @property
+    def backend_alive(self) -> bool:
+        """Return whether messages come from a backend."""
+        return self.continuity.epoch is not None and not self.continuity.silent
+
+    def problems(self) -> list[str]:
+        """Return in sentences what keeps the gateway from its work now."""
+        problems = []
+        if not self.recording:
+            problems.append(
+                "the outbox can't be written; nothing is sent until it can: is the disk full?"
+            )
+        ours = self.artifacts.root.as_posix()
+        if not self.agrees_on_artifacts:
+            problems.append(
+                f"the chat backend writes to {self.backend_artifacts}, this gateway looks in"
+                f" {ours}; set RR_ARTIFACTS_DIR to the same folder for both"
+            )
+        if self.continuity.has_rival(self._clock()):
+            problems.append(
+                "two chat backends publish on this gateway's bus: end one of them, or give each a"
+                " gateway and a bus (RR_BUS_URL) of its own"
+            )
+        mismatch = self.wrong_protocol
+        if mismatch is not None:
+            older = "chat backend" if mismatch.theirs < mismatch.ours else "gateway"
+            problems.append(
+                f"a process on the bus uses protocol {mismatch.theirs}, this gateway"
+                f" {mismatch.ours}: update and restart the {older}, which is the older one"
+            )
+        return problems
+
+    @property
+    def wrong_protocol(self) -> WrongProtocol | None:
+        """Return the mismatch if a process with another protocol version publishes now."""
+        recent = self._clock() - self._wrong_protocol_at < WRONG_PROTOCOL_FORGOTTEN_S
+        return self._wrong_protocol if recent else None
+
     def start(self) -> None:
-        """Listen, and ask for what happened before."""
+        """Subscribe, and request what happened before."""
         for topic in (TOPIC_FACTS, TOPIC_WAVES):
             self._subscribe(topic)
         now = self._clock()
@@ -112,12 +162,13 @@ class Orchestrator:
             self._ignore("not_two_frames", f"{len(frames)} frames")
             return
         except WrongProtocol as error:
+            self._wrong_protocol, self._wrong_protocol_at = error, self._clock()
             self._ignore("wrong_protocol", str(error))
             return
         except InvalidMessage as error:
             self._ignore("malformed", f"{error} (field {error.field or 'none'})")
             return
-        self._heard += 1
+        self._received += 1
         self._finished_at = 0.0
         nonce = None
         if topic.startswith(TOPIC_SNAPSHOT):
@@ -134,15 +185,15 @@ class Orchestrator:
         now = self._clock()
         self._finished_at = 0.0
         self._retry()
-        self._act(self.continuity.awake(now), now)
+        self._act(self.continuity.tick(now), now)
         if not self.continuity.held:
             self._record(self.readiness.advance(now))
 
     def refresh_gauges(self) -> None:
         """Bring the metrics that mirror a state up to date."""
         # A counter's lock for every message would be felt.
-        self.metrics.messages.inc(self._heard)
-        self._heard = 0
+        self.metrics.messages.inc(self._received)
+        self._received = 0
         self.metrics.gaps.set(self.continuity.gaps)
         self.metrics.snapshots.set(self.continuity.snapshots)
         self.metrics.sessions.set(len(self.readiness))
@@ -150,52 +201,50 @@ class Orchestrator:
 
     def _act(self, actions: list[Action], now: float) -> None:
         for action in actions:
-            if isinstance(action, Observe):  # nearly all; a class pattern is felt
-                self._observe(action.observation, now, action.origin)
-                continue
             match action:
-                case Ask(nonce=nonce):
+                case Observe(observation=observation, origin=origin):
+                    self._observe(observation, now, origin)
+                case RequestSnapshot(nonce=nonce):
                     self._subscribe(snapshot_topic(nonce))
-                case Unask(nonce=nonce):
+                case CancelSnapshot(nonce=nonce):
                     self._unsubscribe(snapshot_topic(nonce))
                 case Ignored(reason=reason):
                     self._ignore(reason, "")
 
     def _observe(self, observation: Observation, now: float, origin: Origin | None) -> None:
-        if isinstance(observation, SnapshotJoined):
-            self._amnesia = False
+        if isinstance(observation, SnapshotMerged):
+            self._outbox_was_lost = False
         self._record(self.readiness.apply(observation, now, origin))
 
-    def _recall(self, news: Fact | SnapshotSession) -> Collection[str]:
+    def _recall(self, fact: Fact | SnapshotSession) -> Collection[str]:
         """Return the keys decided of a session, recorded or not."""
         decided = {
             entry.key
             for entries in self._unrecorded
             for entry in entries
-            if entry.session_id == news.session_id
+            if entry.session_id == fact.session_id
         }
         try:
-            decided |= self.outbox.decided(news.session_id).keys()
+            decided |= self.outbox.decided(fact.session_id).keys()
         except OutboxUnavailable as error:
-            # Taken for new: what is on record can't be recorded, and so not sent, a second time.
+            # Treated as new: what is on record can't be recorded, and so not sent, a second time.
             self._refused(error)
-        if self._amnesia and CLOSED_KEY not in decided and self._is_forgotten(news):
+        if self._outbox_was_lost and CLOSED_KEY not in decided and self._is_forgotten(fact):
             return {CLOSED_KEY}
         return decided
 
-    def _is_forgotten(self, news: Fact | SnapshotSession) -> bool:
-        """Return whether a session is not to be listened to, since the outbox was lost.
+    def _is_forgotten(self, fact: Fact | SnapshotSession) -> bool:
+        """Return whether a session is to be ignored because the outbox was lost.
 
-        Sessions past Turn 1 in the first snapshot were told before, as far as they were: they are
-        closed. Other news of sessions whose beginning was not heard waits for that snapshot, which
-        has it.
+        Sessions past Turn 1 in the first snapshot may have been sent before: they are closed. Other
+        facts of sessions whose beginning is not known wait for that snapshot, which has it.
         """
-        if not isinstance(news, SnapshotSession):
-            return not isinstance(news, SessionBegun)
-        if news.turn1 is None:
+        if not isinstance(fact, SnapshotSession):
+            return not isinstance(fact, SessionBegun)
+        if fact.turn1 is None:
             return False
-        log.warning("session not told again after the outbox was lost", session=news.session_id)
-        self._write([Entry(session_id=news.session_id, key=CLOSED_KEY, status="closed")])
+        log.warning("session not sent again after the outbox was lost", session=fact.session_id)
+        self._write([Entry(session_id=fact.session_id, key=CLOSED_KEY, status="closed")])
         return True
 
     def _record(self, decisions: list[Decision]) -> None:
@@ -214,7 +263,7 @@ class Orchestrator:
         self._retry()
 
     def _retry(self) -> None:
-        """Write down what waits, in its order; nothing is sent that is not recorded."""
+        """Record what waits, in its order; nothing is sent that is not recorded."""
         while self._unrecorded:
             try:
                 rows = self.outbox.record(self._unrecorded[0], at=time.time())

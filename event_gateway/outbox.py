@@ -1,8 +1,8 @@
-"""Every decision, written down before anything is sent.
+"""Records every decision before anything is sent, in SQLite.
 
 One row a decision, unique by (session, key). Produced rows carry the whole event and the session's
 next `seq`; a client is a cursor over them (`id` grows in the order of production). *Expired* rows
-have a `seq` too, so that a session's numbers have no hole, but are not sent live.
+have a `seq` too, so that a session's numbers have no gap, but are not sent live.
 """
 
 import itertools
@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from event_gateway.errors import AnotherGateway, OutboxUnavailable
+from event_gateway.errors import AnotherGateway, GatewayError, OutboxUnavailable
 
 RowStatus = Literal["produced", "expired", "dropped", "closed"]
 
@@ -23,7 +23,7 @@ OUTBOX_FILE: Final = "outbox.sqlite3"
 APPLICATION_ID: Final = 0x5252454F
 SCHEMA_VERSION: Final = 1
 TAIL_ROWS: Final = 64
-SEQS_REMEMBERED: Final = 20_000
+MAX_SEQS: Final = 20_000
 _HEADER_BYTES: Final = 100
 
 _SCHEMA: Final = f"""
@@ -51,8 +51,19 @@ class Row(Struct, frozen=True):
     event: str
 
 
+class Decided(Struct, frozen=True):
+    """A recorded decision; `at` is in seconds since 1970, `event` None for one that is not sent."""
+
+    id: int
+    session_id: str
+    key: str
+    status: RowStatus
+    at: float
+    event: str | None
+
+
 class Entry(Struct, frozen=True, kw_only=True):
-    """A decision to be written down. `render` makes the text frame for the `seq` that it gets."""
+    """A decision to be recorded. `render` makes the text frame for the `seq` that it gets."""
 
     session_id: str
     key: str
@@ -60,13 +71,146 @@ class Entry(Struct, frozen=True, kw_only=True):
     render: Callable[[int], str] | None = None
 
 
-class Outbox:
-    """The database of one gateway. All calls block for well under a millisecond."""
+_ROW: Final = "SELECT id, session_id, seq, event FROM decisions"
+_DECIDED: Final = "SELECT id, session_id, key, status, recorded_at, event FROM decisions"
+
+
+class OutboxReader:
+    """Queries on an outbox; none of them changes anything."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    @classmethod
+    def open(cls, folder: Path) -> "OutboxReader":
+        """Open the outbox in `folder` read-only.
+
+        Raises
+        ------
+        AnotherGateway
+            If a running gateway has it open.
+        OutboxUnavailable
+            If there is none, or it can't be read.
+        """
+        path = folder / OUTBOX_FILE
+        try:
+            db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0.5)
+            _check(db)
+        except sqlite3.Error as error:
+            raise _unavailable(path, error) from error
+        return cls(db)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def decided(self, session_id: str) -> dict[str, RowStatus]:
+        """Return the keys of a session that are decided, and how.
+
+        Raises
+        ------
+        OutboxUnavailable
+            If the database can't be read now.
+        """
+        try:
+            rows = self._db.execute(
+                "SELECT key, status FROM decisions WHERE session_id = ?", (session_id,)
+            ).fetchall()
+        except sqlite3.Error as error:
+            raise OutboxUnavailable(f"what was decided can't be read: {error}") from error
+        return dict(rows)
+
+    def head(self) -> int:
+        """Return the id of the newest row; a cursor there has everything."""
+        (newest,) = self._db.execute("SELECT max(id) FROM decisions").fetchone()
+        return int(newest or 0)
+
+    def get(self, row_id: int) -> Row | None:
+        """Return one event, if retention has not removed it."""
+        rows = self._rows(f"{_ROW} WHERE id = ? AND seq NOT NULL", row_id)
+        return rows[0] if rows else None
+
+    def history(self, session_id: str, *, after_seq: int = 0) -> list[Row]:
+        """Return a session's events with a `seq` above `after_seq`, in order."""
+        return self._rows(
+            f"{_ROW} WHERE session_id = ? AND seq > ? ORDER BY seq", session_id, after_seq
+        )
+
+    def sessions(self, *, limit: int) -> dict[str, float]:
+        """Return the newest sessions with an event, and when it was (seconds since 1970)."""
+        rows = self._db.execute(
+            "SELECT session_id, recorded_at FROM decisions WHERE seq = 1 ORDER BY id DESC LIMIT ?",
+            (limit,),
+        )
+        return dict(rows.fetchall())
+
+    def log(self, *, after: int, limit: int) -> list[Decided]:
+        """Return the decisions after `after` that a person wants to read, in order.
+
+        These are events, and dialogues that were dropped. With more than `limit`, the newest.
+        """
+        newest = self._decided(
+            f"{_DECIDED} WHERE id > ? AND status != 'closed' ORDER BY id DESC LIMIT ?", after, limit
+        )
+        return newest[::-1]
+
+    def events_of(self, session_id: str) -> list[Decided]:
+        """Return a session's events in order."""
+        return self._decided(
+            f"{_DECIDED} WHERE session_id = ? AND seq NOT NULL ORDER BY seq", session_id
+        )
+
+    def lacking(self, has: Mapping[str, int], *, since: float, cursor: int) -> list[int]:
+        """Return the ids of the events that a client lacks, in the order of production.
+
+        It has each session of `has` up to that seq; sessions in it go on after it, whatever their
+        age. Sessions with an event recorded at or after `since` that it does not name come whole.
+        Events after `cursor` that are still to be sent live are among them.
+        """
+        named = self._after_seq(has)
+        whole = dict.fromkeys(self._recent(since, cursor) - has.keys(), 0)
+        return sorted([*named, *self._after_seq(whole)])
+
+    def unknown(self, session_ids: Sequence[str]) -> list[str]:
+        """Return those sessions of which nothing is recorded (any more)."""
+        return [session for session in session_ids if not self.decided(session)]
+
+    def _after_seq(self, has: Mapping[str, int]) -> list[int]:
+        return [
+            row_id
+            for session_id, seq in has.items()
+            for (row_id,) in self._db.execute(
+                "SELECT id FROM decisions WHERE session_id = ? AND seq > ?", (session_id, seq)
+            )
+        ]
+
+    def _recent(self, since: float, cursor: int) -> set[str]:
+        """Return the sessions with an event since then, or one to be sent live after `cursor`."""
+        sessions: set[str] = set()
+        # Newest first, and only as far as needed: an index by time would cost every write a page.
+        for row_id, session_id, status, at in self._db.execute(
+            "SELECT id, session_id, status, recorded_at FROM decisions ORDER BY id DESC"
+        ):
+            if at < since and row_id <= cursor:
+                break
+            if status == "produced":  # an expired one was due before the window
+                sessions.add(session_id)
+        return sessions
+
+    def _rows(self, query: str, *values: object) -> list[Row]:
+        return [Row(*columns) for columns in self._db.execute(query, values)]
+
+    def _decided(self, query: str, *values: object) -> list[Decided]:
+        return [Decided(*columns) for columns in self._db.execute(query, values)]
+
+
+class Outbox(OutboxReader):
+    """The database of the one gateway that writes it. All calls block well under a millisecond."""
 
     def __init__(self, connection: sqlite3.Connection, *, moved_aside: Path | None) -> None:
-        self._db = connection
+        super().__init__(connection)
         self.moved_aside = moved_aside
-        # The last seq of sessions that began while we looked: spares every event a query.
+        # The last seq of live sessions: spares every event but the first a query.
         self._seqs: dict[str, int] = {}
         # The newest live rows, so that a client that keeps up costs no query: all after `_floor`.
         self._tail: deque[Row] = deque(maxlen=TAIL_ROWS)
@@ -77,7 +221,7 @@ class Outbox:
 
     @classmethod
     def open(cls, folder: Path) -> "Outbox":
-        """Open or make the outbox in `folder`.
+        """Open or make the outbox in `folder`, for this process alone.
 
         A file that is damaged or not ours is moved aside, never deleted.
 
@@ -98,40 +242,11 @@ class Outbox:
                     raise
             aside = _move_aside(path)
             return cls(_connect(path), moved_aside=aside)
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise AnotherGateway(f"the outbox {path} is in use by another gateway") from None
-            raise OutboxUnavailable(f"the outbox {path} can't be opened: {error}") from error
-        except OSError as error:
-            raise OutboxUnavailable(f"the outbox {path} can't be opened: {error}") from error
-
-    def close(self) -> None:
-        """Give the file back."""
-        self._db.close()
-
-    def decided(self, session_id: str) -> dict[str, RowStatus]:
-        """Return the keys of a session that are decided, and how.
-
-        Raises
-        ------
-        OutboxUnavailable
-            If the database can't be read now.
-        """
-        try:
-            rows = self._db.execute(
-                "SELECT key, status FROM decisions WHERE session_id = ?", (session_id,)
-            ).fetchall()
-        except sqlite3.Error as error:
-            raise OutboxUnavailable(f"what was decided can't be read: {error}") from error
-        decided = dict(rows)
-        if not decided:
-            self._seqs[session_id] = 0  # whoever asks is about to begin it
-            if len(self._seqs) > SEQS_REMEMBERED:
-                del self._seqs[next(iter(self._seqs))]
-        return decided
+        except (sqlite3.OperationalError, OSError) as error:
+            raise _unavailable(path, error) from error
 
     def record(self, entries: Sequence[Entry], *, at: float) -> list[Row]:
-        """Write decisions down together, or none of them, and return the new events.
+        """Record decisions together, or none of them, and return the new events.
 
         What was decided before stays as it is.
 
@@ -173,8 +288,9 @@ class Outbox:
             self._seqs.pop(entry.session_id, None)
         if not cursor.rowcount or event is None or seq is None or cursor.lastrowid is None:
             return None
-        if entry.session_id in self._seqs:
-            self._seqs[entry.session_id] = seq
+        self._seqs[entry.session_id] = seq
+        if len(self._seqs) > MAX_SEQS:
+            del self._seqs[next(iter(self._seqs))]
         return Row(cursor.lastrowid, entry.session_id, seq, event)
 
     def _next_seq(self, session_id: str) -> int:
@@ -185,11 +301,6 @@ class Outbox:
             ).fetchone()
         return int(highest or 0) + 1
 
-    def head(self) -> int:
-        """Return the id of the newest row; a cursor there has everything."""
-        (newest,) = self._db.execute("SELECT max(id) FROM decisions").fetchone()
-        return int(newest or 0)
-
     def after(self, cursor: int, *, limit: int = 100) -> list[Row]:
         """Return the events to be sent live to a client at `cursor`, oldest first."""
         if cursor >= self._floor:
@@ -197,113 +308,35 @@ class Outbox:
             newer = itertools.takewhile(lambda row: row.id > cursor, reversed(self._tail))
             return list(newer)[::-1][:limit]
         return self._rows(
-            "SELECT id, session_id, seq, event FROM decisions"
-            " WHERE id > ? AND status = 'produced' ORDER BY id LIMIT ?",
-            (cursor, limit),
+            f"{_ROW} WHERE id > ? AND status = 'produced' ORDER BY id LIMIT ?", cursor, limit
         )
-
-    def get(self, row_id: int) -> Row | None:
-        """Return one event, if retention has not removed it."""
-        rows = self._rows(
-            "SELECT id, session_id, seq, event FROM decisions WHERE id = ? AND seq NOT NULL",
-            (row_id,),
-        )
-        return rows[0] if rows else None
-
-    def history(self, session_id: str, *, after_seq: int = 0) -> list[Row]:
-        """Return a session's events with a `seq` above `after_seq`, in order."""
-        return self._rows(
-            "SELECT id, session_id, seq, event FROM decisions"
-            " WHERE session_id = ? AND seq > ? ORDER BY seq",
-            (session_id, after_seq),
-        )
-
-    def sessions(self, *, limit: int) -> list[tuple[str, float]]:
-        """Return the newest sessions that were told anything, and when (seconds since 1970)."""
-        return self._db.execute(
-            "SELECT session_id, recorded_at FROM decisions WHERE seq = 1 ORDER BY id DESC LIMIT ?",
-            (limit,),
-        ).fetchall()
-
-    def log(self, *, after: int, limit: int) -> list[tuple[int, str, str, str, float, str | None]]:
-        """Return id, session, key, status, time and event of decisions after `after`, in order.
-
-        Only what a person wants to read: events, and dialogues that were dropped. With more than
-        `limit` of them, the newest.
-        """
-        rows = self._db.execute(
-            "SELECT id, session_id, key, status, recorded_at, event FROM decisions"
-            " WHERE id > ? AND status != 'closed' ORDER BY id DESC LIMIT ?",
-            (after, limit),
-        ).fetchall()
-        return rows[::-1]
-
-    def recorded(self, session_id: str) -> list[tuple[str, float, str]]:
-        """Return the key, the time (seconds since 1970) and the event of all that it was told."""
-        return self._db.execute(
-            "SELECT key, recorded_at, event FROM decisions"
-            " WHERE session_id = ? AND seq NOT NULL ORDER BY seq",
-            (session_id,),
-        ).fetchall()
-
-    def lacking(self, has: Mapping[str, int], *, since: float, cursor: int) -> list[int]:
-        """Return the ids of the events that a client lacks, in the order of production.
-
-        It has each session of `has` up to that seq; sessions in it go on after it, whatever their
-        age. Sessions with an event recorded at or after `since` that it does not name come whole.
-        Events after `cursor` that are still to be sent live are among them.
-        """
-        named = self._after_seq(has)
-        whole = dict.fromkeys(self._recent(since, cursor) - has.keys(), 0)
-        return sorted([*named, *self._after_seq(whole)])
-
-    def _after_seq(self, has: Mapping[str, int]) -> list[int]:
-        return [
-            row_id
-            for session_id, seq in has.items()
-            for (row_id,) in self._db.execute(
-                "SELECT id FROM decisions WHERE session_id = ? AND seq > ?", (session_id, seq)
-            )
-        ]
-
-    def _recent(self, since: float, cursor: int) -> set[str]:
-        """Return the sessions with an event since then, or one to be sent live after `cursor`."""
-        sessions: set[str] = set()
-        # Newest first, and only as far as needed: an index by time would cost every write a page.
-        for row_id, session_id, status, at in self._db.execute(
-            "SELECT id, session_id, status, recorded_at FROM decisions ORDER BY id DESC"
-        ):
-            if at < since and row_id <= cursor:
-                break
-            if status == "produced":  # an expired one was due before the window
-                sessions.add(session_id)
-        return sessions
-
-    def unknown(self, session_ids: Sequence[str]) -> list[str]:
-        """Return those sessions of which nothing is recorded (any more)."""
-        return [session for session in session_ids if not self.decided(session)]
 
     def prune(self, *, before: float) -> int:
-        """Forget sessions whose last decision is older than `before`; return how many rows.
+        """Remove sessions whose last decision is older than `before`; return how many rows.
 
         The newest row stays, so that no id is ever given twice.
         """
         with self._db:
-            forgotten = self._db.execute(
+            removed = self._db.execute(
                 "DELETE FROM decisions WHERE session_id IN (SELECT session_id FROM decisions"
                 " GROUP BY session_id HAVING max(recorded_at) < ?)"
                 " AND id < (SELECT max(id) FROM decisions)",
                 (before,),
             )
-        self._count -= forgotten.rowcount
-        return forgotten.rowcount
+        self._count -= removed.rowcount
+        return removed.rowcount
 
     def count(self) -> int:
         """Return the number of rows; whatever that is, it takes no time."""
         return self._count
 
-    def _rows(self, query: str, values: tuple[object, ...]) -> list[Row]:
-        return [Row(*columns) for columns in self._db.execute(query, values)]
+
+def _unavailable(path: Path, error: Exception) -> GatewayError:
+    """Return what an error of opening means."""
+    busy = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", None) in busy:
+        return AnotherGateway(f"the outbox {path} is in use by another gateway")
+    return OutboxUnavailable(f"the outbox {path} can't be opened: {error}")
 
 
 def _connect(path: Path) -> sqlite3.Connection:

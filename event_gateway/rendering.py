@@ -1,8 +1,7 @@
-"""Decisions become events: relative paths become absolute ones, and names leave for the wire."""
+"""Turns decisions into events: relative paths become absolute ones of this machine."""
 
 import os
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 
 from event_gateway.core.decisions import (
     Decision,
@@ -33,10 +32,10 @@ class Renderer:
         self._artifacts = artifacts
 
     def entry(self, decision: Decision, ts: str) -> Entry:
-        """Return what is to be written down for a decision made at `ts`.
+        """Return what is to be recorded for a decision made at `ts`.
 
         An utterance whose wave-mix is not in this machine's artifacts folder (the two processes
-        disagree about it, or somebody deleted the file) is told as missing.
+        disagree about it, or the file was deleted) counts as missing.
         """
         match decision:
             case Turn1Due():
@@ -62,7 +61,7 @@ class Renderer:
         def event(seq: int) -> SessionEvent:
             return Turn1WavesReady(session_id=decision.session_id, seq=seq, ts=ts, payload=payload)
 
-        return _told(decision, event)
+        return _produced(decision, event)
 
     def _dialogue(self, decision: DialogueDue, ts: str) -> Entry:
         commenters, lost = self._references(decision.commenters)
@@ -87,7 +86,7 @@ class Renderer:
                 session_id=decision.session_id, seq=seq, ts=ts, payload=payload
             )
 
-        return _told(decision, event)
+        return _produced(decision, event)
 
     def _references(
         self, utterances: Iterable[Utterance]
@@ -122,13 +121,7 @@ class Renderer:
         )
 
 
-def timestamp(moment: float) -> str:
-    """Return seconds since 1970 as RFC 3339 in UTC, to the millisecond."""
-    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
-
-
-def _told(decision: Turn1Due | DialogueDue, event: Callable[[int], SessionEvent]) -> Entry:
+def _produced(decision: Turn1Due | DialogueDue, event: Callable[[int], SessionEvent]) -> Entry:
     return Entry(
         session_id=decision.session_id,
         key=decision.key,

@@ -1,4 +1,4 @@
-"""The gateway as a running process: its bus socket, its timer, its outbox and its web server."""
+"""Composes the gateway: bus socket, timer, outbox and web server of one process."""
 
 import asyncio
 import hmac
@@ -15,16 +15,15 @@ from starlette.types import ASGIApp
 from event_gateway.app import Gateway, disabled_app
 from event_gateway.core.continuity import Continuity
 from event_gateway.core.readiness import Limits
-from event_gateway.delivery import Delivery
+from event_gateway.delivery import Delivery, EventsProtocol
 from event_gateway.errors import AnotherGateway, OutboxUnavailable
 from event_gateway.metrics import Metrics
 from event_gateway.orchestrator import Orchestrator
 from event_gateway.outbox import Outbox
-from event_gateway.protocol import DirectProtocol
 from event_gateway.studio.recordings import Recordings
 from event_gateway.studio.rehearsal import Rehearsal
 from event_gateway.studio.routes import Studio
-from event_gateway.studio.status import Watching
+from event_gateway.studio.status import StatusStream
 from shared_schema.bus import MAX_MESSAGE_BYTES
 from shared_schema.layout import GATEWAY_DIR, Artifacts
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, StartRefused
@@ -37,9 +36,9 @@ log = structlog.get_logger("gateway")
 
 # How exactly deadlines are met; a pause of the loop is noticed too.
 TICK_S: Final = 0.25
-# Messages taken before deadlines are looked at; a flood above it postpones them.
+# Messages taken before deadlines are checked; a flood above it postpones them.
 DRAIN_BEFORE_TICK: Final = 20_000
-PRUNE_EVERY_S: Final = 3600.0
+PRUNE_INTERVAL_S: Final = 3600.0
 SECONDS_A_DAY: Final = 86_400.0
 
 
@@ -50,7 +49,7 @@ def serve(settings: Settings) -> int:
         host=settings.gateway_host,
         port=settings.gateway_port,
         name="gateway",
-        ws=DirectProtocol,
+        ws=EventsProtocol,
     )
 
 
@@ -78,7 +77,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         stack.callback(context.term)
         if address.curve is not None:
-            stack.callback(_let_in_only(address.curve.client_public, context))
+            stack.callback(_require_key(address.curve.client_public, context))
         bus = _bind_bus(context, address)
         stack.callback(bus.close, linger=0)
         metrics = Metrics()
@@ -113,8 +112,8 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
         orchestrator.start()
         retention_s = settings.events_retention_days * SECONDS_A_DAY
         group = await stack.enter_async_context(asyncio.TaskGroup())
-        # A timer that breaks ends the process, and the supervisor starts another.
-        timers = group.create_task(_keep_time(orchestrator, bus, reader, retention_s))
+        # A timer that crashes ends the process, and the supervisor starts another.
+        timers = group.create_task(_run_timers(orchestrator, bus, reader, retention_s))
         stack.callback(timers.cancel)
         yield Gateway(
             settings,
@@ -128,7 +127,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
 def _open_studio(
     stack: AsyncExitStack, settings: Settings, orchestrator: Orchestrator, delivery: Delivery
 ) -> Studio:
-    """Return what the technician's page asks for; a rehearsal ends with the stack."""
+    """Return what serves the technician's page; a rehearsal ends with the stack."""
     recordings = Recordings(orchestrator.outbox, orchestrator.artifacts)
     rehearsal = Rehearsal(
         recordings=recordings,
@@ -142,22 +141,24 @@ def _open_studio(
         artifacts=orchestrator.artifacts,
         recordings=recordings,
         rehearsal=rehearsal,
-        watching=Watching(orchestrator=orchestrator, delivery=delivery, rehearsal=rehearsal),
+        status_stream=StatusStream(
+            orchestrator=orchestrator, delivery=delivery, rehearsal=rehearsal
+        ),
         token=settings.events_token,
     )
 
 
-async def _keep_time(
+async def _run_timers(
     orchestrator: Orchestrator, bus: zmq.Socket[bytes], reader: LoopReader, retention_s: float
 ) -> None:
-    """Drain the bus, then look at the time; for ever."""
+    """Drain the bus, then check the deadlines; for ever."""
     prune_at = time.monotonic()
     while True:
         if drain(bus, orchestrator.handle, DRAIN_BEFORE_TICK):
             orchestrator.tick()
         reader.poke()
         if time.monotonic() >= prune_at:
-            prune_at = time.monotonic() + PRUNE_EVERY_S
+            prune_at = time.monotonic() + PRUNE_INTERVAL_S
             orchestrator.outbox.prune(before=time.time() - retention_s)
         await asyncio.sleep(TICK_S)
 
@@ -183,8 +184,8 @@ def _open_outbox(artifacts: Artifacts) -> Outbox:
     return outbox
 
 
-def _let_in_only(client_public: str, context: zmq.Context[zmq.Socket[bytes]]) -> Callable[[], None]:
-    """Let only holders of the client's secret key connect to `context`; return what ends that."""
+def _require_key(client_public: str, context: zmq.Context[zmq.Socket[bytes]]) -> Callable[[], None]:
+    """Let only holders of the client's secret key connect to `context`; return what stops that."""
     # Only a bus that leaves this machine needs it.
     from zmq.auth.thread import ThreadAuthenticator  # noqa: PLC0415
 
@@ -196,7 +197,7 @@ def _let_in_only(client_public: str, context: zmq.Context[zmq.Socket[bytes]]) ->
 
 
 class _OneKey:
-    """The answer to "may this key come in?" (ZAP)."""
+    """The authenticator's callback: whether a key may connect (ZAP)."""
 
     def __init__(self, public: str) -> None:
         self._public = public.encode()

@@ -3,23 +3,29 @@
 A message is two frames: a topic, and a JSON object, which begins with its brace. The backend's
 facts are numbered ``(epoch, n)``: `epoch` names one life of the backend process, `n` counts its
 facts from 1. Wave workers publish their completions unnumbered; the backend repeats each as a fact.
-Anybody may be late or lost, because the gateway can ask for everything again: it subscribes to
-``snapshot/<nonce>``, the backend sees the subscription and answers on that topic.
+Any message may be late or lost, because the gateway can request a snapshot: it subscribes to
+``snapshot/<nonce>``, the backend sees the subscription and publishes its state on that topic.
 """
 
 from typing import Annotated, Final, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from shared_schema.decoding import UNREADABLE, invalid
-from shared_schema.errors import InvalidMessage, WrongProtocol
-from shared_schema.facts import Fact, SessionBegun, Turn1Complete, Turn3Complete, Utterance
+from shared_schema.decoding import UNREADABLE, CamelStruct, InvalidMessage, WrongProtocol, invalid
+from shared_schema.facts import (
+    Fact,
+    SessionBegun,
+    SessionComplete,
+    Turn1Complete,
+    Turn3Complete,
+    Utterance,
+    WavesJobResult,
+)
 from shared_schema.ids import SessionId
-from shared_schema.jobs import WavesJobResult
 
-ProtocolVersion = Literal[1]
-PROTOCOL: Final[ProtocolVersion] = 1
+ProtocolVersion = Literal[2]
+PROTOCOL: Final[ProtocolVersion] = 2
 
 TOPIC_FACTS: Final = b"facts"
 TOPIC_WAVES: Final = b"waves"
@@ -33,11 +39,11 @@ Epoch = Annotated[str, Meta(min_length=1, max_length=64)]
 Count = Annotated[int, Meta(ge=0)]
 
 
-class _Message(Struct, frozen=True, gc=False, kw_only=True, tag_field="type"):
+class _Message(CamelStruct, frozen=True, kw_only=True, tag_field="type"):
     protocol: ProtocolVersion = PROTOCOL
 
 
-class FactPublished(_Message, tag="fact", frozen=True, gc=False, kw_only=True):
+class FactPublished(_Message, tag="fact", frozen=True, kw_only=True):
     """Fact number `n` of this life of the backend."""
 
     epoch: Epoch
@@ -45,16 +51,16 @@ class FactPublished(_Message, tag="fact", frozen=True, gc=False, kw_only=True):
     fact: Fact
 
 
-class Heartbeat(_Message, tag="heartbeat", frozen=True, gc=False, kw_only=True):
-    """The backend lives and gave numbers up to `n`; its folder, so that both can compare."""
+class Heartbeat(_Message, tag="heartbeat", frozen=True, kw_only=True):
+    """The backend lives and has published up to `n`; its folder, so that both can compare."""
 
     epoch: Epoch
     n: Count
     artifacts_dir: str
 
 
-class WavesFinished(_Message, tag="waves_finished", frozen=True, gc=False, kw_only=True):
-    """A worker's own word on a job, straight from its process.
+class WavesFinished(_Message, tag="waves_finished", frozen=True, kw_only=True):
+    """A job's end, straight from the worker's process.
 
     `finished_at` (seconds since 1970, 0 for unknown) decides nothing; it is for the histogram of
     how long a completion takes to the client.
@@ -65,22 +71,24 @@ class WavesFinished(_Message, tag="waves_finished", frozen=True, gc=False, kw_on
     finished_at: float = 0.0
 
 
-class SnapshotBegin(_Message, tag="snapshot_begin", frozen=True, gc=False, kw_only=True):
-    """What follows is all that the backend knows up to fact `n`."""
+class SnapshotBegin(_Message, tag="snapshot_begin", frozen=True, kw_only=True):
+    """What follows is the backend's state up to fact `n`."""
 
     epoch: Epoch
     n: Count
 
 
 class SnapshotSession(
-    _Message, tag="snapshot_session", frozen=True, gc=False, kw_only=True, omit_defaults=True
+    _Message, tag="snapshot_session", frozen=True, kw_only=True, omit_defaults=True
 ):
     """One session: its beginning, every utterance, and the turns that are over."""
 
+    epoch: Epoch
     begun: SessionBegun
     utterances: tuple[Utterance, ...] = ()
     turn1: Turn1Complete | None = None
     turn3: Turn3Complete | None = None
+    complete: SessionComplete | None = None
 
     @property
     def session_id(self) -> SessionId:
@@ -88,8 +96,8 @@ class SnapshotSession(
         return self.begun.session_id
 
 
-class SnapshotEnd(_Message, tag="snapshot_end", frozen=True, gc=False, kw_only=True):
-    """The answer is over and held this many sessions."""
+class SnapshotEnd(_Message, tag="snapshot_end", frozen=True, kw_only=True):
+    """The snapshot is whole and held this many sessions."""
 
     epoch: Epoch
     count: Count
@@ -98,7 +106,7 @@ class SnapshotEnd(_Message, tag="snapshot_end", frozen=True, gc=False, kw_only=T
 Message = FactPublished | Heartbeat | WavesFinished | SnapshotBegin | SnapshotSession | SnapshotEnd
 
 
-class _AnyProtocol(Struct):
+class _AnyProtocol(CamelStruct, frozen=True):
     protocol: int = PROTOCOL
 
 
@@ -118,7 +126,7 @@ def decode_message(payload: bytes) -> Message:
     Raises
     ------
     WrongProtocol
-        If it says that it speaks another protocol version.
+        If its sender uses another protocol version.
     InvalidMessage
         If it does not fit, names a path outside the artifacts folder, or is too long.
     """
@@ -132,15 +140,15 @@ def decode_message(payload: bytes) -> Message:
 
 
 def _check_protocol(payload: bytes) -> None:
-    """Raise WrongProtocol if that is what is the matter with a message."""
+    """Raise WrongProtocol if that is why a message does not fit."""
     try:
-        spoken = _protocol_decoder.decode(payload).protocol
+        theirs = _protocol_decoder.decode(payload).protocol
     except UNREADABLE:
         return
-    if spoken != PROTOCOL:
-        raise WrongProtocol(f"speaks protocol {spoken}, we speak {PROTOCOL}", field="protocol")
+    if theirs != PROTOCOL:
+        raise WrongProtocol(theirs, PROTOCOL)
 
 
 def snapshot_topic(nonce: str) -> bytes:
-    """Return the topic on which the answer to the question `nonce` comes."""
+    """Return the topic on which the snapshot requested with `nonce` comes."""
     return TOPIC_SNAPSHOT + nonce.encode()

@@ -1,23 +1,20 @@
-"""``POST /v1/chat``: the request, and the events of its answer, in the frontend's field names."""
+"""``POST /v1/chat``: the request, and the events of its answer, as the frontend parses them."""
 
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from shared_schema.decoding import decode
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import CamelStruct, InvalidMessage, decode
 from shared_schema.ids import AGENT_IDS, SLOT_IDS, AgentId, Kind, SlotId, TurnIndex, VoiceProfile
 
+# What a client calls one visitor's stay.
+VisitId = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
 ErrorType = Literal["network", "timeout", "rate_limit", "server_error", "tts_error", "unknown"]
 
 
-class _Wire(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Python's names inside, camelCase on the wire."""
-
-
-class SlotRequest(_Wire, frozen=True, kw_only=True):
-    """Which agent shall sit in a slot."""
+class SlotRequest(CamelStruct, frozen=True, kw_only=True):
+    """Which agent is wanted in a slot."""
 
     slot_id: SlotId
     agent_id: AgentId
@@ -29,14 +26,19 @@ DEFAULT_SLOTS = tuple(
 )
 
 
-class ChatRequest(_Wire, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A visitor's message, and who shall answer (all six when left out)."""
+class ChatRequest(CamelStruct, frozen=True, kw_only=True):
+    """A visitor's message, and the slots that answer (all six when left out).
+
+    Slots remember earlier messages with the same `visit_id`, and nothing without one. Fields that
+    are not named here are ignored: existing clients send more.
+    """
 
     message: str
+    visit_id: VisitId | None = None
     slots: Annotated[tuple[SlotRequest, ...], Meta(min_length=1, max_length=6)] = DEFAULT_SLOTS
 
 
-class _Event(_Wire, frozen=True, kw_only=True, omit_defaults=True):
+class _Event(CamelStruct, frozen=True, kw_only=True, omit_defaults=True):
     session_id: str
 
 
@@ -54,7 +56,7 @@ class TurnDone(_Event, frozen=True, kw_only=True):
 
 
 class SlotStart(_Event, frozen=True, kw_only=True):
-    """A slot was asked."""
+    """The question went to a slot's agent."""
 
     turn_index: TurnIndex
     kind: Kind
@@ -63,7 +65,7 @@ class SlotStart(_Event, frozen=True, kw_only=True):
 
 
 class SlotDone(SlotStart, frozen=True, kw_only=True):
-    """A slot has said its text; a comment names whom it is for."""
+    """A slot has its text; a comment names the slot that it is for."""
 
     text: str
     voice_profile: VoiceProfile
@@ -82,7 +84,7 @@ class SlotAudio(SlotStart, frozen=True, kw_only=True):
     fallback_engine: str | None = None
 
 
-class SlotProblem(_Wire, frozen=True, kw_only=True):
+class SlotProblem(CamelStruct, frozen=True, kw_only=True):
     """What went wrong in a slot."""
 
     type: ErrorType
@@ -139,6 +141,20 @@ def decode_chat_event(name: str, data: str | bytes) -> ChatEvent:
     return event
 
 
+class ResetRequest(CamelStruct, frozen=True, kw_only=True):
+    """Which visit to forget; all when left out."""
+
+    visit_id: VisitId | None = None
+
+
+_reset_decoder = msgspec.json.Decoder(ResetRequest)
+
+
+def decode_reset_request(body: bytes) -> ResetRequest:
+    """Return what to reset; an empty body is all visits. Raises InvalidMessage."""
+    return decode(_reset_decoder, body or b"{}")
+
+
 def decode_chat_request(body: bytes, *, max_chars: int) -> ChatRequest:
     """Return a valid request whose slots are in increasing order and its message stripped.
 
@@ -151,7 +167,7 @@ def decode_chat_request(body: bytes, *, max_chars: int) -> ChatRequest:
     request = decode(_request_decoder, body)
     message = request.message.strip()
     if not message:
-        raise InvalidMessage("is empty; write what the visitor says", field="message")
+        raise InvalidMessage("is empty; write the visitor's message", field="message")
     if len(message) > max_chars:
         raise InvalidMessage(
             f"has {len(message)} characters; the limit is {max_chars}", field="message"
@@ -165,4 +181,4 @@ def decode_chat_request(body: bytes, *, max_chars: int) -> ChatRequest:
             )
         seen[slot.slot_id] = place
     slots = tuple(sorted(request.slots, key=lambda slot: slot.slot_id))
-    return ChatRequest(message=message, slots=slots)
+    return msgspec.structs.replace(request, message=message, slots=slots)

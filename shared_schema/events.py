@@ -3,11 +3,10 @@
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from shared_schema import SERVER_NAME, VERSION
-from shared_schema.decoding import decode
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import CamelStruct, InvalidMessage, decode
 from shared_schema.facts import Milliseconds
 from shared_schema.ids import AgentId, SessionId, SlotId, TurnIndex, VoiceProfile
 
@@ -19,11 +18,7 @@ Status = Literal["complete", "partial"]
 Role = Literal["commenter", "respondent"]
 
 
-class _Wire(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Python's names inside, camelCase on the wire."""
-
-
-class WaveReference(_Wire, frozen=True, kw_only=True):
+class WaveReference(CamelStruct, frozen=True, kw_only=True):
     """One utterance that can be played now."""
 
     slot_id: SlotId
@@ -37,14 +32,14 @@ class WaveReference(_Wire, frozen=True, kw_only=True):
     speech_path_abs: str
 
 
-class PlayStep(_Wire, frozen=True, kw_only=True):
-    """Whose utterance comes next when a dialogue is played."""
+class PlayStep(CamelStruct, frozen=True, kw_only=True):
+    """Which utterance comes next when a dialogue is played."""
 
     role: Role
     slot_id: SlotId
 
 
-class Turn1Payload(_Wire, frozen=True, kw_only=True):
+class Turn1Payload(CamelStruct, frozen=True, kw_only=True):
     """Payload of ``turn1.waves.ready``. `slots` holds the ready ones and may be empty.
 
     `rehearsal` is there, and true, when a past session is sent again.
@@ -59,7 +54,7 @@ class Turn1Payload(_Wire, frozen=True, kw_only=True):
     rehearsal: bool | UnsetType = UNSET
 
 
-class DialoguePayload(_Wire, frozen=True, kw_only=True):
+class DialoguePayload(CamelStruct, frozen=True, kw_only=True):
     """Payload of ``dialogue.waves.ready``. A commenter without a wave-mix is named as missing.
 
     `rehearsal` is there, and true, when a past session is sent again.
@@ -77,7 +72,7 @@ class DialoguePayload(_Wire, frozen=True, kw_only=True):
     rehearsal: bool | UnsetType = UNSET
 
 
-class _Envelope(_Wire, frozen=True, kw_only=True, tag_field="type"):
+class _Envelope(CamelStruct, frozen=True, kw_only=True, tag_field="type"):
     session_id: SessionId
     seq: Annotated[int, Meta(ge=1)]
     ts: Timestamp
@@ -97,11 +92,11 @@ class DialogueWavesReady(_Envelope, frozen=True, kw_only=True, tag="dialogue.wav
 
 SessionEvent = Turn1WavesReady | DialogueWavesReady
 
-# A resume map says the last seq that the client has of each session; "recent" says it has nothing.
+# A resume map has the last seq that the client has of each session; "recent": it has nothing.
 Resume = dict[SessionId, Annotated[int, Meta(ge=0)]] | Literal["recent"]
 
 
-class Hello(_Wire, frozen=True, kw_only=True, tag_field="type", tag="hello"):
+class Hello(CamelStruct, frozen=True, kw_only=True, tag_field="type", tag="hello"):
     """What a client may say first. Every field is optional."""
 
     client: str = ""
@@ -109,7 +104,7 @@ class Hello(_Wire, frozen=True, kw_only=True, tag_field="type", tag="hello"):
     resume: Resume | UnsetType = UNSET
 
 
-class HelloAck(_Wire, frozen=True, kw_only=True, tag_field="type", tag="hello.ack"):
+class HelloAck(CamelStruct, frozen=True, kw_only=True, tag_field="type", tag="hello.ack"):
     """Sent on every accepted connection and again in answer to a hello."""
 
     server: str = SERVER_NAME
@@ -120,13 +115,15 @@ class HelloAck(_Wire, frozen=True, kw_only=True, tag_field="type", tag="hello.ac
     unknown_sessions: tuple[str, ...] | UnsetType = UNSET
 
 
-class SessionReplaced(_Wire, frozen=True, kw_only=True, tag_field="type", tag="session.replaced"):
+class SessionReplaced(
+    CamelStruct, frozen=True, kw_only=True, tag_field="type", tag="session.replaced"
+):
     """Another client took this client's place; it should not reconnect by itself."""
 
     message: str
 
 
-class ErrorEvent(_Wire, frozen=True, kw_only=True, tag_field="type", tag="error"):
+class ErrorEvent(CamelStruct, frozen=True, kw_only=True, tag_field="type", tag="error"):
     """Something the client sent could not be used. The connection goes on."""
 
     code: str
@@ -148,7 +145,7 @@ def encode_event(event: ServerEvent | Hello) -> str:
 
 
 def decode_client_message(text: str) -> Hello:
-    """Return what a client said.
+    """Return a client's message.
 
     Raises
     ------

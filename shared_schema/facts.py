@@ -1,16 +1,15 @@
-"""What happened in a session: the facts that the chat backend's ledger keeps and the gateway joins.
+"""What happened in a session: the facts that the ledger keeps and the gateway merges.
 
 A fact may arrive late, twice, or before the one it builds on. Each is therefore complete in itself,
-and the state of a wave only ever grows: ready > failed > pending.
-
-All are trees of immutable values, so none can be part of a cycle: ``gc=False`` spares the garbage
-collector the hundreds of thousands that a busy gateway holds.
+and the state of a wave only ever grows: ready > failed > pending. The same `Utterance` travels
+through a wave job, the bus, the ledger, ``session.json`` and the pages' JSON.
 """
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, structs
 
+from shared_schema.decoding import CamelStruct
 from shared_schema.ids import AgentId, SessionId, SlotId, TurnIndex, VoiceProfile
 from shared_schema.layout import RelPath
 
@@ -21,19 +20,27 @@ Milliseconds = Annotated[int, Meta(ge=0)]
 Stage = Literal["model", "speech", "queue", "waves", "stopped"]
 
 
-class WavePending(Struct, frozen=True, tag="pending", gc=False):
+class Wave(CamelStruct, frozen=True, kw_only=True):
+    """One of an utterance's waves, and the loudspeaker where it plays, if it has one."""
+
+    path: RelPath
+    place: SlotId | None = None
+
+
+class WavePending(CamelStruct, frozen=True, tag="pending"):
     """The job has not ended yet."""
 
 
-class WaveReady(Struct, frozen=True, kw_only=True, tag="ready", gc=False):
-    """The wave-mix lies in place, whole."""
+class WaveReady(CamelStruct, frozen=True, kw_only=True, tag="ready"):
+    """The waves and their mix lie in place, whole."""
 
     mix_path: RelPath
+    waves: tuple[Wave, ...] = ()
     audio_duration_ms: Milliseconds
     sample_rate_hz: int
 
 
-class WaveFailed(Struct, frozen=True, kw_only=True, tag="failed", gc=False):
+class WaveFailed(CamelStruct, frozen=True, kw_only=True, tag="failed"):
     """There will be no wave-mix."""
 
     stage: Stage
@@ -43,8 +50,8 @@ class WaveFailed(Struct, frozen=True, kw_only=True, tag="failed", gc=False):
 WaveState = WavePending | WaveReady | WaveFailed
 
 
-class Utterance(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """One slot's part in one turn: what it said, where its speech lies, how its wave-mix stands.
+class Utterance(CamelStruct, frozen=True, kw_only=True, omit_defaults=True):
+    """One slot's part in one turn: its text, where its speech lies, how its wave-mix stands.
 
     A slot whose model failed has no text, profile or speech; one whose speech failed has no speech.
     """
@@ -52,11 +59,11 @@ class Utterance(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True)
     turn_index: TurnIndex
     slot_id: SlotId
     agent_id: AgentId
-    wave: WaveState
     voice_profile: VoiceProfile | None = None
     text: str = ""
-    speech_path: RelPath | None = None
     target_slot_id: SlotId | None = None
+    speech_path: RelPath | None = None
+    wave: WaveState
 
     @property
     def state(self) -> Literal["pending", "ready", "failed"]:
@@ -78,14 +85,14 @@ class Utterance(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True)
         return None
 
 
-class SlotAgent(Struct, frozen=True, kw_only=True, gc=False):
+class SlotAgent(CamelStruct, frozen=True, kw_only=True):
     """Which agent sits in a slot."""
 
     slot_id: SlotId
     agent_id: AgentId
 
 
-class Dialogue(Struct, frozen=True, gc=False, kw_only=True):
+class Dialogue(CamelStruct, frozen=True, kw_only=True):
     """A respondent (turn 3) and those who commented on it (turn 2), in increasing slot id."""
 
     target_slot_id: SlotId
@@ -97,21 +104,21 @@ class Dialogue(Struct, frozen=True, gc=False, kw_only=True):
         return f"turn23-slot{self.target_slot_id}"
 
 
-class SessionBegun(Struct, frozen=True, gc=False, kw_only=True, tag="session_begun"):
+class SessionBegun(CamelStruct, frozen=True, kw_only=True, tag="session_begun"):
     """A visitor's message came in for these slots."""
 
     session_id: SessionId
     slots: tuple[SlotAgent, ...]
 
 
-class UtteranceReported(Struct, frozen=True, gc=False, kw_only=True, tag="utterance"):
+class UtteranceReported(CamelStruct, frozen=True, kw_only=True, tag="utterance"):
     """An utterance was made, lost, or its wave job ended."""
 
     session_id: SessionId
     utterance: Utterance
 
 
-class Turn1Complete(Struct, frozen=True, gc=False, kw_only=True, tag="turn1_complete"):
+class Turn1Complete(CamelStruct, frozen=True, kw_only=True, tag="turn1_complete"):
     """Turn 1 is over: all its utterances as they stand, and how long ago it ended (seconds)."""
 
     session_id: SessionId
@@ -120,8 +127,8 @@ class Turn1Complete(Struct, frozen=True, gc=False, kw_only=True, tag="turn1_comp
     age_s: Seconds
 
 
-class Turn3Complete(Struct, frozen=True, gc=False, kw_only=True, tag="turn3_complete"):
-    """The session is over: every utterance as it stands, and the dialogues that exist.
+class Turn3Complete(CamelStruct, frozen=True, kw_only=True, tag="turn3_complete"):
+    """The turns are over: every utterance as it stands, and the dialogues that exist.
 
     It comes once for every session that did not die with its process, also when it was stopped or
     had no Turn 3; then there are no dialogues.
@@ -134,14 +141,100 @@ class Turn3Complete(Struct, frozen=True, gc=False, kw_only=True, tag="turn3_comp
     age_s: Seconds
 
 
-Fact = SessionBegun | UtteranceReported | Turn1Complete | Turn3Complete
+class SessionComplete(CamelStruct, frozen=True, kw_only=True, tag="session_complete"):
+    """The backend's last word on a session: no utterance will be added to it.
+
+    It comes after `Turn3Complete`, once, for every session that did not die with its process.
+    """
+
+    session_id: SessionId
+    stopped: bool
+    age_s: Seconds
+
+
+Fact = SessionBegun | UtteranceReported | Turn1Complete | Turn3Complete | SessionComplete
 
 
 _RANK: dict[type, int] = {WavePending: 0, WaveFailed: 1, WaveReady: 2}
 
 
-def joined(one: Utterance | None, other: Utterance) -> Utterance:
-    """Return what both together say of an utterance: the one whose wave knows more."""
+def merged(one: Utterance | None, other: Utterance) -> Utterance:
+    """Return what both together know of an utterance: the one whose wave is further."""
     if one is None or _RANK[type(other.wave)] > _RANK[type(one.wave)]:
         return other
     return one
+
+
+# A wave job and its result, as they travel between the chat backend, a worker and the gateway.
+
+
+class DecomposeJob(CamelStruct, frozen=True, kw_only=True):
+    """Make the waves of one utterance, whose speech exists."""
+
+    session_id: SessionId
+    utterance: Utterance
+
+    @property
+    def turn_index(self) -> TurnIndex:
+        """The utterance's turn."""
+        return self.utterance.turn_index
+
+    @property
+    def input_path(self) -> str:
+        """The speech, relative to the artifacts folder; empty if the utterance has none."""
+        return self.utterance.speech_path or ""
+
+
+class DecomposeResult(CamelStruct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a decomposition ended: the utterance with its wave ready or failed, and the figures.
+
+    `duration_ms` is processing time. `rmse` compares mix and speech sample by sample (the PRD's
+    figure; silence scores best on it); `envelope_correlation` (-1..1) and `level_error_db` (median
+    over active frames) judge the wave; `real_time_factor` is processing time over length.
+    """
+
+    utterance: Utterance
+    duration_ms: float = 0.0
+    rmse: float | None = None
+    envelope_correlation: float | None = None
+    level_error_db: float | None = None
+    real_time_factor: float | None = None
+
+    @property
+    def success(self) -> bool:
+        """Whether there is a wave-mix."""
+        return isinstance(self.utterance.wave, WaveReady)
+
+    @property
+    def wave_mix_path(self) -> str | None:
+        """The wave-mix, relative to the artifacts folder, on success."""
+        return self.utterance.mix_path
+
+    @property
+    def audio_duration_ms(self) -> int:
+        """The length of the sound; 0 on failure."""
+        wave = self.utterance.wave
+        return wave.audio_duration_ms if isinstance(wave, WaveReady) else 0
+
+    @property
+    def stage(self) -> Stage | None:
+        """Where the utterance was lost, on failure."""
+        return self.utterance.wave.stage if isinstance(self.utterance.wave, WaveFailed) else None
+
+    @property
+    def error(self) -> str | None:
+        """Why there is none, on failure."""
+        return self.utterance.wave.message if isinstance(self.utterance.wave, WaveFailed) else None
+
+
+class WavesJobResult(CamelStruct, frozen=True, kw_only=True):
+    """A job together with how it ended: what a worker publishes and what its future returns."""
+
+    session_id: SessionId
+    result: DecomposeResult
+
+    @property
+    def job(self) -> DecomposeJob:
+        """The job that ended."""
+        pending = structs.replace(self.result.utterance, wave=WavePending())
+        return DecomposeJob(session_id=self.session_id, utterance=pending)

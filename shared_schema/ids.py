@@ -1,6 +1,8 @@
 """Who speaks, when, and with which voice: the identifiers on every wire and in file names."""
 
+import re
 import uuid
+from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, get_args
 
 from msgspec import Meta
@@ -30,11 +32,22 @@ Kind = Literal["response", "comment", "reply"]
 KIND_OF_TURN: Final[dict[TurnIndex, Kind]] = {1: "response", 2: "comment", 3: "reply"}
 
 # A session id becomes a folder's name, so its form is checked wherever one enters a process.
-SessionId = Annotated[
-    str, Meta(pattern=r"\A[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
-]
+SESSION_ID_PATTERN: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+SessionId = Annotated[str, Meta(pattern=rf"\A{SESSION_ID_PATTERN}\Z")]
+_matches_session_id: Final = re.compile(SESSION_ID_PATTERN).fullmatch
 
 
 def new_session_id() -> str:
     """Return a fresh random session id (UUID 4, lower case)."""
     return str(uuid.uuid4())
+
+
+def is_session_id(text: str) -> bool:
+    """Return whether a text, e.g. a folder's name, is a session id."""
+    return _matches_session_id(text) is not None
+
+
+def timestamp(moment: float) -> str:
+    """Return a time, in seconds since 1970, as RFC 3339 in UTC with milliseconds and ``Z``."""
+    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")

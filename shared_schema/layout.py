@@ -1,14 +1,19 @@
-"""Where every file of a session lies, relative to the artifacts folder.
+"""Builds the path of every file of a session, relative to the artifacts folder.
 
 Relative paths use forward slashes on every platform; they are what the bus and the events carry.
 """
 
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
-from shared_schema.errors import OutsideArtifacts
+from shared_schema.decoding import OutsideArtifacts
 from shared_schema.ids import AgentId, TurnIndex, VoiceProfile
 
 # Relative, forward slashes, and only what the functions below write: no drive letter, no control
@@ -27,10 +32,13 @@ GATEWAY_DIR: Final = "gateway"
 RUN_DIR: Final = "run"
 # What a writer appends to a file that is not whole yet.
 PARTIAL_SUFFIX: Final = ".tmp"
+# A scanner or a sync client holds a new file for some tens of milliseconds.
+REPLACE_TIMEOUT_S: Final = 1.0
+REPLACE_INTERVAL_S: Final = 0.02
 
 
 def session_file(session_id: str) -> str:
-    """Return the path of the document that tells the whole session."""
+    """Return the path of a session's ``session.json``."""
     return f"{SPEECH_ROOT}/{session_id}/session.json"
 
 
@@ -89,3 +97,42 @@ class Artifacts:
         if not resolved.is_relative_to(self.root):
             raise OutsideArtifacts(f"{relative!r} leads out of the artifacts folder")
         return resolved
+
+
+@contextmanager
+def moved_into_place(path: Path, *, sync: bool = True) -> Iterator[Path]:
+    """Yield a name beside `path` to write to; on leaving, the file there becomes `path`.
+
+    The folder is made if it is missing. After an exception nothing is left behind. With `sync` the
+    bytes are on the disk before the name is: a power cut leaves no empty file under it.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be made or written, or the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL_SUFFIX}")
+    try:
+        yield partial
+        if sync:
+            with partial.open("rb+") as file:
+                os.fsync(file.fileno())
+        _replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _replace(partial: Path, path: Path) -> None:
+    """Give a file its name; on Windows for as long as somebody reads what had it before."""
+    give_up_at = time.monotonic() + REPLACE_TIMEOUT_S
+    while True:
+        try:
+            partial.replace(path)
+        except PermissionError:
+            if sys.platform != "win32" or time.monotonic() >= give_up_at:
+                raise
+            time.sleep(REPLACE_INTERVAL_S)
+        else:
+            return

@@ -1,32 +1,31 @@
 """Every setting of the system, written once, and the loader that reads them.
 
 A setting is an ``RR_`` environment variable, or a line of ``.env`` in the working directory (the
-environment wins). All processes read the same table, so a variable that none of them knows is a
-typing mistake and stops the start.
+environment wins; see `environment`). All processes read the same table, so a variable that none of
+them knows is a typing mistake and stops the start.
 """
 
-import os
 import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
-from dotenv import dotenv_values
 from msgspec import Meta, Struct
 
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
+from shared_schema.environment import DOTENV, merged
 
 PREFIX: Final = "RR_"
-# Values that are nobody's to read in a terminal or a log.
-UNSHOWN: Final = ("_SECRET", "_TOKEN")
+# Values that no terminal and no log shows.
+SECRET_SUFFIXES: Final = ("_SECRET", "_TOKEN")
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
-# The upper bound keeps infinity out: everything here ends some day.
+# The upper bound keeps infinity out.
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 NonNegative = Annotated[float, Meta(ge=0, le=1e9)]
 Whole = Annotated[int, Meta(ge=1)]
-# Without a user or a key in it: keys are no settings, and a URL stands in logs and tables.
+# Without a user or a key in it: keys are not settings, and URLs appear in logs and tables.
 Url = Annotated[str, Meta(pattern=r"\A(https?://[^\s@?#]+)?\Z")]
 CurveKey = Annotated[str, Meta(pattern=r"\A(\S{40})?\Z")]
 
@@ -72,6 +71,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     chat_message_max_chars: Whole = 4000
     chat_max_body_bytes: Whole = 2_097_152
     chat_history_turns: Annotated[int, Meta(ge=0)] = 12
+    chat_visit_idle_s: Positive = 180.0
     chat_turn_timeout_s: Positive = 60.0
     cors_origins: tuple[str, ...] = (*GATEWAY_PAGES, *CHAT_PAGES, *FRONTEND_PAGES)
     seed: int | None = None
@@ -126,19 +126,17 @@ VARIABLES: Final = {variable(item.name): item for item in msgspec.structs.fields
 
 
 def load_settings(
-    environment: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")
+    environment: Mapping[str, str] | None = None, *, dotenv: Path | None = DOTENV
 ) -> Settings:
     """Read the settings from `environment` (default: the process's own) and from `dotenv`.
 
     Raises
     ------
     InvalidSetting
-        Naming the variable that is unknown or does not parse, and what it should be.
+        Naming the variable that is unknown or does not parse, and what it should be; or the line of
+        `dotenv` that cannot be read.
     """
-    values: dict[str, str] = {}
-    if dotenv is not None and dotenv.is_file():
-        values.update({key: value or "" for key, value in dotenv_values(dotenv).items()})
-    values.update(os.environ if environment is None else environment)
+    values = merged(environment, dotenv)
     chosen = {key: value for key, value in values.items() if key.startswith(PREFIX)}
     parsed = {VARIABLES[key].name: _parse(key, chosen[key]) for key in _known(chosen)}
     if (concurrency := parsed.get("provider_concurrency")) is not None:
@@ -171,7 +169,7 @@ def _parse(key: str, text: str) -> object:
     try:
         return msgspec.convert(value, kind, strict=False, dec_hook=_decode_path)
     except msgspec.ValidationError as error:
-        shown = "(not shown)" if key.endswith(UNSHOWN) else repr(text)
+        shown = "(not shown)" if key.endswith(SECRET_SUFFIXES) else repr(text)
         raise InvalidSetting(f"{key}={shown} does not fit: {error}") from None
 
 

@@ -1,7 +1,7 @@
-"""The ZeroMQ sockets of the bus: their options, and how an event loop listens to one.
+"""Opens the ZeroMQ sockets of the bus with their options, and reads one in an event loop.
 
 The gateway binds one SUB; every publisher connects an XPUB. IMMEDIATE keeps a publisher from
-queuing for a gateway that is away: it would later get stale messages, and asks for a snapshot
+queuing for a gateway that is away: it would later get stale messages, and requests a snapshot
 instead.
 """
 
@@ -18,7 +18,7 @@ HEARTBEAT_MS: Final = 500
 HEARTBEAT_TIMEOUT_MS: Final = 1500
 HANDSHAKE_MS: Final = 1000
 LINGER_MS: Final = 1000
-# Frames taken from a socket before other callbacks of the event loop get their turn.
+# Messages taken from a socket before other callbacks of the event loop get their turn.
 DRAIN_BATCH: Final = 256
 
 Frames = list[bytes]
@@ -50,7 +50,7 @@ class CurveKeys(Struct, frozen=True, kw_only=True):
 
 
 class BusAddress(Struct, frozen=True):
-    """Where the gateway listens, and the keys if it is locked."""
+    """Where the gateway listens, and the keys if the bus has any."""
 
     url: str
     curve: CurveKeys | None = None
@@ -64,7 +64,7 @@ def open_publisher(
     _configure(socket)
     socket.setsockopt(zmq.IMMEDIATE, 1)
     socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
-    # A resubscription must reach the application too: it is how a snapshot is asked for.
+    # A resubscription must reach the application too: it is how a snapshot is requested.
     socket.setsockopt(zmq.XPUB_VERBOSE, 1)
     if address.curve is not None:
         socket.curve_serverkey = address.curve.server_public.encode()
@@ -114,33 +114,13 @@ def send(socket: zmq.Socket[bytes], topic: bytes, payload: bytes) -> None:
 
 
 def drain(socket: zmq.Socket[bytes], handle: Callable[[Frames], None], limit: int) -> bool:
-    """Hand over waiting messages until `limit` is reached; return whether the socket is empty now.
-
-    To ask the socket where a message ends, as `recv_multipart` does after each frame, takes six
-    times as long as to receive it. But a JSON object is never the first frame of a message, for no
-    topic begins like one, and it is always the last of a good one: only if a second frame is
-    anything else is the end looked for, and what is good behind it is found.
-    """
-    receive = socket.recv
+    """Hand over at most `limit` waiting messages; return whether the socket is empty now."""
     for _ in range(limit):
-        first = None
         try:
-            first = receive(_NOW)
-            second = receive(_NOW)
+            frames = socket.recv_multipart(_NOW)
         except zmq.Again:
-            if first is not None:
-                handle([first])
             return True
-        if second.startswith(b"{"):
-            handle([first, second])
-            continue
-        rest = [second]
-        while socket.getsockopt(zmq.RCVMORE):
-            rest.append(receive(_NOW))
-        try:
-            handle([first])
-        finally:
-            handle(rest)
+        handle(frames)
     return False
 
 
@@ -155,12 +135,9 @@ class LoopReader:
         self,
         socket: zmq.Socket[bytes],
         handle: Callable[[Frames], None],
-        *,
-        after_batch: Callable[[], None] = lambda: None,
     ) -> None:
         self._socket = socket
         self._handle = handle
-        self._after_batch = after_batch
         self._loop = asyncio.get_running_loop()
         self._scheduled: asyncio.Handle | None = None
         self._fd = int(socket.getsockopt(zmq.FD))
@@ -178,14 +155,13 @@ class LoopReader:
         empty = False
         try:
             empty = drain(self._socket, self._handle, DRAIN_BATCH)
-            self._after_batch()
         finally:
             # Also after an error in `handle`: the edge is gone, and messages may wait.
             if not empty:
                 self.poke()
 
     def close(self) -> None:
-        """Stop listening; the socket stays open."""
+        """Stop reading; the socket stays open."""
         self._loop.remove_reader(self._fd)
         if self._scheduled is not None:
             self._scheduled.cancel()

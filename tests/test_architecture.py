@@ -21,6 +21,7 @@ PURE = [
     "event_gateway/core/decisions.py",
     "chat_backend/facts/ledger.py",
     "chat_backend/session/dialogues.py",
+    *(path.relative_to(ROOT).as_posix() for path in (ROOT / "waves" / "dsp").glob("*.py")),
 ]
 IMPURE = {"asyncio", "zmq", "time", "random", "starlette", "socket", "os", "threading"}
 

@@ -47,8 +47,8 @@ sys.platform = "win32"
 there = load()
 assert here == there, (here, there)
 assert there[0] > 80 and there[1] <= {EXTRAS!r}, there
-import shared_schema.runtime.process.lock
-assert shared_schema.runtime.process.lock.msvcrt
+from shared_schema.runtime.process.ending import ENDING_SIGNALS
+assert len(ENDING_SIGNALS) == 3
 """
 
 

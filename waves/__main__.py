@@ -1,4 +1,4 @@
-"""``python -m waves``: speech files become wave files."""
+"""``python -m waves``: turn speech files into wave files."""
 
 import os
 import sys
@@ -16,12 +16,12 @@ from waves.batch.summary import print_summary, progress
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
 _FAILED = 1
-_CANNOT = 2
+_USAGE = 2
 
 
 @app.callback()
 def main() -> None:
-    """Speech files become wave files. Example: python -m waves decompose speech.wav"""
+    """Turn speech files into wave files. Example: python -m waves decompose speech.wav"""
 
 
 @app.command(no_args_is_help=True)
@@ -38,7 +38,7 @@ def decompose(
         bool, typer.Option("--json", help="Print one JSON array instead of a table.")
     ] = False,
 ) -> None:
-    """Write three waves and their mix for each file, and tell how true they are.
+    """Write three waves and their mix for each file, and print how true they are.
 
     The exit code is 1 if a file could not be decomposed.
 
@@ -48,17 +48,17 @@ def decompose(
         typer.echo(
             "--plot needs matplotlib, which is the extra `plot`: uv sync --extra plot", err=True
         )
-        raise typer.Exit(_CANNOT)
+        raise typer.Exit(_USAGE)
     planned = batch.tasks_of(files, out, plot=plot)
     outcomes = {one.file: one for one in planned if isinstance(one, Outcome)}
     with progress(len(planned) - len(outcomes)) as advance:
 
-        def told(outcome: Outcome) -> None:
+        def keep(outcome: Outcome) -> None:
             outcomes[outcome.file] = outcome
             advance()
 
         tasks = [one for one in planned if isinstance(one, batch.Task)]
-        batch.run(tasks, workers=workers, told=told)
+        batch.run(tasks, workers=workers, on_outcome=keep)
     in_order = [outcomes[batch.shown(path)] for path in files]
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(in_order)))  # bytes: UTF-8 everywhere
@@ -75,7 +75,7 @@ def _has_matplotlib() -> bool:
     try:
         return find_spec("matplotlib") is not None
     except ValueError:
-        return False  # somebody keeps it from being imported
+        return False  # its import is blocked
 
 
 if __name__ == "__main__":

@@ -6,12 +6,19 @@ from typing import Final
 
 import numpy as np
 import soundfile
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from shared_schema.errors import OutsideArtifacts
-from shared_schema.facts import Stage
-from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
-from shared_schema.layout import WAVE_MIX, Artifacts, wave_path
+from shared_schema.decoding import OutsideArtifacts
+from shared_schema.facts import (
+    DecomposeJob,
+    DecomposeResult,
+    Stage,
+    Wave,
+    WaveFailed,
+    WaveReady,
+    WavesJobResult,
+)
+from shared_schema.layout import WAVE_MIX, WAVE_NAMES, Artifacts, wave_path
 from shared_schema.settings import variable
 from waves.dsp.decomposition import Waves, synthesise
 from waves.dsp.grid import SAMPLE_RATE_HZ, Float32
@@ -85,8 +92,8 @@ def decompose_file(
 
 def run_job(
     job: DecomposeJob, artifacts: Path, *, max_duration_s: float = MAX_DURATION_S
-) -> DecomposeResult:
-    """Make the waves of one utterance and say how it ended; nothing bad in it raises.
+) -> WavesJobResult:
+    """Make the waves of one utterance and return how it ended; nothing bad in it raises.
 
     Parameters
     ----------
@@ -100,49 +107,58 @@ def run_job(
     started = time.perf_counter()
     root = Artifacts(artifacts)
     try:
-        mix = wave_path(job.input_path, WAVE_MIX)
-        done = decompose_file(
-            root.path(job.input_path), root.path(mix).parent, max_duration_s=max_duration_s
-        )
+        folder = root.path(wave_path(job.input_path, WAVE_MIX)).parent
+        done = decompose_file(root.path(job.input_path), folder, max_duration_s=max_duration_s)
     except (WavesError, OutsideArtifacts, OSError, ValueError, MemoryError) as error:
         # ValueError: a path that does not lie where speech lies.
         message = str(error) or "the sound needs more memory than there is"
         if isinstance(error, TooLong):
             message += f" ({variable('waves_max_duration_s')})"
-        return failure(message, duration_ms=1e3 * (time.perf_counter() - started))
-    return DecomposeResult(
-        success=True,
-        duration_ms=1e3 * done.processing_s,
-        wave_mix_path=mix,
-        audio_duration_ms=round(1e3 * done.duration_s),
-        sample_rate_hz=SAMPLE_RATE_HZ,
-        rmse=done.metrics.rmse,
-        envelope_correlation=done.metrics.envelope_correlation,
-        level_error_db=done.metrics.level_error_db,
-        real_time_factor=done.real_time_factor,
+        return failure(job, message, duration_ms=1e3 * (time.perf_counter() - started))
+    return WavesJobResult(
+        session_id=job.session_id,
+        result=DecomposeResult(
+            utterance=structs.replace(
+                job.utterance, wave=_ready(job, done.duration_s, SAMPLE_RATE_HZ)
+            ),
+            duration_ms=1e3 * done.processing_s,
+            rmse=done.metrics.rmse,
+            envelope_correlation=done.metrics.envelope_correlation,
+            level_error_db=done.metrics.level_error_db,
+            real_time_factor=done.real_time_factor,
+        ),
     )
 
 
-def failure(message: str, *, stage: Stage = "waves", duration_ms: float = 0.0) -> DecomposeResult:
-    """Return the result of a job that has no waves to show."""
-    return DecomposeResult(success=False, duration_ms=duration_ms, error=message, stage=stage)
+def failure(
+    job: DecomposeJob, message: str, *, stage: Stage = "waves", duration_ms: float = 0.0
+) -> WavesJobResult:
+    """Return the result of a job that made no waves."""
+    failed = structs.replace(job.utterance, wave=WaveFailed(stage=stage, message=message))
+    return WavesJobResult(
+        session_id=job.session_id,
+        result=DecomposeResult(utterance=failed, duration_ms=duration_ms),
+    )
 
 
-def finished_before(job: DecomposeJob, artifacts: Path) -> WavesJobResult | None:
+def existing_result(job: DecomposeJob, artifacts: Path) -> WavesJobResult | None:
     """Return a job's success if its mix is in place and sound, whatever became of its worker.
 
     The mix is moved into place last and never rewritten, so it is whole if it is there.
     """
     try:
-        mix = wave_path(job.input_path, WAVE_MIX)
-        header = soundfile.info(Artifacts(artifacts).path(mix))
+        header = soundfile.info(Artifacts(artifacts).path(wave_path(job.input_path, WAVE_MIX)))
     except (soundfile.SoundFileError, OutsideArtifacts, OSError, ValueError):
         return None
-    result = DecomposeResult(
-        success=True,
-        duration_ms=0.0,
-        wave_mix_path=mix,
-        audio_duration_ms=round(1e3 * header.frames / header.samplerate),
-        sample_rate_hz=header.samplerate,
+    wave = _ready(job, header.frames / header.samplerate, header.samplerate)
+    ready = structs.replace(job.utterance, wave=wave)
+    return WavesJobResult(session_id=job.session_id, result=DecomposeResult(utterance=ready))
+
+
+def _ready(job: DecomposeJob, duration_s: float, sample_rate_hz: int) -> WaveReady:
+    return WaveReady(
+        mix_path=wave_path(job.input_path, WAVE_MIX),
+        waves=tuple(Wave(path=wave_path(job.input_path, part)) for part in WAVE_NAMES),
+        audio_duration_ms=round(1e3 * duration_s),
+        sample_rate_hz=sample_rate_hz,
     )
-    return WavesJobResult(job=job, result=result)

@@ -23,8 +23,7 @@ from benchmarks.gateway import material
 from benchmarks.gateway.material import begun, half_told, one_slot
 from event_gateway.core.readiness import Readiness
 from shared_schema.bus import TOPIC_WAVES, WavesFinished, encode_message
-from shared_schema.facts import UtteranceReported
-from shared_schema.jobs import WavesJobResult
+from shared_schema.facts import UtteranceReported, WavesJobResult
 from shared_schema.runtime.process.logs import configure_logging
 from tests.support.client import backend
 from tests.support.telling import LIMITS
@@ -193,7 +192,7 @@ def handoff(port: str, _: str) -> None:
                 while True:
                     result = await results.get()
                     fact = UtteranceReported(
-                        session_id=result.job.session_id, utterance=result.utterance()
+                        session_id=result.session_id, utterance=result.result.utterance
                     )
                     for decision in readiness.apply(fact, time.monotonic()):
                         told(material.rendered(decision))

@@ -5,10 +5,15 @@ import uuid
 
 from chat_backend.facts.ledger import Ledger
 from event_gateway.core.decisions import Decision, Turn1Due
-from event_gateway.rendering import timestamp
 from shared_schema.bus import FactPublished
-from shared_schema.events import Turn1Payload, Turn1WavesReady, WaveReference, encode_event
+from shared_schema.events import (
+    Turn1Payload,
+    Turn1WavesReady,
+    WaveReference,
+    encode_event,
+)
 from shared_schema.facts import WaveReady
+from shared_schema.ids import timestamp
 from tests.support.client import Backend
 from tests.support.sessions import Truth
 

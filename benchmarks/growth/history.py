@@ -14,13 +14,13 @@ import httpx
 
 from benchmarks.growth.fit import Curve
 from chat_backend.facts.ledger import Ledger
-from chat_backend.storage import session_file
+from chat_backend.storage.archive import write_document
 from event_gateway.core.readiness import Limits, Readiness
 from event_gateway.outbox import Outbox
-from event_gateway.rendering import Renderer, timestamp
+from event_gateway.rendering import Renderer
 from event_gateway.studio.status import BACKLOG
-from shared_schema.layout import GATEWAY_DIR, Artifacts
-from shared_schema.layout import session_file as session_file_path
+from shared_schema.ids import timestamp
+from shared_schema.layout import GATEWAY_DIR, Artifacts, session_file
 from tests.support.client import write_wav
 from tests.support.processes import System
 from tests.support.sessions import Truth
@@ -72,22 +72,18 @@ class History:
             mixes.append(self._artifacts.path(utterance.mix_path))
         ledger.turn1_complete(truth.session_id, 0.0)
         ledger.turn3_complete(truth.session_id, truth.dialogues, 0.0)
+        ledger.session_complete(truth.session_id, 0.0, stopped=False)
         write_wav(mixes[0])
         for mix in mixes[1:]:  # the same sound again: only that it is there matters
             mix.parent.mkdir(parents=True, exist_ok=True)
             os.link(mixes[0], mix)
         record = ledger.record(truth.session_id)
         assert record is not None
-        document = session_file.document(
-            record,
-            message="What does the sea dream of?",
-            seed=1,
-            started_at=timestamp(at),
-            stopped=False,
-            usage=[],
+        document = record.document(
+            started_at=timestamp(at), message="What does the sea dream of?", seed=1
         )
-        path = self._artifacts.path(session_file_path(truth.session_id))
-        session_file.write(path, document)
+        path = self._artifacts.path(session_file(truth.session_id))
+        write_document(path, document)
         os.utime(path.parent, (at, at))
 
 

@@ -11,8 +11,8 @@ import soundfile
 
 from benchmarks.growth.fit import Curve
 from benchmarks.report import median
+from shared_schema.facts import DecomposeJob, Utterance, WavePending, WavesJobResult
 from shared_schema.ids import new_session_id
-from shared_schema.jobs import DecomposeJob, WavesJobResult
 from shared_schema.layout import speech_path
 from waves.workers.pool import WavePool
 
@@ -86,12 +86,15 @@ def _short_job(folder: Path) -> DecomposeJob:
     soundfile.write(file, 0.3 * np.sin(2 * np.pi * 140 * time_s), _RATE_HZ, subtype="PCM_16")
     return DecomposeJob(
         session_id=path.split("/")[2],
-        turn_index=1,
-        slot_id=1,
-        agent_id="gpt-4o",
-        voice_profile="calm_soothing",
-        text="",
-        input_path=path,
+        utterance=Utterance(
+            turn_index=1,
+            slot_id=1,
+            agent_id="gpt-4o",
+            voice_profile="calm_soothing",
+            text="",
+            speech_path=path,
+            wave=WavePending(),
+        ),
     )
 
 

@@ -9,8 +9,9 @@ from msgspec import Struct
 from benchmarks.soak.trouble import Outage
 from benchmarks.soak.visitors import Visit
 from shared_schema.events import SessionEvent, Turn1WavesReady, WaveReference
+from shared_schema.facts import Utterance
 from shared_schema.layout import SPEECH_ROOT, session_file
-from shared_schema.session_document import SessionDocument, UtteranceEntry, read_document
+from shared_schema.session_document import SessionDocument, read_document
 
 # session.json, the bus and the stream of the same session are this close to each other.
 CLOSE_S: Final = 1.0
@@ -89,7 +90,7 @@ def due(document: SessionDocument) -> list[Told]:
     events = [_told("turn1", first, None)]
     for dialogue in sorted(document.dialogues, key=lambda each: each.target_slot_id):
         respondent = said.get((3, dialogue.target_slot_id))
-        if respondent is not None and respondent.wave_mix_path is not None:
+        if respondent is not None and respondent.mix_path is not None:
             commenters = {slot: said.get((2, slot)) for slot in sorted(dialogue.commenter_slot_ids)}
             events.append(_told(dialogue.dialogue_id, commenters, respondent))
     return events
@@ -128,12 +129,10 @@ def _meet(gateway: Outage, chat: Outage) -> bool:
     return gateway.at <= chat.back_at + HEARD_S and gateway.back_at + HEARD_S >= chat.at
 
 
-def _told(
-    key: str, entries: dict[int, UtteranceEntry | None], respondent: UtteranceEntry | None
-) -> Told:
+def _told(key: str, entries: dict[int, Utterance | None], respondent: Utterance | None) -> Told:
     everyone = [*entries.values(), respondent]
-    mixes = [each.wave_mix_path for each in everyone if each and each.wave_mix_path]
-    missing = [slot for slot, each in entries.items() if each is None or not each.wave_mix_path]
+    mixes = [each.mix_path for each in everyone if each and each.mix_path]
+    missing = [slot for slot, each in entries.items() if each is None or not each.mix_path]
     return Told(key, tuple(mixes), tuple(missing))
 
 

@@ -16,8 +16,8 @@ import psutil
 from benchmarks.report import median, table, verdict
 from benchmarks.waves.material import Clip
 from benchmarks.waves.memory import peak_mb
+from shared_schema.facts import DecomposeJob, Utterance, WavePending, WavesJobResult
 from shared_schema.ids import new_session_id
-from shared_schema.jobs import DecomposeJob, WavesJobResult
 from shared_schema.layout import speech_path
 from waves.workers.pool import WavePool
 
@@ -50,12 +50,15 @@ class Crew:
         shutil.copy(clip.path, self.folder / path)
         return DecomposeJob(
             session_id=session_id,
-            turn_index=1,
-            slot_id=slot_id,
-            agent_id="gpt-4o",
-            voice_profile="calm_soothing",
-            text="",
-            input_path=path,
+            utterance=Utterance(
+                turn_index=1,
+                slot_id=slot_id,
+                agent_id="gpt-4o",
+                voice_profile="calm_soothing",
+                text="",
+                speech_path=path,
+                wave=WavePending(),
+            ),
         )
 
     def result(self) -> tuple[float, WavesJobResult]:

@@ -50,9 +50,9 @@ def run() -> int:
     print(table(["seconds of sound", "ms", "ms per second of sound", "peak RSS MB"], rows))
     long = [seconds for seconds in _DURATIONS_S if seconds >= _LONG_S]
     exponent = float(np.polyfit(np.log(long), np.log([times[each] for each in long]), 1)[0])
-    told = verdict(exponent, 1.05)
-    print(f"\nTime grows with length to the power of {exponent:.3f} from {_LONG_S} s on: {told}")
-    return 0 if told.startswith("met") else 1
+    outcome = verdict(exponent, 1.05)
+    print(f"\nTime grows with length to the power of {exponent:.3f} from {_LONG_S} s on: {outcome}")
+    return 0 if outcome.startswith("met") else 1
 
 
 def _times(files: dict[int, Path], folder: Path) -> dict[int, float]:

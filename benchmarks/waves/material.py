@@ -10,9 +10,9 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from chat_backend.speech.audio import SAMPLE_RATE_HZ as HIBARI_RATE_HZ
 from chat_backend.speech.hibari import HibariModel, synthesize
-from chat_backend.speech.profiles import VOICES
-from chat_backend.speech.wav import SAMPLE_RATE_HZ as HIBARI_RATE_HZ
+from chat_backend.speech.shaping import VOICES
 
 Float32 = npt.NDArray[np.float32]
 

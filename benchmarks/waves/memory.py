@@ -7,7 +7,7 @@ import psutil
 
 
 def peak_mb(pid: int | None = None) -> float:
-    """Return the peak of a process (default: this one), or what it has now where that is not told.
+    """Return the peak of a process (default: this one), or its present use if there is no record.
 
     Not from `getrusage`: its figure begins with that of the process which started this one.
     """

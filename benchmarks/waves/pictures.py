@@ -1,4 +1,4 @@
-"""One clip before and after: what V3 made of it, and what the waves make of it now."""
+"""Pictures of one clip: as V3 made waves of it, as it is now, and over the places of a dome."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,8 +8,12 @@ import numpy as np
 
 from benchmarks.document import ROOT
 from benchmarks.waves.material import Clip
-from waves.dsp.grid import SAMPLE_RATE_HZ
+from benchmarks.waves.ranged import DOME, SUMMARY
+from waves.dsp.carriers import carrier_frequency
+from waves.dsp.decomposition import synthesise_summary
+from waves.dsp.grid import CELL_S, SAMPLE_RATE_HZ
 from waves.dsp.metrics import measure
+from waves.dsp.pitch import track_pitch
 from waves.dsp.sound import load
 from waves.job import decompose_file
 
@@ -27,7 +31,46 @@ def draw(clip: Clip, folder: Path) -> str:
     after = plot.plot_decomposition(decompose_file(clip.path, folder / "drawn"), name="Now")
     after.replace(FOLDER / "waves-after.png")
     plot.draw(_before(clip), FOLDER / "waves-before.png")
-    return f"waves-before.png and waves-after.png drawn of {clip.path.name}"
+    _draw_dome(clip, FOLDER / "waves-dome.png")
+    return f"waves-before.png, waves-after.png and waves-dome.png drawn of {clip.path.name}"
+
+
+def _draw_dome(clip: Clip, path: Path) -> None:
+    """Draw the speech, and the wave of each of the six places with its carrier's frequency."""
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    from waves.batch.plot import CORAL, INK, SAND, WATER  # noqa: PLC0415
+
+    speech = load(clip.path)
+    track = track_pitch(speech)
+    waves = synthesise_summary(speech, SUMMARY) / 32767
+    seconds = np.arange(len(speech)) / SAMPLE_RATE_HZ
+    nodes_s = np.arange(len(track.f0_hz)) * CELL_S
+    figure = Figure(figsize=(11, 9), dpi=100, facecolor="white", layout="constrained")
+    figure.suptitle("One sentence over the six places of a dome", x=0.02, ha="left", color=INK)
+    top, *rows = figure.subplots(1 + len(DOME), 1, sharex=True)
+    top.plot(seconds, speech, color=SAND, lw=0.5)
+    top.set_ylabel("speech")
+    hertz = top.twinx()
+    hertz.plot(nodes_s, np.where(track.voiced, track.f0_hz, np.nan), color=CORAL, lw=1.6)
+    hertz.set_ylabel("pitch, Hz")
+    loudest = 1.05 * float(np.abs(waves).max())
+    for place, (axis, wave) in enumerate(zip(rows, waves, strict=True)):
+        low_hz, high_hz = DOME[place]
+        axis.plot(seconds[::4], wave[::4], color=WATER[place % len(WATER)], lw=0.5)
+        axis.set_ylim(-loudest, loudest)
+        axis.set_ylabel(f"place {place + 1}")
+        low, high = SUMMARY.sweep_hz(place)
+        line = axis.twinx()
+        line.plot(nodes_s, carrier_frequency(track, low_hz=low, high_hz=high), color=CORAL, lw=1.4)
+        line.set_ylim(low_hz, high_hz)
+        line.set_ylabel("carrier, Hz")
+    rows[-1].set_xlabel("seconds")
+    for axis in figure.axes:
+        axis.spines["top"].set_visible(False)
+        axis.tick_params(labelsize=8)
+        axis.margins(x=0)
+    figure.savefig(path)
 
 
 def _before(clip: Clip) -> Any:

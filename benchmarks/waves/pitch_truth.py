@@ -59,20 +59,20 @@ def run() -> list[tuple[str, str, str]]:
 def _score(tracker: Tracker, sounds: list[Truth]) -> Score:
     right = voiced = both = wrong = frames = 0
     for sound in sounds:
-        heard = tracker(sound.samples)
-        count = min(len(heard), len(sound.f0_hz))
-        right_here, both_here = _compare(heard[:count], sound.f0_hz[:count])
+        tracked = tracker(sound.samples)
+        count = min(len(tracked), len(sound.f0_hz))
+        right_here, both_here = _compare(tracked[:count], sound.f0_hz[:count])
         right, both = right + right_here, both + both_here
         voiced += int((sound.f0_hz[:count] > 0).sum())
-        wrong += int(((sound.f0_hz[:count] > 0) != (heard[:count] > 0)).sum())
+        wrong += int(((sound.f0_hz[:count] > 0) != (tracked[:count] > 0)).sum())
         frames += count
     return Score(right / voiced, right / max(both, 1), wrong / frames)
 
 
-def _compare(heard: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> tuple[int, int]:
+def _compare(tracked: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> tuple[int, int]:
     """Return how many frames are right, and how many both call voiced."""
-    both = (heard > 0) & (truth > 0)
-    cents = 1200 * np.abs(np.log2(heard[both] / truth[both]))
+    both = (tracked > 0) & (truth > 0)
+    cents = 1200 * np.abs(np.log2(tracked[both] / truth[both]))
     return int((cents <= _CENTS).sum()), int(both.sum())
 
 
@@ -84,7 +84,7 @@ def _verdicts(scores: dict[str, list[Score]]) -> list[tuple[str, str, str]]:
     ours = scores["waves"]
     accuracy = min(score.accuracy for score in ours)
     error = max(score.voicing_error for score in ours)
-    told = [
+    verdicts = [
         (
             "RPA 50 cents, worst SNR",
             f"{accuracy:.4f}",
@@ -99,11 +99,11 @@ def _verdicts(scores: dict[str, list[Score]]) -> list[tuple[str, str, str]]:
             for theirs in rivals.values()
             for mine, his in zip(ours, theirs, strict=True)
         )
-        told.append(
+        verdicts.append(
             (
                 "better than pYIN, dio and harvest",
                 "at every SNR, in both" if beaten else "not everywhere",
                 "met" if beaten else "MISSED",
             )
         )
-    return told
+    return verdicts

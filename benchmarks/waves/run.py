@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 from benchmarks.report import machine, table
-from benchmarks.waves import crew, peers, pictures, pitch_truth, speed, truth
+from benchmarks.waves import crew, peers, pictures, pitch_truth, ranged, speed, truth
 from benchmarks.waves.material import make_clips
 
 _DRAWN = 12  # a male voice that we did not make, of five seconds
@@ -24,21 +24,22 @@ def run(*, rounds: int) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         clips = make_clips(folder)
-        told = [
+        verdicts = [
             *truth.run(clips, folder),
+            *ranged.run(clips),
             *pitch_truth.run(),
             *speed.run(clips, rounds=rounds),
             *crew.run(clips, folder / "artifacts"),
         ]
         drawn = pictures.draw(clips[_DRAWN], folder)
     print(f"\n{drawn}\n\nWhat must be reached.\n")
-    print(table(["figure", "reached", "verdict"], told))
-    return 1 if any("MISSED" in verdict for _, _, verdict in told) else 0
+    print(table(["figure", "reached", "verdict"], verdicts))
+    return 1 if any("MISSED" in verdict for _, _, verdict in verdicts) else 0
 
 
 def _espeak() -> str:
     program = shutil.which("espeak-ng")
     if program is None:
         return "espeak-ng not installed: no clips of it"
-    said = subprocess.run([program, "--version"], check=True, capture_output=True, text=True)
-    return " ".join(said.stdout.split()[:4])
+    ended = subprocess.run([program, "--version"], check=True, capture_output=True, text=True)
+    return " ".join(ended.stdout.split()[:4])

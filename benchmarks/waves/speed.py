@@ -47,7 +47,7 @@ def run(clips: list[Clip], *, rounds: int) -> list[tuple[str, str, str]]:
         ["floor: read, resample, write four files", f"{1e3 * median(floor):.1f}", "1"],
         ["waves", f"{1e3 * median(ours):.1f}", f"{ratio:.2f}"],
     ]
-    told = [("waves against the floor, times", f"{ratio:.2f}", verdict(ratio, 3))]
+    verdicts = [("waves against the floor, times", f"{ratio:.2f}", verdict(ratio, 3))]
     if find_spec("librosa") is not None:
         few = clips[:_CLIPS_FOR_V3]
         ours, theirs = _interleaved([_waves, _v3], few, rounds=_ROUNDS_WITH_V3)
@@ -55,13 +55,13 @@ def run(clips: list[Clip], *, rounds: int) -> list[tuple[str, str, str]]:
         share = sum(clip.duration_s for clip in few) / seconds
         theirs_ms = f"{1e3 * median(theirs) / share:.0f}"
         rows.append(["V3 on librosa", theirs_ms, f"{ratio * faster:.0f}"])
-        told.append(
+        verdicts.append(
             ("faster than V3, warm, times", f"{faster:.0f}", verdict(faster, 20, at_least=True))
         )
     print(f"\nWarm, one core, {len(clips)} clips of {seconds:.0f} s in all; medians of interleaved")
     print("rounds, ratios within each round.\n")
     print(table(["pipeline", "ms for all clips", "times the floor"], rows))
-    return [*told, *_fresh(clips[2])]
+    return [*verdicts, *_fresh(clips[2])]
 
 
 def _interleaved(
@@ -126,7 +126,7 @@ def _fresh(clip: Clip) -> list[tuple[str, str, str]]:
 
 
 def _run(program: str, clip: Path, folder: Path) -> float:
-    """Run a program; return the peak of its memory in MB, where the system tells it."""
+    """Run a program; return the peak of its memory in MB, where the system reports it."""
     ended = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program + _TELL_PEAK, clip, folder],
         check=True,

@@ -82,12 +82,12 @@ def _v3(clip: Clip, folder: Path) -> Truth:
 
 def _judge(speech: Float32, mix: Float32, clipped: int) -> Truth:
     metrics = measure(speech, mix)
-    heard, wanted = rms_envelope(mix), rms_envelope(speech)
+    reached, wanted = rms_envelope(mix), rms_envelope(speech)
     active = active_frames(wanted)
     return Truth(
         correlation=metrics.envelope_correlation or 0.0,
         level_error_db=metrics.level_error_db or 0.0,
-        silent=float((heard[active] < _SILENT * wanted[active]).mean()),
+        silent=float((reached[active] < _SILENT * wanted[active]).mean()),
         clipped=clipped,
         outside=share_outside(mix),
         rmse=metrics.rmse,

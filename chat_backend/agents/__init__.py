@@ -1,1 +1,1 @@
-"""The minds: who answers in a slot."""
+"""The agents: who answers in a slot."""

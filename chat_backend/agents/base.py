@@ -8,7 +8,21 @@ from shared_schema.ids import AgentId, Kind, SlotId, VoiceProfile
 
 # The contract's limits, in characters and sentences.
 MAX_CHARS: Final[dict[Kind, int]] = {"response": 400, "comment": 200, "reply": 300}
+MAX_SUMMARY_CHARS: Final = 400
 MAX_SENTENCES: Final[dict[Kind, int]] = {"response": 3, "comment": 1, "reply": 2}
+
+
+class Lengths(Struct, frozen=True, kw_only=True):
+    """How many characters each kind of utterance may have; a show may ask for fewer."""
+
+    response: int = MAX_CHARS["response"]
+    comment: int = MAX_CHARS["comment"]
+    reply: int = MAX_CHARS["reply"]
+    summary: int = MAX_SUMMARY_CHARS
+
+    def of(self, kind: Kind) -> int:
+        """Return the limit of a turn's utterances."""
+        return {"response": self.response, "comment": self.comment, "reply": self.reply}[kind]
 
 
 class Heard(Struct, frozen=True, kw_only=True):
@@ -20,7 +34,7 @@ class Heard(Struct, frozen=True, kw_only=True):
 
 
 class Exchange(Struct, frozen=True, kw_only=True):
-    """One earlier visit as this slot remembers it: the visitor's message and its own answer."""
+    """An earlier exchange as this slot remembers it: the visitor's message and its own answer."""
 
     message: str
     answer: str
@@ -58,6 +72,14 @@ class ReplyQuestion(Question, frozen=True, kw_only=True):
     comments: tuple[Heard, ...]
 
 
+class SummaryQuestion(Struct, frozen=True, kw_only=True):
+    """After the last turn: say what remained of `remarks`, all texts in order."""
+
+    seed: int
+    message: str
+    remarks: tuple[Heard, ...]
+
+
 class SpokenResponse(Struct, frozen=True, kw_only=True):
     """A text and the voice that it asks for."""
 
@@ -72,7 +94,7 @@ class CommentSelection(SpokenResponse, frozen=True, kw_only=True):
 
 
 class Agent(Protocol):
-    """One mind. Each method raises `AgentFailed` when there is no usable answer."""
+    """One agent. Each method raises `AgentFailed` when there is no usable answer."""
 
     async def respond(self, question: ResponseQuestion) -> SpokenResponse:
         """Answer the visitor in one to three sentences."""
@@ -85,7 +107,7 @@ class Agent(Protocol):
 
 
 class Agents(Protocol):
-    """The minds by their id."""
+    """The agents by their id."""
 
     def of(self, agent_id: AgentId) -> Agent:
         """Return the agent with this id."""

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from chat_backend.agents.base import MAX_CHARS, MAX_SENTENCES
+from chat_backend.agents.base import MAX_SENTENCES, Lengths
 from shared_schema.ids import Kind
 
 ELLIPSIS: Final = "\u2026"
@@ -35,7 +35,10 @@ def sentences(text: str) -> list[str]:
     return [*found, last] if last else found
 
 
-def clip(text: str, kind: Kind) -> str:
+_CONTRACT: Final = Lengths()
+
+
+def clip(text: str, kind: Kind, lengths: Lengths = _CONTRACT) -> str:
     """Return the text within the limits of its kind.
 
     White space is collapsed, sentences beyond the limit are dropped, and what is still too long is
@@ -43,10 +46,14 @@ def clip(text: str, kind: Kind) -> str:
     """
     collapsed = " ".join(text.split())
     kept = " ".join(sentences(collapsed)[: MAX_SENTENCES[kind]])
-    limit = MAX_CHARS[kind]
-    if len(kept) <= limit:
-        return kept
-    head = kept[: limit - len(ELLIPSIS)]
+    return cut(kept, lengths.of(kind))
+
+
+def cut(text: str, max_chars: int) -> str:
+    """Return the text, cut at a word with an ellipsis if it is too long."""
+    if len(text) <= max_chars:
+        return text
+    head = text[: max_chars - len(ELLIPSIS)]
     # One word that fills everything can only be cut inside.
-    whole_words = head if kept[len(head)] == " " else head.rpartition(" ")[0] or head
+    whole_words = head if text[len(head)] == " " else head.rpartition(" ")[0] or head
     return whole_words.rstrip(_LOOSE_ENDS) + ELLIPSIS

@@ -1,0 +1,1 @@
+"""The commands of ``python -m chat_backend``, one module each; `cli` parses their options."""

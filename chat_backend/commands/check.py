@@ -16,7 +16,7 @@ from rich.table import Table
 from chat_backend.agents.base import ResponseQuestion
 from chat_backend.agents.models.opening import open_agents
 from chat_backend.agents.models.seats import Seats, load_seats
-from chat_backend.agents.offline.personas import PERSONAS
+from chat_backend.agents.offline.persona import built_in_personas
 from chat_backend.errors import SlotFailed
 from chat_backend.metrics import Metrics
 from chat_backend.providers.keys import Keys
@@ -93,7 +93,7 @@ async def _checked(
             who=agent_id,
             what=f"{seat.provider}: {seat.model}" if seat else "offline persona",
             cost=seat.cost if seat else "none",
-            voice=voice_of(PERSONAS[agent_id].home),
+            voice=voice_of(built_in_personas()[agent_id].home),
             seconds=seconds,
             problem=problem,
             remedy=remedy,

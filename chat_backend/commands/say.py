@@ -1,4 +1,4 @@
-"""A visitor at the command line: posts a message and shows the three turns as they come."""
+"""The command `say`: posts a visitor's message and shows the three turns as they come."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -23,12 +23,11 @@ from shared_schema.chat import (
     TurnStart,
     decode_chat_event,
 )
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import InvalidMessage
 from shared_schema.ids import TURNS, Kind
 from shared_schema.runtime.process.exits import FAILED, OK
-from shared_schema.runtime.web.clients import local_http
+from shared_schema.runtime.web.clients import bearer, local_http, missing_after
 
-LOOK_EVERY_S: Final = 0.2
 # Longer than any turn may take; a stream has a comment line every 15 s.
 READ_TIMEOUT_S: Final = 90.0
 TITLES: Final[dict[Kind, str]] = {
@@ -42,9 +41,10 @@ Show = Callable[[ChatEvent], None]
 
 
 class Visit(Struct, frozen=True, kw_only=True):
-    """Where to go and what to say there."""
+    """The message, and where the servers are."""
 
     message: str
+    visit_id: str
     chat_url: str
     gateway_url: str
     token: str
@@ -53,19 +53,19 @@ class Visit(Struct, frozen=True, kw_only=True):
     timeout_s: float
 
 
-class NotServed(Exception):
+class VisitFailed(Exception):
     """The visit failed; the message says why."""
 
 
-def visit(plan: Visit) -> int:
-    """Make the visit; return 0 when the session was told to its end."""
+def run_visit(plan: Visit) -> int:
+    """Make the visit; return 0 when the session was followed to its end."""
     console = Console(soft_wrap=True)
     try:
         with local_http(timeout=httpx.Timeout(5.0, read=READ_TIMEOUT_S)) as http:
             _wait_until_served(http, plan)
             with _display(console) as show:
-                _tell(http, plan, show)
-    except (NotServed, httpx.HTTPError) as error:
+                _follow(http, plan, show)
+    except (VisitFailed, httpx.HTTPError) as error:
         console.print(f"the visit failed: {error or type(error).__name__}", style="red")
         return FAILED
     while plan.stay:
@@ -74,11 +74,9 @@ def visit(plan: Visit) -> int:
 
 
 def _wait_until_served(http: httpx.Client, plan: Visit) -> None:
-    give_up_at = time.monotonic() + plan.timeout_s
-    while (missing := _missing(http, plan)) is not None:
-        if time.monotonic() >= give_up_at:
-            raise NotServed(f"{missing} after {plan.timeout_s:g} s; is `honcho start` running?")
-        time.sleep(LOOK_EVERY_S)
+    missing = missing_after(lambda: _missing(http, plan), plan.timeout_s)
+    if missing is not None:
+        raise VisitFailed(f"{missing} after {plan.timeout_s:g} s; is `honcho start` running?")
 
 
 def _missing(http: httpx.Client, plan: Visit) -> str | None:
@@ -89,29 +87,34 @@ def _missing(http: httpx.Client, plan: Visit) -> str | None:
         return f"no chat backend at {plan.chat_url}"
     if not plan.wait_for_client:
         return None
-    headers = {"Authorization": f"Bearer {plan.token}"} if plan.token else None
     try:
-        health = http.get(f"{plan.gateway_url}/healthz", headers=headers).raise_for_status().json()
+        health = (
+            http.get(f"{plan.gateway_url}/healthz", headers=bearer(plan.token))
+            .raise_for_status()
+            .json()
+        )
     except httpx.HTTPError:
         return f"no gateway at {plan.gateway_url}"
     if not health["clientConnected"]:
         return "TouchDesigner is not connected to the gateway"
     if not health["backendHeard"]:
-        return "the gateway does not hear the chat backend"
+        return "the gateway receives nothing from the chat backend"
     return None
 
 
-def _tell(http: httpx.Client, plan: Visit, show: Show) -> None:
+def _follow(http: httpx.Client, plan: Visit, show: Show) -> None:
     body = {"message": plan.message}
+    if plan.visit_id:
+        body["visitId"] = plan.visit_id
     with http.stream("POST", f"{plan.chat_url}/v1/chat", json=body) as response:
         if response.status_code != httpx.codes.OK:
             response.read()
-            raise NotServed(f"{response.status_code}: {response.text}")
+            raise VisitFailed(f"{response.status_code}: {response.text}")
         for event in _events(response.iter_lines()):
             show(event)
             if isinstance(event, Done):
                 return
-    raise NotServed("the stream ended before the session was done")
+    raise VisitFailed("the stream ended before the session was done")
 
 
 def _events(lines: Iterator[str]) -> Iterator[ChatEvent]:
@@ -124,33 +127,33 @@ def _events(lines: Iterator[str]) -> Iterator[ChatEvent]:
             try:
                 yield decode_chat_event(name, value)
             except InvalidMessage as error:
-                raise NotServed(f"an event that is none: {name}: {error}") from None
+                raise VisitFailed(f"not a valid event: {name}: {error}") from None
 
 
 @contextmanager
 def _display(console: Console) -> Iterator[Show]:
     """Yield what shows an event: a live table on a terminal, plain lines in a pipe."""
     if not console.is_terminal:
-        yield _print_plainly
+        yield _print_line
         return
     board = Board()
     with Live(board.table(), console=console, refresh_per_second=12) as live:
 
         def show(event: ChatEvent) -> None:
-            board.note(event)
+            board.add(event)
             live.update(board.table())
 
         yield show
 
 
-def _print_plainly(event: ChatEvent) -> None:
+def _print_line(event: ChatEvent) -> None:
     line = _line(event)
     if line:
         print(line, flush=True)  # noqa: T201  # the command's own output
 
 
 def _line(event: ChatEvent) -> str:
-    """Return an event as one readable line; empty when it says nothing to a visitor."""
+    """Return an event as one readable line; empty when a visitor need not see it."""
     match event:
         case TurnStart(turn_index=turn):
             return f"turn {turn}"
@@ -177,7 +180,7 @@ class Board:
         self._agents: dict[int, str] = {}
         self._ended = ""
 
-    def note(self, event: ChatEvent) -> None:
+    def add(self, event: ChatEvent) -> None:
         """Take an event into the table."""
         if isinstance(event, Done):
             self._ended = _line(event)

@@ -1,4 +1,4 @@
-"""``python -m chat_backend sessions``: look after the sessions on disk."""
+"""The commands ``sessions list|show|export|prune``: look after the sessions on disk."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ from shared_schema.session_document import encode_document
 from shared_schema.settings import Settings, load_settings
 
 QUOTE_CHARS = 60
-HISTORY_WITHIN_S = 30.0
+HISTORY_TIMEOUT_S = 30.0
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,7 +49,7 @@ def list_sessions() -> None:
 
 @app.command()
 def show(session: Annotated[str, typer.Argument(help="An id, or its beginning.")]) -> None:
-    """Show what was said, by whom, and where the files are, as JSON.
+    """Show a session's words, who spoke them, and where the files are, as JSON.
 
     Example: python -m chat_backend sessions show 3f0c
     """
@@ -57,7 +57,7 @@ def show(session: Annotated[str, typer.Argument(help="An id, or its beginning.")
     def run() -> int:
         found = _one(_archive(load_settings()), session)
         if found.document is None:
-            say(f"{found.session_id} has files but no session.json: it was broken off")
+            say(f"{found.session_id} has files but no session.json: it did not finish")
             return FAILED
         typer.echo(encode_document(found.document).decode())
         return OK
@@ -97,7 +97,7 @@ def prune(
     days: Annotated[
         float | None, typer.Option(min=0, help="Older than this; default: the setting.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option(help="Only say what would be removed.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Only print what would be removed.")] = False,
 ) -> None:
     """Remove old sessions, never one that is under way.
 
@@ -108,7 +108,7 @@ def prune(
         settings = load_settings()
         keep_days = settings.artifacts_keep_days if days is None else days
         if days is None and not keep_days:
-            say("say how old: --days 30, or set RR_ARTIFACTS_KEEP_DAYS")
+            say("no age is given: add --days 30, or set RR_ARTIFACTS_KEEP_DAYS")
             return CONFIGURATION
         archive = _archive(settings)
         limit_s = settings.events_session_limit_s
@@ -142,7 +142,7 @@ def _one(archive: Archive, beginning: str) -> StoredSession:
 def _line(session: StoredSession) -> str:
     document = session.document
     when = datetime.fromtimestamp(session.changed_at).astimezone().isoformat(" ", "minutes")[:16]
-    state = document.state if document else "broken off"
+    state = document.state if document else "unfinished"
     message = document.message if document else ""
     if len(message) > QUOTE_CHARS:
         message = message[:QUOTE_CHARS] + "..."
@@ -151,13 +151,13 @@ def _line(session: StoredSession) -> str:
 
 
 def _events(session_id: str) -> list[str]:
-    """Return the session's events, which the gateway keeps; none if it knows none."""
+    """Return the session's events, which the gateway keeps; none if it has none."""
     answer = subprocess.run(
         [sys.executable, "-m", "event_gateway", "history", session_id],
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=HISTORY_WITHIN_S,
+        timeout=HISTORY_TIMEOUT_S,
         check=False,
     )
     if answer.returncode != OK:

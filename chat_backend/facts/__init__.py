@@ -1,0 +1,1 @@
+"""What the gateway learns of a session: `ledger` keeps the facts (pure), `publisher` sends them."""

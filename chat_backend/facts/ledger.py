@@ -1,15 +1,16 @@
-"""What every session has done so far, as numbered facts that can be told again.
+"""Keeps what every session has done so far, as numbered facts that can be published again.
 
 Rules
 -----
-1. Each fact that says something new gets the next number `n`; telling the same again gets none.
+1. Each fact with something new in it gets the next number `n`; a repetition gets none.
 2. A snapshot is the state, not the facts: what the gateway needs to catch up from nothing.
-3. A session stays until none of its wave jobs is pending, and then as long as a gateway that was
-   away may still ask (`keep_s`); of finished sessions at most `MAX_FINISHED` are kept, the newest.
+3. A session stays until it is complete and none of its wave jobs is pending, and then as long as a
+   gateway that was away may still request it (`keep_s`); of settled sessions at most `MAX_FINISHED`
+   are kept, the newest.
 4. Times are those of the caller's monotonic clock; what leaves are ages.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -18,27 +19,31 @@ from shared_schema.facts import (
     Dialogue,
     Fact,
     SessionBegun,
+    SessionComplete,
     SlotAgent,
     Turn1Complete,
     Turn3Complete,
     Utterance,
     UtteranceReported,
     WavePending,
-    joined,
+    merged,
 )
 from shared_schema.ids import TurnIndex
+from shared_schema.session_document import FORMAT_VERSION, SessionDocument, State
 
 MAX_FINISHED: Final = 1000
 
 
 class Record(Struct, kw_only=True):
-    """One session. `settled_at` is when it was over with no job pending."""
+    """One session. `settled_at` is when it was complete with no job pending (rule 3)."""
 
     begun: SessionBegun
     utterances: dict[tuple[TurnIndex, int], Utterance]
     turn1_at: float | None = None
     turn3_at: float | None = None
     dialogues: tuple[Dialogue, ...] = ()
+    complete_at: float | None = None
+    stopped: bool = False
     settled_at: float | None = None
 
     @property
@@ -49,6 +54,24 @@ class Record(Struct, kw_only=True):
     def of_turns(self, *turns: TurnIndex) -> tuple[Utterance, ...]:
         """Return the utterances of these turns, in the order of turn and slot."""
         return tuple(self.utterances[key] for key in sorted(self.utterances) if key[0] in turns)
+
+    def document(
+        self, *, started_at: str, message: str, seed: int, usage: tuple[Any, ...] = ()
+    ) -> SessionDocument:
+        """Return the session's ``session.json`` as it stands."""
+        ended: State = "stopped" if self.stopped else "done"
+        return SessionDocument(
+            format=FORMAT_VERSION,
+            session_id=self.begun.session_id,
+            started_at=started_at,
+            state="running" if self.complete_at is None else ended,
+            message=message,
+            seed=seed,
+            slots=self.begun.slots,
+            utterances=self.of_turns(1, 2, 3),
+            dialogues=self.dialogues,
+            usage=usage,
+        )
 
 
 class Ledger:
@@ -74,13 +97,13 @@ class Ledger:
         return self._numbered(begun)
 
     def utterance(self, session_id: str, utterance: Utterance, now: float) -> FactPublished | None:
-        """Note an utterance, or how its wave job ended; None when that is nothing new."""
+        """Record an utterance, or how its wave job ended; None when that is nothing new."""
         record = self._records.get(session_id)
         if record is None:
             return None
         place = (utterance.turn_index, utterance.slot_id)
         known = record.utterances.get(place)
-        record.utterances[place] = best = joined(known, utterance)
+        record.utterances[place] = best = merged(known, utterance)
         if best is known:
             return None
         self._settle(record, now)
@@ -97,42 +120,54 @@ class Ledger:
     def turn3_complete(
         self, session_id: str, dialogues: tuple[Dialogue, ...], now: float
     ) -> FactPublished | None:
-        """Close the session; None when it was closed before."""
+        """Close the turns; None when they were closed before."""
         record = self._records.get(session_id)
         if record is None or record.turn3_at is not None:
             return None
         record.turn3_at = now
         record.dialogues = dialogues
-        self._settle(record, now)
         return self._numbered(self._turn3(record, now, record.of_turns(1, 2, 3)))
+
+    def session_complete(
+        self, session_id: str, now: float, *, stopped: bool
+    ) -> FactPublished | None:
+        """Close the session; None when it was closed before."""
+        record = self._records.get(session_id)
+        if record is None or record.complete_at is not None:
+            return None
+        record.complete_at, record.stopped = now, stopped
+        self._settle(record, now)
+        return self._numbered(self._complete(record, now))
 
     def session_ids(self) -> tuple[str, ...]:
         """Return the sessions of a snapshot taken now."""
         return tuple(self._records)
 
-    def told(self, session_id: str, now: float) -> SnapshotSession | None:
-        """Return a session as a snapshot tells it; None when it is gone."""
+    def snapshot_of(self, session_id: str, now: float) -> SnapshotSession | None:
+        """Return a session as a snapshot holds it; None when it is gone."""
         record = self._records.get(session_id)
         if record is None:
             return None
         return SnapshotSession(
+            epoch=self.epoch,
             begun=record.begun,
             utterances=record.of_turns(1, 2, 3),
             turn1=None if record.turn1_at is None else self._turn1(record, now, ()),
             turn3=None if record.turn3_at is None else self._turn3(record, now, ()),
+            complete=None if record.complete_at is None else self._complete(record, now),
         )
 
     def forget(self, now: float) -> int:
-        """Let go of sessions that nobody can ask for any more; return how many."""
-        finished = [
+        """Remove settled sessions that are past their time (rule 3); return how many."""
+        settled = [
             (record.settled_at, session_id)
             for session_id, record in self._records.items()
             if record.settled_at is not None
         ]
-        finished.sort(reverse=True)
+        settled.sort(reverse=True)
         gone = [
             session_id
-            for place, (settled_at, session_id) in enumerate(finished)
+            for place, (settled_at, session_id) in enumerate(settled)
             if place >= MAX_FINISHED or now - settled_at > self._keep_s
         ]
         for session_id in gone:
@@ -140,7 +175,7 @@ class Ledger:
         return len(gone)
 
     def _settle(self, record: Record, now: float) -> None:
-        if record.turn3_at is not None and record.settled_at is None and not record.pending:
+        if record.complete_at is not None and record.settled_at is None and not record.pending:
             record.settled_at = now
 
     def _numbered(self, fact: Fact) -> FactPublished:
@@ -164,6 +199,14 @@ class Ledger:
             utterances=utterances,
             dialogues=record.dialogues,
             age_s=_age(record.turn3_at, now),
+        )
+
+    @staticmethod
+    def _complete(record: Record, now: float) -> SessionComplete:
+        return SessionComplete(
+            session_id=record.begun.session_id,
+            stopped=record.stopped,
+            age_s=_age(record.complete_at, now),
         )
 
 

@@ -10,6 +10,21 @@ const NOBODY = "";
 const at = (id) => document.getElementById(id);
 const water = sea(at("sea"));
 let conversation = null;
+// Slots remember within a visit: a new one on load, for a new visitor, and after a quiet while.
+let visitId = newVisitId();
+let quietSince = Date.now();
+let visitIdleMs = Infinity;
+
+function newVisitId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function endVisit() {
+  const ended = visitId;
+  visitId = newVisitId();
+  return ask("/v1/reset", { method: "POST", body: JSON.stringify({ visitId: ended }) });
+}
 
 /** Fill in who can answer. */
 async function begin() {
@@ -64,6 +79,7 @@ async function look() {
   try {
     const health = await ask("/v1/health");
     const warnings = health.warnings ?? [];
+    visitIdleMs = health.visitIdleS * 1000;
     write(
       at("health"),
       [
@@ -92,9 +108,11 @@ at("ask").addEventListener("submit", async (event) => {
   if (!message) return problem("Write a question first.");
   if (!slots.length) return problem("Choose at least one voice: open “Who answers”.");
   at("send").disabled = true;
+  if (Date.now() - quietSince > visitIdleMs) visitId = newVisitId();
   try {
     await converse(message, slots);
   } finally {
+    quietSince = Date.now();
     at("send").disabled = false;
     at("stop").hidden = true;
     await look();
@@ -105,7 +123,7 @@ async function converse(message, slots) {
   let talk = null;
   let over = false;
   try {
-    for await (const { name, data } of visit(message, slots)) {
+    for await (const { name, data } of visit(message, slots, visitId)) {
       if (talk === null) {
         talk = conversation = new Conversation(message, (slot) => water.ring(slot));
         at("stop").hidden = false;
@@ -137,10 +155,11 @@ at("stop").addEventListener("click", () => {
 
 at("forget").addEventListener("click", async () => {
   try {
-    await ask("/v1/reset", { method: "POST" });
+    await endVisit();
     at("message").value = "";
     at("message").focus();
-    write(at("health"), "The voices have forgotten earlier visits.");
+    at("conversation").hidden = true;
+    write(at("health"), "The voices have forgotten the visit before.");
   } catch (error) {
     problem(`They could not forget: ${error.message}.`);
   }

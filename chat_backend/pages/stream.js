@@ -9,11 +9,11 @@ export class Refused extends Error {
 }
 
 /** Say something and yield `{name, data}` for every event of the session. */
-export async function* visit(message, slots) {
+export async function* visit(message, slots, visitId) {
   const response = await fetch("/v1/chat", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ message, slots }),
+    body: JSON.stringify({ message, slots, visitId }),
   });
   if (!response.ok) {
     const answer = await response.json().catch(() => ({}));

@@ -1,14 +1,12 @@
 """The providers' keys: read once, never printed, and redacted wherever they may be quoted."""
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from dotenv import dotenv_values
-
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
+from shared_schema.environment import DOTENV, merged
 
 ANTHROPIC: Final = "ANTHROPIC_API_KEY"
 OPENAI: Final = "OPENAI_API_KEY"
@@ -56,7 +54,7 @@ class Keys:
 def load_keys(
     environment: Mapping[str, str] | None = None,
     *,
-    dotenv: Path | None = Path(".env"),
+    dotenv: Path | None = DOTENV,
     also: tuple[str, ...] = (),
 ) -> Keys:
     """Read the keys from `environment` (default: the process's own) and from `dotenv`.
@@ -68,11 +66,8 @@ def load_keys(
     InvalidSetting
         Naming the variable whose value can't be sent in a header.
     """
-    values: dict[str, str] = {}
+    values = merged(environment, dotenv)
     names = (*KEY_VARIABLES, *also)
-    if dotenv is not None and dotenv.is_file():
-        values.update({key: value or "" for key, value in dotenv_values(dotenv).items()})
-    values.update(os.environ if environment is None else environment)
     return Keys({name: values[name].strip() for name in names if name in values})
 
 

@@ -1,35 +1,14 @@
-"""What each slot remembers of earlier visits, and what has been said in this one."""
-
-from collections import defaultdict, deque
+"""Holds the texts of one session."""
 
 from msgspec import Struct, field
 
-from chat_backend.agents.base import CommentSelection, Exchange, Heard, SpokenResponse
+from chat_backend.agents.base import CommentSelection, Heard, SpokenResponse
 from shared_schema.facts import SlotAgent
 from shared_schema.ids import AgentId, TurnIndex
 
 
-class Memory:
-    """Per-slot history, until it is reset."""
-
-    def __init__(self, *, exchanges: int) -> None:
-        self._of_slot: dict[int, deque[Exchange]] = defaultdict(lambda: deque(maxlen=exchanges))
-
-    def of(self, slot_id: int) -> tuple[Exchange, ...]:
-        """Return the newest exchanges of a slot, oldest first."""
-        return tuple(self._of_slot[slot_id])
-
-    def remember(self, slot_id: int, exchange: Exchange) -> None:
-        """Add an exchange to a slot's history."""
-        self._of_slot[slot_id].append(exchange)
-
-    def reset(self) -> None:
-        """Forget every slot's history."""
-        self._of_slot.clear()
-
-
 class Conversation(Struct, kw_only=True):
-    """One session's words: the visitor's message, and per turn what each slot answered."""
+    """One session's texts: the visitor's message, and each slot's answer in each turn."""
 
     session_id: str
     message: str
@@ -43,8 +22,8 @@ class Conversation(Struct, kw_only=True):
         """Return which agent sits in a slot."""
         return next(slot.agent_id for slot in self.slots if slot.slot_id == slot_id)
 
-    def heard(self, turn: TurnIndex, slot_id: int) -> Heard:
-        """Return what a slot said in a turn, as another slot hears it."""
+    def remark(self, turn: TurnIndex, slot_id: int) -> Heard:
+        """Return a slot's text in a turn, as other slots' questions quote it."""
         return Heard(
             slot_id=slot_id,
             agent_id=self.agent_of(slot_id),

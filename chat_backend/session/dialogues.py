@@ -1,4 +1,4 @@
-"""Who comments on whom, who replies, which dialogues exist: functions of what was said."""
+"""Decides who comments, who replies, and which dialogues exist (pure functions)."""
 
 from collections.abc import Collection, Mapping
 
@@ -21,7 +21,7 @@ def comments_on(slot_id: int, targets: Mapping[int, int]) -> tuple[int, ...]:
 
 
 def dialogues(targets: Mapping[int, int], replied: Collection[int]) -> tuple[Dialogue, ...]:
-    """Return the session's dialogues in the order in which they are told.
+    """Return the session's dialogues in the order of their events.
 
     There is one for each slot whose reply succeeded; its commenters are all whose comment on it
     succeeded.

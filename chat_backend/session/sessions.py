@@ -1,37 +1,37 @@
-"""The sessions of this process: how many may run, and what is kept of each on disk."""
+"""Starts and stops the sessions of this process, and keeps their ``session.json`` up to date."""
 
 import asyncio
-from datetime import UTC, datetime
+import time
 from pathlib import Path
 
 import structlog
 from msgspec import Struct
 
 from chat_backend.errors import ChatBackendError
-from chat_backend.facts.ledger import Record
 from chat_backend.providers.usage import Usage, charged_to
 from chat_backend.session.conversation import Conversation
+from chat_backend.session.visits import Visit, Visits
 from chat_backend.session.workflow import Services, Workflow
-from chat_backend.storage import session_file
+from chat_backend.storage.archive import write_document
 from chat_backend.storage.leftovers import sweep_session
 from shared_schema.chat import ChatRequest
-from shared_schema.facts import SlotAgent
-from shared_schema.ids import new_session_id
-from shared_schema.jobs import WavesJobResult
-from shared_schema.layout import session_file as session_file_path
+from shared_schema.facts import SlotAgent, WavesJobResult
+from shared_schema.ids import new_session_id, timestamp
+from shared_schema.layout import session_file
 from shared_schema.session_document import SessionDocument
 
 log = structlog.get_logger("chat")
 
 
 class TooManySessions(ChatBackendError):
-    """As many sessions run as may."""
+    """All session slots are in use."""
 
 
 class _Session(Struct, kw_only=True):
     """A session until its last wave job has ended. `unsaved` says that the file is behind."""
 
     workflow: Workflow
+    visit: Visit
     started_at: str
     usage: Usage
     task: asyncio.Task[None] | None = None
@@ -42,8 +42,11 @@ class _Session(Struct, kw_only=True):
 class Sessions:
     """Starts, stops and records sessions."""
 
-    def __init__(self, services: Services, *, max_sessions: int, seed: int | None) -> None:
+    def __init__(
+        self, services: Services, visits: Visits, *, max_sessions: int, seed: int | None
+    ) -> None:
         self._services = services
+        self._visits = visits
         self._max_sessions = max_sessions
         self._seed = seed
         self._sessions: dict[str, _Session] = {}
@@ -60,7 +63,7 @@ class Sessions:
         return frozenset(self._sessions)
 
     def start(self, request: ChatRequest) -> Workflow:
-        """Begin a session; it runs to its end whether or not anybody listens.
+        """Begin a session; it runs to its end whether or not anybody follows it.
 
         Raises
         ------
@@ -69,7 +72,7 @@ class Sessions:
         """
         if self.running >= self._max_sessions:
             raise TooManySessions(
-                f"{self._max_sessions} sessions run, and no more may (RR_CHAT_MAX_SESSIONS)"
+                f"all {self._max_sessions} session slots are in use (RR_CHAT_MAX_SESSIONS)"
             )
         session_id = new_session_id()
         conversation = Conversation(
@@ -80,10 +83,12 @@ class Sessions:
             ),
             seed=int(session_id.replace("-", ""), 16) if self._seed is None else self._seed,
         )
-        workflow = Workflow(self._services, conversation)
+        visit = self._visits.begin_session(request.visit_id)
+        workflow = Workflow(self._services, conversation, visit)
         session = _Session(
             workflow=workflow,
-            started_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            visit=visit,
+            started_at=timestamp(time.time()),
             usage=Usage(),
         )
         self._services.metrics.sessions.inc()
@@ -108,17 +113,17 @@ class Sessions:
         if saving:
             await asyncio.wait(saving)
 
-    def waves_finished(self, result: WavesJobResult) -> None:
-        """Take note of a wave job's end, in the event loop."""
-        self._services.events.waves_finished(result)
+    def waves_finished(self, finished: WavesJobResult) -> None:
+        """Record a wave job's end; to be called in the event loop."""
+        self._services.events.waves_finished(finished)
         log.debug(
             "waves done",
-            session=result.job.session_id,
-            turn=result.job.turn_index,
-            slot=result.job.slot_id,
-            took_ms=round(result.result.duration_ms, 1),
+            session=finished.session_id,
+            turn=finished.result.utterance.turn_index,
+            slot=finished.result.utterance.slot_id,
+            took_ms=round(finished.result.duration_ms, 1),
         )
-        session = self._sessions.get(result.job.session_id)
+        session = self._sessions.get(finished.session_id)
         if session is not None and session.task is not None and session.task.done():
             self._save(session)
 
@@ -127,8 +132,9 @@ class Sessions:
             with charged_to(session.usage):
                 await session.workflow.run(on_turn_done=lambda: self._save(session))
         except Exception:
-            log.exception("session broke", session=session.workflow.session_id)
+            log.exception("session crashed", session=session.workflow.session_id)
         finally:
+            self._visits.end_session(session.visit)
             self._save(session)
 
     def _save(self, session: _Session) -> None:
@@ -139,12 +145,17 @@ class Sessions:
 
     async def _saving(self, session: _Session) -> None:
         session_id = session.workflow.session_id
-        path = self._services.artifacts.path(session_file_path(session_id))
+        path = self._services.artifacts.path(session_file(session_id))
         record = self._services.events.ledger.record(session_id)
         while session.unsaved and record is not None:
             session.unsaved = False
             try:
-                content = self._document(session, record)
+                content = record.document(
+                    started_at=session.started_at,
+                    message=session.workflow.conversation.message,
+                    seed=session.workflow.conversation.seed,
+                    usage=tuple(session.usage.rows()),
+                )
                 await asyncio.to_thread(self._write, path, content)
             except OSError as error:
                 log.error("session.json not written", session=session_id, reason=str(error))  # noqa: TRY400  # the reason says it all
@@ -153,19 +164,7 @@ class Sessions:
             self._sessions.pop(session_id, None)
 
     def _write(self, path: Path, content: SessionDocument) -> None:
-        """Write session.json; after the last time, see what killed workers left. Blocks."""
-        session_file.write(path, content)
+        """Write session.json; after the last time, remove what killed workers left. Blocks."""
+        write_document(path, content)
         if content.settled and any(each.state == "failed" for each in content.utterances):
             sweep_session(self._services.artifacts, content.session_id)
-
-    @staticmethod
-    def _document(session: _Session, record: Record) -> SessionDocument:
-        said = session.workflow.conversation
-        return session_file.document(
-            record,
-            message=said.message,
-            seed=said.seed,
-            started_at=session.started_at,
-            stopped=session.workflow.stopped,
-            usage=session.usage.rows(),
-        )

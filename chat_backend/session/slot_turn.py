@@ -1,4 +1,4 @@
-"""One slot's part in one turn: the events and facts that tell of it."""
+"""One slot's work in one turn: the events and the utterance that describe it."""
 
 from typing import TypeVar
 
@@ -7,25 +7,24 @@ from chat_backend.session.conversation import Conversation
 from chat_backend.session.turns import Turn, target_of
 from chat_backend.speech.engine import FallbackUsed
 from shared_schema.chat import ErrorType, SlotAudio, SlotDone, SlotError, SlotProblem, SlotStart
-from shared_schema.facts import Stage, Utterance, WaveFailed
-from shared_schema.jobs import DecomposeJob
+from shared_schema.facts import Utterance, WaveState
 from shared_schema.layout import speech_path
 
 Event = TypeVar("Event", bound=SlotStart)
 
 
-class Part:
-    """Who speaks, in which turn; `answer` is None until the slot has a text."""
+class SlotTurn:
+    """Which slot, in which turn; `answer` is None until the slot has a text."""
 
-    def __init__(self, said: Conversation, turn: Turn, slot_id: int) -> None:
-        self.said = said
+    def __init__(self, conversation: Conversation, turn: Turn, slot_id: int) -> None:
+        self.conversation = conversation
         self.turn = turn
         self.slot_id = slot_id
-        self.agent_id = said.agent_of(slot_id)
+        self.agent_id = conversation.agent_of(slot_id)
         self.answer: SpokenResponse | None = None
 
     def started(self) -> SlotStart:
-        """The slot was asked."""
+        """The question went to the slot's agent."""
         return self._event(SlotStart)
 
     def done(self, answer: SpokenResponse) -> SlotDone:
@@ -53,7 +52,7 @@ class Part:
 
     def _event(self, kind: type[Event], **more: object) -> Event:
         return kind(
-            session_id=self.said.session_id,
+            session_id=self.conversation.session_id,
             turn_index=self.turn.index,
             kind=self.turn.kind,
             slot_id=self.slot_id,
@@ -64,7 +63,7 @@ class Part:
     def speech_path(self, answer: SpokenResponse) -> str:
         """Return where the speech goes, relative to the artifacts folder."""
         return speech_path(
-            self.said.session_id,
+            self.conversation.session_id,
             self.turn.index,
             self.slot_id,
             self.agent_id,
@@ -72,21 +71,8 @@ class Part:
             target_slot_id=target_of(answer),
         )
 
-    def job(self, answer: SpokenResponse, path: str) -> DecomposeJob:
-        """Return the wave job for the speech at `path`."""
-        return DecomposeJob(
-            session_id=self.said.session_id,
-            turn_index=self.turn.index,
-            slot_id=self.slot_id,
-            agent_id=self.agent_id,
-            voice_profile=answer.voice_profile,
-            text=answer.text,
-            input_path=path,
-            target_slot_id=target_of(answer),
-        )
-
-    def lost(self, stage: Stage, message: str) -> Utterance:
-        """Return the utterance as failed, with as much of it as there is."""
+    def utterance(self, wave: WaveState, *, speech: str | None = None) -> Utterance:
+        """Return the slot's utterance, with as much of it as there is; `speech` is its path."""
         answer = self.answer
         return Utterance(
             turn_index=self.turn.index,
@@ -95,5 +81,6 @@ class Part:
             voice_profile=answer.voice_profile if answer else None,
             text=answer.text if answer else "",
             target_slot_id=target_of(answer) if answer else None,
-            wave=WaveFailed(stage=stage, message=message),
+            speech_path=speech,
+            wave=wave,
         )

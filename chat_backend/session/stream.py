@@ -1,4 +1,4 @@
-"""A session's events in order, for any number of listeners that come and go."""
+"""Keeps a session's events in order, for any number of listeners that come and go."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The three turns, each as a description: who takes part, and what is asked."""
+"""The three turns: who takes part in each, and which question its agents get."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final, TypedDict
@@ -24,7 +24,7 @@ Ask = Callable[[Agent, Conversation, int, History], Awaitable[SpokenResponse]]
 
 
 class Turn(Struct, frozen=True, kw_only=True):
-    """One turn; the workflow runs all three alike."""
+    """One turn; the workflow runs all three the same way."""
 
     index: TurnIndex
     participants: Callable[[Conversation], tuple[int, ...]]
@@ -32,7 +32,7 @@ class Turn(Struct, frozen=True, kw_only=True):
 
     @property
     def kind(self) -> Kind:
-        """What is said in this turn."""
+        """What is conversation in this turn."""
         return KIND_OF_TURN[self.index]
 
 
@@ -46,30 +46,32 @@ class _Common(TypedDict):
     history: History
 
 
-def _common(said: Conversation, slot_id: int, history: History) -> _Common:
+def _common(conversation: Conversation, slot_id: int, history: History) -> _Common:
     return _Common(
-        seed=said.seed,
+        seed=conversation.seed,
         slot_id=slot_id,
-        agent_id=said.agent_of(slot_id),
-        message=said.message,
+        agent_id=conversation.agent_of(slot_id),
+        message=conversation.message,
         history=history,
     )
 
 
 async def _respond(
-    agent: Agent, said: Conversation, slot_id: int, history: History
+    agent: Agent, conversation: Conversation, slot_id: int, history: History
 ) -> SpokenResponse:
-    return await agent.respond(ResponseQuestion(**_common(said, slot_id, history)))
+    return await agent.respond(ResponseQuestion(**_common(conversation, slot_id, history)))
 
 
 async def _comment(
-    agent: Agent, said: Conversation, slot_id: int, history: History
+    agent: Agent, conversation: Conversation, slot_id: int, history: History
 ) -> SpokenResponse:
-    others = tuple(said.heard(1, slot) for slot in sorted(said.answers[1]) if slot != slot_id)
+    others = tuple(
+        conversation.remark(1, slot) for slot in sorted(conversation.answers[1]) if slot != slot_id
+    )
     selection = await agent.comment(
         CommentQuestion(
-            **_common(said, slot_id, history),
-            own_text=said.answers[1][slot_id].text,
+            **_common(conversation, slot_id, history),
+            own_text=conversation.answers[1][slot_id].text,
             others=others,
         )
     )
@@ -82,24 +84,28 @@ async def _comment(
 
 
 async def _reply(
-    agent: Agent, said: Conversation, slot_id: int, history: History
+    agent: Agent, conversation: Conversation, slot_id: int, history: History
 ) -> SpokenResponse:
     return await agent.reply(
         ReplyQuestion(
-            **_common(said, slot_id, history),
-            own_text=said.answers[1][slot_id].text,
-            comments=tuple(said.heard(2, slot) for slot in comments_on(slot_id, said.targets)),
+            **_common(conversation, slot_id, history),
+            own_text=conversation.answers[1][slot_id].text,
+            comments=tuple(
+                conversation.remark(2, slot) for slot in comments_on(slot_id, conversation.targets)
+            ),
         )
     )
 
 
 TURN_1: Final = Turn(
     index=1,
-    participants=lambda said: tuple(sorted(slot.slot_id for slot in said.slots)),
+    participants=lambda so_far: tuple(sorted(slot.slot_id for slot in so_far.slots)),
     ask=_respond,
 )
-TURN_2: Final = Turn(index=2, participants=lambda said: commenters(said.answers[1]), ask=_comment)
-TURN_3: Final = Turn(index=3, participants=lambda said: repliers(said.targets), ask=_reply)
+TURN_2: Final = Turn(
+    index=2, participants=lambda so_far: commenters(so_far.answers[1]), ask=_comment
+)
+TURN_3: Final = Turn(index=3, participants=lambda so_far: repliers(so_far.targets), ask=_reply)
 
 
 def target_of(answer: SpokenResponse) -> int | None:

@@ -13,7 +13,7 @@ from chat_backend.speech.engine import EMBEDDED, Speech, SpeechWithFallback
 from chat_backend.speech.hibari import HibariSpeech
 from chat_backend.speech.speech_api import Asked, ElevenLabs, OpenAISpeech, SpeechAPI
 from chat_backend.speech.voices import load_voices
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 from shared_schema.settings import Settings
 
 OPENAI_URL: Final = "https://api.openai.com/v1"

@@ -5,12 +5,9 @@ compute, so the event loop stays free.
 """
 
 import asyncio
-import contextlib
 import gzip
-import sys
 import threading
 import zlib
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
@@ -21,22 +18,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chat_backend.errors import SpeechFailed
-from chat_backend.speech.edges import joined, trimmed, with_margins
-from chat_backend.speech.loudness import normalized
-from chat_backend.speech.profiles import VOICES
-from chat_backend.speech.shaping import Frames, reshape
+from chat_backend.speech.audio import (
+    CEILING_DBFS,
+    SAMPLE_RATE_HZ,
+    TARGET_LUFS,
+    joined,
+    normalized,
+    trimmed,
+    with_margins,
+    write_wav,
+)
+from chat_backend.speech.shaping import VOICES, Frames, reshape
 from chat_backend.speech.speakable import bare, speakable
-from chat_backend.speech.wav import CEILING_DBFS, SAMPLE_RATE_HZ, TARGET_LUFS, write_wav
-from shared_schema.files import moved_into_place
 from shared_schema.ids import VoiceProfile
+from shared_schema.layout import moved_into_place
 
 Array = NDArray[np.float32]
 
-# Touches the number reader, the guesser for unknown words and both branches of the synthesis.
 # What a turn's longest text takes at the slowest pace; what is beyond is not spoken.
 MAX_S: Final = 75.0
+# Touches the number reader, the guesser for unknown words and both branches of the synthesis.
 WARM_UP: Final = "Forty-two zubblets, said the water."
-_SCIPY: Final = "scipy.fft"
 
 
 class HibariModel:
@@ -46,8 +48,7 @@ class HibariModel:
     """
 
     def __init__(self) -> None:
-        with _without_scipy():
-            from hibari import Hibari, dsp, g2p  # noqa: PLC0415
+        from hibari import Hibari, dsp, g2p  # noqa: PLC0415
 
         g2p._load_json = asset
         self._voice: Any = Hibari(voice="heart", threads=1)
@@ -65,7 +66,7 @@ class HibariModel:
         return [sentence for sentence in sentences if any(sign.isalpha() for sign in sentence)]
 
     def frames(self, phonemes: str, *, speed: float) -> Frames:
-        """Return what the model says about one sentence at a pace.
+        """Return the model's output for one sentence at a pace.
 
         Raises
         ------
@@ -95,23 +96,6 @@ def asset(name: str) -> Any:
     """
     content = resources.files("hibari").joinpath("assets", name).read_bytes()
     return msgspec.json.decode(gzip.decompress(content) if name.endswith(".gz") else content)
-
-
-@contextlib.contextmanager
-def _without_scipy() -> Iterator[None]:
-    """Let the package take numpy's FFT: the same speed and sound, and a third of the start less.
-
-    It prefers scipy's for its float32, which numpy's has had since 2.0; to load `scipy.fft` loads
-    half of both libraries. A name that is None in sys.modules is "not installed" to an import.
-    """
-    known = sys.modules.get(_SCIPY)
-    sys.modules[_SCIPY] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules[_SCIPY]
-        if known is not None:
-            sys.modules[_SCIPY] = known
 
 
 class HibariSpeech:
@@ -146,7 +130,7 @@ class HibariSpeech:
         try:
             await asyncio.wrap_future(job)
         except asyncio.CancelledError:
-            # A thread can't be interrupted, but it need not leave a file that nobody waits for.
+            # A thread can't be interrupted, but it can leave out the file.
             unwanted.set()
             raise
 
@@ -160,7 +144,7 @@ class HibariSpeech:
 def synthesize(model: HibariModel, text: str, profile: VoiceProfile) -> Array:
     """Return `text` in the voice of `profile`, 24 kHz, at the common loudness.
 
-    The same text and profile give the same samples: the noise in it is drawn from both.
+    The same text and profile give the same samples: they seed its noise.
 
     Raises
     ------

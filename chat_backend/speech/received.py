@@ -5,11 +5,17 @@ from typing import Final
 
 import numpy as np
 
+from chat_backend.speech.audio import (
+    CEILING_DBFS,
+    SAMPLE_RATE_HZ,
+    TARGET_LUFS,
+    normalized,
+    trimmed,
+    with_margins,
+    write_wav,
+)
 from chat_backend.speech.decoding import Expected, decoded
-from chat_backend.speech.edges import trimmed, with_margins
 from chat_backend.speech.formats import NotSpeech
-from chat_backend.speech.loudness import normalized
-from chat_backend.speech.wav import CEILING_DBFS, SAMPLE_RATE_HZ, TARGET_LUFS, write_wav
 
 # Hurried English has some 20 characters a second; less than half of that time was not the text.
 MIN_S_PER_CHARACTER: Final = 0.02

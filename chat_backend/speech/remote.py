@@ -20,8 +20,8 @@ from chat_backend.speech.decoding import Expected
 from chat_backend.speech.formats import NotSpeech
 from chat_backend.speech.received import MAX_S_PER_CHARACTER, finish
 from chat_backend.speech.speech_api import SpeechAPI, SpeechRequest, described
-from shared_schema.files import moved_into_place
 from shared_schema.ids import VoiceProfile
+from shared_schema.layout import moved_into_place
 from shared_schema.runtime.web.clients import route_to
 
 # Sound is bounded in seconds when it is decoded; this bounds the disk and the memory until then:

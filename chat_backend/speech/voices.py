@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct, field
 
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 from shared_schema.ids import VoiceProfile
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]

@@ -1,0 +1,1 @@
+"""Sessions on disk: `archive` lists, exports and removes them, `leftovers` cleans up."""

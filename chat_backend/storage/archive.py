@@ -1,24 +1,28 @@
-"""The sessions on disk: what is there, how to take one along, and how to let it go."""
+"""Lists, exports and removes the sessions on disk, and writes their ``session.json``."""
 
+import asyncio
 import contextlib
 import os
-import re
 import shutil
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+import structlog
 from msgspec import Struct
 
-from shared_schema.files import moved_into_place
-from shared_schema.layout import SPEECH_ROOT, WAVES_ROOT, Artifacts, session_file
-from shared_schema.session_document import SessionDocument, read_document
+from shared_schema.ids import is_session_id
+from shared_schema.layout import SPEECH_ROOT, WAVES_ROOT, Artifacts, moved_into_place, session_file
+from shared_schema.session_document import SessionDocument, encode_document, read_document
+from shared_schema.settings import Settings
 
-_SESSION: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+log = structlog.get_logger("chat")
+
 EVENTS_FILE: Final = "events.jsonl"
 SECONDS_A_DAY: Final = 86_400.0
+PRUNE_INTERVAL_S: Final = 3600.0
 
 
 class StoredSession(Struct, frozen=True, kw_only=True):
@@ -101,7 +105,7 @@ class Archive:
                 found |= {
                     entry.name
                     for entry in entries
-                    if _SESSION.match(entry.name) and entry.is_dir(follow_symlinks=False)
+                    if is_session_id(entry.name) and entry.is_dir(follow_symlinks=False)
                 }
         return found
 
@@ -125,6 +129,38 @@ class Archive:
             changed_at=changed_at,
             size_bytes=size,
         )
+
+
+def write_document(path: Path, content: SessionDocument) -> None:
+    """Write a ``session.json``, whole or not at all. Blocks; raises OSError."""
+    with moved_into_place(path) as partial:
+        partial.write_bytes(encode_document(content))
+
+
+async def prune_hourly(
+    archive: Archive, settings: Settings, live: Callable[[], Collection[str]]
+) -> None:
+    """Remove old sessions, for ever; what is held open is tried again the next time."""
+    while True:
+        try:
+            removals = await asyncio.to_thread(
+                prune,
+                archive,
+                older_than_s=settings.artifacts_keep_days * SECONDS_A_DAY,
+                session_limit_s=settings.events_session_limit_s,
+                live=frozenset(live()),
+            )
+        except OSError as error:
+            log.warning("old sessions not removed; tried again in an hour", reason=str(error))
+        else:
+            if removals:
+                log.info(
+                    "old sessions removed",
+                    sessions=len(removals),
+                    megabytes=round(sum(each.size_bytes for each in removals) / 1e6),
+                    held=sum(len(each.held) for each in removals),
+                )
+        await asyncio.sleep(PRUNE_INTERVAL_S)
 
 
 def prune(

@@ -1,8 +1,8 @@
-"""Half-written files of processes that were killed: nobody will finish them.
+"""Removes half-written files of processes that were killed.
 
 A writer removes its own partial file whatever happens to it, except when it is killed. So they are
-looked for where a killed writer may have been: in a session whose wave job was lost, and, as the
-backend starts, in the sessions that its former life may have had under way.
+looked for where a killed writer may have been: in a session whose wave job was lost, and, when the
+backend starts, in the sessions that the process before may have had under way.
 """
 
 import contextlib
@@ -20,14 +20,14 @@ from shared_schema.settings import Settings
 # More than could be under way at once: running ones, and those whose wave jobs had not ended.
 NEWEST: Final = 100
 _ROOTS: Final = (SPEECH_ROOT, WAVES_ROOT)
-# See shared_schema.files: what it becomes, who writes it, and the suffix.
+# See `moved_into_place`: what it becomes, which process writes it, and the suffix.
 _PARTIAL: Final = re.compile(rf".+\.(\d+){re.escape(PARTIAL_SUFFIX)}\Z")
 
 
 def swept(settings: Settings) -> tuple[str, ...]:
     """Return where a partial file of no living process may be taken for abandoned.
 
-    Not where a cluster writes: whether a writer lives can be asked on its own machine only.
+    Not where a cluster writes: whether a writer lives is known on its own machine only.
     """
     return (SPEECH_ROOT,) if settings.waves_executor == "dask" else _ROOTS
 

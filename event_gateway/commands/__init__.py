@@ -1,0 +1,1 @@
+"""The commands of ``python -m event_gateway``, one module each; `cli` parses their options."""

@@ -7,13 +7,13 @@ import httpx
 import msgspec
 
 from event_gateway.errors import GatewayError
-from event_gateway.outbox import Outbox
+from event_gateway.outbox import OutboxReader
 from shared_schema.layout import GATEWAY_DIR, Artifacts
 from shared_schema.runtime.process.exits import FAILED, OK, say
-from shared_schema.runtime.web.clients import local_http
+from shared_schema.runtime.web.clients import bearer, local_http
 from shared_schema.settings import Settings
 
-ASK_WITHIN_S: Final = 5.0
+REQUEST_TIMEOUT_S: Final = 5.0
 
 
 def history(settings: Settings, session_id: str, show: Callable[[str], None] = print) -> int:
@@ -33,14 +33,12 @@ def history(settings: Settings, session_id: str, show: Callable[[str], None] = p
 
 
 def _from_gateway(settings: Settings, session_id: str) -> list[str] | None:
-    """Return what the running gateway says; None if none runs."""
-    token = settings.events_token
+    """Return the events from the running gateway; None if none runs."""
     try:
-        with local_http(timeout=ASK_WITHIN_S) as http:
+        with local_http(timeout=REQUEST_TIMEOUT_S, headers=bearer(settings.events_token)) as http:
             response = http.get(
                 f"http://localhost:{settings.gateway_port}/v1/events/history",
                 params={"sessionId": session_id},
-                headers={"Authorization": f"Bearer {token}"} if token else {},
             )
     except httpx.HTTPError:
         return None
@@ -51,7 +49,7 @@ def _from_gateway(settings: Settings, session_id: str) -> list[str] | None:
 
 
 def _from_outbox(settings: Settings, session_id: str) -> list[str]:
-    outbox = Outbox.open(Artifacts(settings.artifacts_dir).root / GATEWAY_DIR)
+    outbox = OutboxReader.open(Artifacts(settings.artifacts_dir).root / GATEWAY_DIR)
     try:
         return [row.event for row in outbox.history(session_id)]
     finally:

@@ -1,4 +1,4 @@
-"""A stand-in for TouchDesigner: prints what it is told, and plays every file with its ears shut."""
+"""The command `listen`: stands in for TouchDesigner, prints each event and reads every file."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection
 
 from shared_schema import VERSION
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import InvalidMessage
 from shared_schema.events import (
     DialogueWavesReady,
     ErrorEvent,
@@ -25,9 +25,9 @@ from shared_schema.events import (
     encode_event,
 )
 from shared_schema.runtime.process.exits import FAILED, OK
-from shared_schema.runtime.web.clients import local_socket
+from shared_schema.runtime.web.clients import bearer, local_socket
 
-RECONNECT_S: Final = 0.25
+RECONNECT_INTERVAL_S: Final = 0.25
 QUOTE_CHARS: Final = 60
 # Close codes after which a client stays away.
 DO_NOT_RECONNECT: Final = range(4000, 4100)
@@ -41,33 +41,33 @@ class Expectation(Struct, frozen=True, kw_only=True):
     token: str = ""
 
 
-class Disappointed(Exception):
-    """What was promised did not come, or is not sound."""
+class ExpectationFailed(Exception):
+    """An event did not come, or a file is not sound."""
 
 
 class Progress:
-    """What has been told of each session, against what it promised."""
+    """Which events of each session came, and which are still to come."""
 
     def __init__(self) -> None:
         self._left: dict[str, int | None] = {}
         self.complete = 0
 
     def turn1(self, event: Turn1WavesReady) -> None:
-        """Note a Turn 1 event."""
+        """Count a Turn 1 event."""
         if event.seq != 1 or event.session_id in self._left:
-            raise Disappointed(f"turn1.waves.ready came twice or late (seq {event.seq})")
+            raise ExpectationFailed(f"turn1.waves.ready came twice or late (seq {event.seq})")
         if event.payload.missing_slot_ids:
-            raise Disappointed(f"turn 1 lacks slots {list(event.payload.missing_slot_ids)}")
+            raise ExpectationFailed(f"turn 1 lacks slots {list(event.payload.missing_slot_ids)}")
         self._left[event.session_id] = None
 
     def dialogue(self, event: DialogueWavesReady) -> None:
-        """Note a dialogue event."""
+        """Count a dialogue event."""
         payload = event.payload
         if event.session_id not in self._left:
-            raise Disappointed("a dialogue came before its session's turn 1")
+            raise ExpectationFailed("a dialogue came before its session's turn 1")
         if payload.missing_commenter_slot_ids:
             missing = list(payload.missing_commenter_slot_ids)
-            raise Disappointed(f"{payload.dialogue_id} lacks commenters {missing}")
+            raise ExpectationFailed(f"{payload.dialogue_id} lacks commenters {missing}")
         left = self._left[event.session_id]
         left = (payload.dialogue_count if left is None else left) - 1
         self._left[event.session_id] = left
@@ -85,43 +85,45 @@ class Progress:
         )
 
 
-def listen_until_told(url: str, expect: Expectation, say: Callable[[str], None] = print) -> int:
-    """Listen at `url` until the expectation is met (0) or disappointed (1)."""
+def listen(url: str, expect: Expectation, show: Callable[[str], None] = print) -> int:
+    """Listen at `url` until the expectation is met (0) or fails (1)."""
     progress = Progress()
     try:
-        _listen(url, expect, progress, say)
-    except Disappointed as error:
-        say(f"NOT as promised: {error}")
+        _receive_events(url, expect, progress, show)
+    except ExpectationFailed as error:
+        show(f"NOT as expected: {error}")
         return FAILED
     except TimeoutError:
-        say(
-            f"NOT as promised: nothing for {expect.timeout_s:g} s; waited for "
+        show(
+            f"NOT as expected: nothing for {expect.timeout_s:g} s; waited for "
             f"{progress.waiting_for()}"
         )
         return FAILED
     except KeyboardInterrupt:
         return OK
-    say(f"all told: {progress.complete} session(s), every file there and sound")
+    show(f"all received: {progress.complete} session(s), every file there and sound")
     return OK
 
 
-def _listen(url: str, expect: Expectation, progress: Progress, say: Callable[[str], None]) -> None:
+def _receive_events(
+    url: str, expect: Expectation, progress: Progress, show: Callable[[str], None]
+) -> None:
     has: dict[str, int] = {}
     while not _is_over(expect, progress):
-        with _connected(url, expect, say) as socket:
-            # Said on a reconnect: what we have, so that the gateway sends the rest.
+        with _connected(url, expect, show) as socket:
+            # After a reconnect the gateway sends what is not in `has`.
             socket.send(encode_event(Hello(client="listen", version=VERSION, resume=has or UNSET)))
             try:
                 while not _is_over(expect, progress):
                     event = _receive(socket, expect.timeout_s)
-                    _take(event, progress, say)
+                    _take(event, progress, show)
                     if isinstance(event, SessionEvent):
                         has[event.session_id] = event.seq
             except ConnectionClosed as closed:
                 code = closed.rcvd.code if closed.rcvd else 1006
-                say(f"connection closed ({code})")
+                show(f"connection closed ({code})")
                 if code in DO_NOT_RECONNECT:
-                    raise Disappointed(
+                    raise ExpectationFailed(
                         f"the gateway closed with {code}: do not reconnect"
                     ) from None
 
@@ -130,23 +132,22 @@ def _is_over(expect: Expectation, progress: Progress) -> bool:
     return 0 < expect.sessions <= progress.complete
 
 
-def _connected(url: str, expect: Expectation, say: Callable[[str], None]) -> ClientConnection:
+def _connected(url: str, expect: Expectation, show: Callable[[str], None]) -> ClientConnection:
     """Return a connection, however long the gateway takes to be there (up to the time limit)."""
-    headers = {"Authorization": f"Bearer {expect.token}"} if expect.token else None
     give_up_at = time.monotonic() + expect.timeout_s
-    said = False
+    shown = False
     while True:
         try:
-            socket = local_socket(url, headers)
+            socket = local_socket(url, bearer(expect.token))
         except (OSError, InvalidHandshake) as error:
-            if not said:
-                say(f"waiting for the gateway at {url} ({error})")
-                said = True
+            if not shown:
+                show(f"waiting for the gateway at {url} ({error})")
+                shown = True
             if time.monotonic() >= give_up_at:
-                raise Disappointed(f"no gateway at {url}: {error}") from None
-            time.sleep(RECONNECT_S)
+                raise ExpectationFailed(f"no gateway at {url}: {error}") from None
+            time.sleep(RECONNECT_INTERVAL_S)
         else:
-            say(f"connected to {url}")
+            show(f"connected to {url}")
             return socket
 
 
@@ -154,31 +155,31 @@ def _receive(socket: ClientConnection, timeout_s: float) -> ServerEvent:
     try:
         return decode_server_event(socket.recv(timeout=timeout_s))
     except InvalidMessage as error:
-        raise Disappointed(f"an event that is none: {error} ({error.field})") from None
+        raise ExpectationFailed(f"not a valid event: {error} ({error.field})") from None
 
 
-def _take(event: ServerEvent, progress: Progress, say: Callable[[str], None]) -> None:
+def _take(event: ServerEvent, progress: Progress, show: Callable[[str], None]) -> None:
     match event:
         case HelloAck(replay_count=replay):
             if replay is not UNSET:
-                say(f"resumed: {replay} event(s) to catch up")
+                show(f"resumed: {replay} event(s) to catch up")
         case SessionReplaced():
-            say(f"replaced: {event.message}")
+            show(f"replaced: {event.message}")
         case ErrorEvent():
-            say(f"error {event.code}: {event.message}")
+            show(f"error {event.code}: {event.message}")
         case Turn1WavesReady(payload=payload):
-            say(
+            show(
                 f"{_head(event)} turn 1 {payload.status}: {payload.slots_ready} of "
                 f"{payload.slots_expected} slots"
             )
             for wave in payload.slots:
-                _check(wave, say)
+                _check(wave, show)
             progress.turn1(event)
         case DialogueWavesReady(payload=payload):
             order = " > ".join(f"{step.role} {step.slot_id}" for step in payload.play_order)
-            say(f"{_head(event)} {payload.dialogue_id} {payload.status}: {order}")
+            show(f"{_head(event)} {payload.dialogue_id} {payload.status}: {order}")
             for wave in (*payload.commenters, payload.respondent):
-                _check(wave, say)
+                _check(wave, show)
             progress.dialogue(event)
 
 
@@ -186,16 +187,18 @@ def _head(event: SessionEvent) -> str:
     return f"[{event.session_id[:8]} #{event.seq}]"
 
 
-def _check(wave: WaveReference, say: Callable[[str], None]) -> None:
+def _check(wave: WaveReference, show: Callable[[str], None]) -> None:
     """Read a wave-mix to its end, as a player would."""
     try:
         samples, rate = soundfile.read(wave.wave_mix_path_abs, dtype="float32")
     except (OSError, RuntimeError) as error:
-        raise Disappointed(f"{wave.wave_mix_path_abs} is not sound: {error}") from None
+        raise ExpectationFailed(f"{wave.wave_mix_path_abs} is not sound: {error}") from None
     duration_ms = len(samples) * 1000 / rate
     if rate != wave.sample_rate_hz or abs(duration_ms - wave.duration_ms) > 1:
-        raise Disappointed(f"{wave.wave_mix_path_abs} is not as long or fast as was told")
+        raise ExpectationFailed(
+            f"{wave.wave_mix_path_abs} has another length or rate than its event"
+        )
     if not samples.size or not abs(samples).max() > 0:
-        raise Disappointed(f"{wave.wave_mix_path_abs} is silent")
+        raise ExpectationFailed(f"{wave.wave_mix_path_abs} is silent")
     quote = wave.text if len(wave.text) <= QUOTE_CHARS else wave.text[:QUOTE_CHARS] + "..."
-    say(f"    slot {wave.slot_id} {wave.voice_profile} {duration_ms / 1000:.1f} s  {quote}")
+    show(f"    slot {wave.slot_id} {wave.voice_profile} {duration_ms / 1000:.1f} s  {quote}")

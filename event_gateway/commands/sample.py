@@ -1,7 +1,7 @@
-"""The command `sample`: a small session with the embedded voices, for a machine that has none.
+"""The command `sample`: makes a small session with the embedded voices, to rehearse with.
 
 It runs the real chat backend as a child with offline personas and the embedded speech engine, on a
-port of its own and without the bus, so that it disturbs no show and asks no provider. What remains
+port of its own and without the bus, so that it disturbs no show and calls no provider. What remains
 is a session in the artifacts folder, which a rehearsal reads.
 """
 
@@ -20,32 +20,32 @@ import httpx
 
 from shared_schema.layout import session_file
 from shared_schema.runtime.process.exits import FAILED, OK
-from shared_schema.runtime.web.clients import local_http
+from shared_schema.runtime.web.clients import local_http, missing_after
 from shared_schema.session_document import SessionDocument, read_document
 
 MESSAGE: Final = "What does the water remember when the wind has gone?"
-START_WITHIN_S: Final = 60.0
-SETTLED_WITHIN_S: Final = 120.0
-END_WITHIN_S: Final = 8.0
-LOOK_EVERY_S: Final = 0.1
+START_TIMEOUT_S: Final = 60.0
+SESSION_TIMEOUT_S: Final = 120.0
+END_TIMEOUT_S: Final = 8.0
+POLL_INTERVAL_S: Final = 0.1
 
 
-class Failed(Exception):
-    """No sample; the message says what to do."""
+class SampleFailed(Exception):
+    """There is no sample; the message says what to do."""
 
 
-def sample(artifacts: Path, *, slots: int, say: Callable[[str], None] = print) -> int:
+def sample(artifacts: Path, *, slots: int, show: Callable[[str], None] = print) -> int:
     """Make a session of `slots` slots in `artifacts`; return the exit code."""
     try:
         with _chat_backend(artifacts) as url:
-            say(f"{slots} voices are speaking, all offline; this takes some seconds")
+            show(f"{slots} voices are speaking, all offline; this takes some seconds")
             document = _settled(artifacts, _visit(url, slots))
-    except Failed as failed:
-        say(f"no sample: {failed}")
+    except SampleFailed as failed:
+        show(f"no sample: {failed}")
         return FAILED
     ready = sum(each.state == "ready" for each in document.utterances)
-    say(f"made {document.session_id}: {ready} of {len(document.utterances)} waves ready")
-    say(f"rehearse it: python -m event_gateway rehearse {document.session_id}")
+    show(f"made {document.session_id}: {ready} of {len(document.utterances)} waves ready")
+    show(f"rehearse it: python -m event_gateway rehearse {document.session_id}")
     return OK
 
 
@@ -72,29 +72,29 @@ def _chat_backend(artifacts: Path) -> Iterator[str]:
     finally:
         child.terminate()
         try:
-            child.wait(END_WITHIN_S)
+            child.wait(END_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
 
 
 def _wait_until_served(child: subprocess.Popen[bytes], url: str) -> None:
-    give_up_at = time.monotonic() + START_WITHIN_S
-    while time.monotonic() < give_up_at:
+    def missing() -> str | None:
         if child.poll() is not None:
-            raise Failed("the chat backend did not start; it said why above")
+            raise SampleFailed("the chat backend did not start; the reason is above")
         try:
             with local_http(timeout=2.0) as http:
                 http.get(f"{url}/v1/health").raise_for_status()
         except httpx.HTTPError:
-            time.sleep(LOOK_EVERY_S)
-        else:
-            return
-    raise Failed(f"the chat backend did not answer within {START_WITHIN_S:g} s; try again")
+            return f"the chat backend did not answer within {START_TIMEOUT_S:g} s; try again"
+        return None
+
+    if (reason := missing_after(missing, START_TIMEOUT_S)) is not None:
+        raise SampleFailed(reason)
 
 
 def _visit(url: str, slots: int) -> str:
-    """Say something to the first `slots` agents, and return the session's id."""
+    """Send a message to the first `slots` agents, and return the session's id."""
     try:
         with local_http() as http:
             listed = http.get(f"{url}/v1/agents").json()["agents"]
@@ -104,7 +104,7 @@ def _visit(url: str, slots: int) -> str:
         ]
         body = {"message": MESSAGE, "slots": wanted[:slots]}
         with (
-            local_http(timeout=SETTLED_WITHIN_S) as http,
+            local_http(timeout=SESSION_TIMEOUT_S) as http,
             http.stream("POST", f"{url}/v1/chat", json=body) as response,
         ):
             response.raise_for_status()
@@ -114,20 +114,22 @@ def _visit(url: str, slots: int) -> str:
                     # The session goes on without a listener.
                     return session_id
     except httpx.HTTPError as error:
-        raise Failed(f"the chat backend broke off: {error or type(error).__name__}") from None
-    raise Failed("the chat backend said nothing; run `python -m chat_backend` to see why")
+        raise SampleFailed(f"the chat backend broke off: {error or type(error).__name__}") from None
+    raise SampleFailed("the chat backend sent no event; run `python -m chat_backend` to see why")
 
 
 def _settled(artifacts: Path, session_id: str) -> SessionDocument:
     """Return the session's document when its last wave is made."""
     path = artifacts / session_file(session_id)
-    give_up_at = time.monotonic() + SETTLED_WITHIN_S
+    give_up_at = time.monotonic() + SESSION_TIMEOUT_S
     while time.monotonic() < give_up_at:
         document = read_document(path)
         if document is not None and document.settled:
             return document
-        time.sleep(LOOK_EVERY_S)
-    raise Failed(f"the session was not over within {SETTLED_WITHIN_S:g} s; is the machine busy?")
+        time.sleep(POLL_INTERVAL_S)
+    raise SampleFailed(
+        f"the session was not over within {SESSION_TIMEOUT_S:g} s; is the machine busy?"
+    )
 
 
 def _free_port() -> int:

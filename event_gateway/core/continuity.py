@@ -1,21 +1,23 @@
-"""Whether we know all that the backend said, and whom to ask when not.
+"""Tracks whether every fact of the backend has arrived, and requests a snapshot when not.
 
 Rules
 -----
-1. The backend's facts are numbered ``(epoch, n)``. A hole in `n`, a heartbeat ahead of what was
-   seen, a life not known yet, our own start, and a pause of our own loop each lead to a question: a
-   subscription to ``snapshot/<nonce>``.
-2. An epoch becomes the current one by *answering*, never by being heard: messages of a dead process
-   may be read after those of its successor, but only a living one answers a fresh nonce. The one
-   before is retired for good, and nothing it said is listened to again.
-3. `n` going backwards is no hole. An answer counts when it is complete; what it says is joined as
-   it arrives. A hole that shows during an answer, beyond what the answer covers, leads to the next
-   question.
-4. After our start, or a pause of the loop, deadlines are *held* until an answer is complete or the
-   silence limit has passed: first hear what happened meanwhile, then judge who is late.
-5. Not heard for the silence limit, the backend is *silent* until it speaks or answers again, or a
-   life that is not known yet speaks: it may have begun sessions. A worker's word is not the
-   backend's.
+1. The backend's facts are numbered ``(epoch, n)``. A gap in `n`, a heartbeat ahead of what was
+   seen, an unknown epoch, our own start, and a pause of our own loop each lead to a snapshot
+   request: a subscription to ``snapshot/<nonce>``.
+2. An epoch becomes the current one by *answering a request*, never by publishing: messages of a
+   dead process may be read after those of its successor, but only a living one answers a fresh
+   nonce. The epoch before is retired, and its messages are ignored.
+3. `n` going backwards is no gap. A snapshot counts when it is complete; its sessions are merged as
+   they arrive. A gap that shows during a snapshot, beyond what it covers, leads to a new request.
+4. After our start, or a pause of the loop, deadlines are *held* until a snapshot is complete or the
+   silence limit has passed: what happened meanwhile comes first, then who is late.
+5. Without a message for the silence limit, the backend is *silent* until it publishes or answers
+   again, or an unknown epoch publishes: it may have begun sessions. A worker's message does not
+   count as the backend's.
+6. Two epochs that answer the same request are two living backends, which is a mistake of whoever
+   started them: the newer one is current, the other is the *rival* while it publishes. When the
+   current one is silent, a retired epoch that answers a request becomes the current one again.
 """
 
 from collections import deque
@@ -30,7 +32,7 @@ from event_gateway.core.decisions import (
     EpochRetired,
     Observation,
     Origin,
-    SnapshotJoined,
+    SnapshotMerged,
 )
 from shared_schema.bus import (
     FactPublished,
@@ -43,27 +45,31 @@ from shared_schema.bus import (
 )
 from shared_schema.facts import UtteranceReported
 
-# An answer that stands still for so long, while its backend is heard, is asked for again.
-ANSWER_STALLED_S: Final = 2.0
-# Our own loop stood still if `awake` was not called for so long.
+# A snapshot that makes no progress for so long, while its backend lives, is requested again.
+SNAPSHOT_STALLED_S: Final = 2.0
+# Our own loop stood still if `tick` was not called for so long.
 PAUSE_S: Final = 1.0
-RETIRED_REMEMBERED: Final = 1000
+MAX_RETIRED: Final = 1000
+# How much later than the current backend a rival may answer the same request.
+RIVAL_ANSWER_S: Final = 1.0
+# Heartbeats come twice a second: a rival that is quiet for so long has ended.
+RIVAL_GONE_S: Final = 5.0
 
 
 class Observe(Struct, frozen=True, gc=False):
-    """Let the readiness machine know."""
+    """Hand this to the readiness machine."""
 
     observation: Observation
     origin: Origin | None = None
 
 
-class Ask(Struct, frozen=True, gc=False):
-    """Subscribe to the answer to this question."""
+class RequestSnapshot(Struct, frozen=True, gc=False):
+    """Subscribe to the snapshot with this nonce."""
 
     nonce: str
 
 
-class Unask(Struct, frozen=True, gc=False):
+class CancelSnapshot(Struct, frozen=True, gc=False):
     """Unsubscribe from it."""
 
     nonce: str
@@ -75,11 +81,11 @@ class Ignored(Struct, frozen=True, gc=False):
     reason: str
 
 
-Action = Observe | Ask | Unask | Ignored
+Action = Observe | RequestSnapshot | CancelSnapshot | Ignored
 
 
-class _Question:
-    """A snapshot that was asked for, and what has come of its answer."""
+class _Request:
+    """A snapshot that was requested, and what has arrived of it."""
 
     __slots__ = ("again", "begin", "moved_at", "nonce", "session_ids")
 
@@ -92,16 +98,21 @@ class _Question:
 
 
 class Continuity:
-    """One backend's stream of facts, made whole. `nonces` gives a fresh word at every call."""
+    """Completes one backend's stream of facts. `nonces` returns a fresh nonce at every call."""
 
     def __init__(self, *, silence_s: float, nonces: Callable[[], str], now: float) -> None:
         self._silence_s = silence_s
         self._nonces = nonces
-        self._retired: deque[str] = deque(maxlen=RETIRED_REMEMBERED)
-        self._question: _Question | None = None
-        self._heard_at = now
-        self._awake_at = now
+        self._retired: deque[str] = deque(maxlen=MAX_RETIRED)
+        self._request: _Request | None = None
+        # It stays subscribed for a while when its snapshot is complete: a rival answers it too.
+        self._newest_nonce = ""
+        self._complete_at: float | None = None
+        self._received_at = now
+        self._ticked_at = now
         self._held_since: float | None = now
+        self._rival: str | None = None
+        self._rival_seen_at = now
         self.epoch: str | None = None
         self.seen = 0
         self.silent = False
@@ -114,89 +125,114 @@ class Continuity:
         return self._held_since is not None
 
     @property
-    def asking(self) -> bool:
-        """Return whether an answer is awaited."""
-        return self._question is not None
+    def requesting(self) -> bool:
+        """Return whether a snapshot is awaited."""
+        return self._request is not None
+
+    def has_rival(self, now: float) -> bool:
+        """Return whether a second backend publishes on this bus (rule 6)."""
+        return self._rival is not None and now - self._rival_seen_at <= RIVAL_GONE_S
 
     def start(self, now: float) -> list[Action]:
-        """Ask for what happened before we were there."""
-        return self._ask(now)
+        """Request what happened before our start."""
+        return self._request_snapshot(now)
 
-    def awake(self, now: float) -> list[Action]:
-        """Note that our loop runs; to be called at least twice in `PAUSE_S`, intake or not."""
-        paused = now - self._awake_at > PAUSE_S
-        self._awake_at = now
+    def tick(self, now: float) -> list[Action]:
+        """Record that our loop runs; to be called at least twice in `PAUSE_S`, intake or not."""
+        paused = now - self._ticked_at > PAUSE_S
+        self._ticked_at = now
         actions: list[Action] = []
+        if self._complete_at is not None and now - self._complete_at > RIVAL_ANSWER_S:
+            self._complete_at = None
+            actions.append(CancelSnapshot(self._newest_nonce))
         if paused:
-            # Whether the backend was silent meanwhile can't be told: it starts anew.
-            self._held_since = self._heard_at = now
-            actions += self._ask(now)
+            # Whether the backend was silent meanwhile is unknown: its time starts anew.
+            self._held_since = self._received_at = now
+            actions += self._request_snapshot(now)
         if self._held_since is not None and now - self._held_since > self._silence_s:
             self._held_since = None
-        if not self.silent and now - self._heard_at > self._silence_s:
+        if not self.silent and now - self._received_at > self._silence_s:
             self.silent = True
             actions.append(Observe(BackendSilent()))
         return actions
 
     def receive(self, message: Message, now: float, nonce: str | None = None) -> list[Action]:
-        """Take a message (`nonce`: of the snapshot topic it came on) and say what follows."""
-        if self._retired and message_epoch(message) in self._retired:
-            return [Ignored("retired_epoch")]
+        """Take a message (`nonce`: of the snapshot topic it came on) and return what to do."""
+        if self._retired and message.epoch in self._retired:
+            return self._from_retired(message, nonce, now)
         if nonce is not None:
-            return self._answer(message, nonce, now)
-        if isinstance(message, FactPublished):  # nearly all; a class pattern is felt
-            actions = self._numbered(message.epoch, message.n, now, step=1)
-            actions.append(Observe(message.fact, Origin(message.epoch, message.n)))
-            return actions
+            return self._snapshot(message, nonce, now)
         match message:
+            case FactPublished():
+                actions = self._numbered(message.epoch, message.n, now, step=1)
+                actions.append(Observe(message.fact, Origin(message.epoch, message.n)))
+                return actions
             case Heartbeat():
                 return self._numbered(message.epoch, message.n, now, step=0)
             case WavesFinished():
-                result = message.result
+                finished = message.result
                 fact = UtteranceReported(
-                    session_id=result.job.session_id, utterance=result.utterance()
+                    session_id=finished.session_id, utterance=finished.result.utterance
                 )
                 return [Observe(fact, Origin(message.epoch))]
             case _:
                 return [Ignored("unexpected_topic")]
 
+    def _from_retired(self, message: Message, nonce: str | None, now: float) -> list[Action]:
+        """Ignore a message of a retired epoch, unless it shows that it lives (rules 2 and 6)."""
+        if message.epoch == self._rival:
+            self._rival_seen_at = now
+        if isinstance(message, SnapshotBegin) and nonce is not None and nonce == self._newest_nonce:
+            if self.silent and self._request is not None:
+                self._retired.remove(message.epoch)
+                return self._snapshot(message, nonce, now)
+            self._rival, self._rival_seen_at = message.epoch, now
+            return [Ignored("second_backend")]
+        again = self._request_unless_requesting(now) if self.silent else []
+        return [*again, Ignored("retired_epoch")]
+
     def _numbered(self, epoch: str, n: int, now: float, step: int) -> list[Action]:
-        """Note that `n` was given; more than `step` beyond what was seen, it shows a hole."""
+        """Record that `n` was reached; more than `step` beyond what was seen, it shows a gap."""
         if epoch != self.epoch:
-            back = self._heard(now) if self.silent else []
-            return [*back, *self._ask_unless_asking(now)]
-        actions = self._heard(now)
+            back = self._alive(now) if self.silent else []
+            return [*back, *self._request_unless_requesting(now)]
+        actions = self._alive(now)
         if n > self.seen:
             if n > self.seen + step:
                 self.gaps += 1
-                actions += self._ask_again(n, now)
+                actions += self._request_beyond(n, now)
             self.seen = n
         return actions
 
-    def _heard(self, now: float) -> list[Action]:
-        self._heard_at = now
+    def _alive(self, now: float) -> list[Action]:
+        self._received_at = now
         if not self.silent:
             return []
         self.silent = False
         return [Observe(BackendBack())]
 
-    def _answer(self, message: Message, nonce: str, now: float) -> list[Action]:
-        question = self._question
-        if question is None or question.nonce != nonce:
+    def _snapshot(self, message: Message, nonce: str, now: float) -> list[Action]:
+        request = self._request
+        if request is None or request.nonce != nonce:
             return [Ignored("old_snapshot")]
-        question.moved_at = now
+        request.moved_at = now
         match message:
-            case SnapshotBegin() if question.begin is None:
-                question.begin = message
-                return [*self._adopt(message), *self._heard(now)]
-            case SnapshotSession() if question.begin is not None:
-                question.session_ids.add(message.session_id)
-                origin = Origin(question.begin.epoch, question.begin.n)
-                return [*self._heard(now), Observe(message, origin)]
-            case SnapshotEnd() if question.begin is not None:
-                return [*self._heard(now), *self._answered(question, message, now)]
+            case SnapshotBegin() if request.begin is None:
+                request.begin = message
+                return [*self._adopt(message), *self._alive(now)]
+            case SnapshotBegin() if request.begin is not None and message.epoch != self.epoch:
+                # Two backends answer: the newer one is current, and is asked by itself.
+                self._rival, self._rival_seen_at = request.begin.epoch, now
+                again = self._request_snapshot(now)
+                return [*self._adopt(message), *again, Ignored("second_backend")]
+            case SnapshotSession() if request.begin is not None:
+                request.session_ids.add(message.session_id)
+                origin = Origin(request.begin.epoch, request.begin.n)
+                return [*self._alive(now), Observe(message, origin)]
+            case SnapshotEnd() if request.begin is not None:
+                return [*self._alive(now), *self._snapshot_ended(request, message, now)]
             case _:
-                # Two backends answer at once, or an answer lost its beginning.
+                # A snapshot lost its beginning, or has two.
                 return [Ignored("mixed_snapshot")]
 
     def _adopt(self, begin: SnapshotBegin) -> list[Action]:
@@ -207,42 +243,42 @@ class Continuity:
         if before is None:
             return []
         self._retired.append(before)
+        if self._rival == begin.epoch:
+            self._rival = None
         return [Observe(EpochRetired(before))]
 
-    def _answered(self, question: _Question, end: SnapshotEnd, now: float) -> list[Action]:
-        begin = question.begin
-        self._question = None
-        actions: list[Action] = [Unask(question.nonce)]
+    def _snapshot_ended(self, request: _Request, end: SnapshotEnd, now: float) -> list[Action]:
+        begin = request.begin
+        self._request = None
+        actions: list[Action] = []
+        self._complete_at = now
         whole = begin is not None and begin.epoch == end.epoch
-        if begin is None or not whole or end.count != len(question.session_ids):
-            return [*actions, *self._ask(now)]
+        if begin is None or not whole or end.count != len(request.session_ids):
+            return [*actions, *self._request_snapshot(now)]
         self.snapshots += 1
         self._held_since = None
-        joined = SnapshotJoined(begin.epoch, begin.n, frozenset(question.session_ids))
-        actions.append(Observe(joined))
-        return [*actions, *self._ask(now)] if question.again else actions
+        merged = SnapshotMerged(begin.epoch, begin.n, frozenset(request.session_ids))
+        actions.append(Observe(merged))
+        return [*actions, *self._request_snapshot(now)] if request.again else actions
 
-    def _ask_again(self, n: int, now: float) -> list[Action]:
-        """Ask because `n` showed a hole, unless an answer that covers it is on its way."""
-        question = self._question
-        if question is not None and question.begin is not None and n > question.begin.n:
-            question.again = True
-        return self._ask_unless_asking(now)
+    def _request_beyond(self, n: int, now: float) -> list[Action]:
+        """Request because `n` showed a gap, unless a snapshot that covers it is on its way."""
+        request = self._request
+        if request is not None and request.begin is not None and n > request.begin.n:
+            request.again = True
+        return self._request_unless_requesting(now)
 
-    def _ask_unless_asking(self, now: float) -> list[Action]:
-        question = self._question
-        if question is not None and now - question.moved_at <= ANSWER_STALLED_S:
+    def _request_unless_requesting(self, now: float) -> list[Action]:
+        request = self._request
+        if request is not None and now - request.moved_at <= SNAPSHOT_STALLED_S:
             return []
-        return self._ask(now)
+        return self._request_snapshot(now)
 
-    def _ask(self, now: float) -> list[Action]:
+    def _request_snapshot(self, now: float) -> list[Action]:
         actions: list[Action] = []
-        if self._question is not None:
-            actions.append(Unask(self._question.nonce))
-        self._question = _Question(self._nonces(), now)
-        return [*actions, Ask(self._question.nonce)]
-
-
-def message_epoch(message: Message) -> str | None:
-    """Return the life of the backend that a message belongs to, if it says."""
-    return None if isinstance(message, SnapshotSession) else message.epoch
+        if self._request is not None or self._complete_at is not None:
+            actions.append(CancelSnapshot(self._newest_nonce))
+            self._complete_at = None
+        self._newest_nonce = self._nonces()
+        self._request = _Request(self._newest_nonce, now)
+        return [*actions, RequestSnapshot(self._request.nonce)]

@@ -1,4 +1,4 @@
-"""What the readiness machine is told, and what it decides."""
+"""What goes into the readiness machine, and the decisions that come out."""
 
 from typing import Final
 
@@ -12,13 +12,13 @@ CLOSED_KEY: Final = "closed"
 
 
 class Origin(Struct, frozen=True, gc=False):
-    """Whose life a fact belongs to, and its number there; a worker's word has no number."""
+    """Which life of the backend a fact is from, and its number there; a worker's fact has none."""
 
     epoch: str
     n: int | None = None
 
 
-class SnapshotJoined(Struct, frozen=True, gc=False):
+class SnapshotMerged(Struct, frozen=True, gc=False):
     """A complete snapshot of the current life, taken at fact `n`, held just these sessions."""
 
     epoch: str
@@ -33,18 +33,18 @@ class EpochRetired(Struct, frozen=True, gc=False):
 
 
 class BackendSilent(Struct, frozen=True, gc=False):
-    """Nothing was heard of the backend for the silence limit."""
+    """Nothing came from the backend for the silence limit."""
 
 
 class BackendBack(Struct, frozen=True, gc=False):
-    """The backend is heard again."""
+    """Messages come from the backend again."""
 
 
-Observation = Fact | SnapshotSession | SnapshotJoined | EpochRetired | BackendSilent | BackendBack
+Observation = Fact | SnapshotSession | SnapshotMerged | EpochRetired | BackendSilent | BackendBack
 
 
 class Turn1Due(Struct, frozen=True, gc=False, kw_only=True):
-    """Tell Turn 1 with the ready utterances, in increasing slot id.
+    """Emit the Turn 1 event with the ready utterances, in increasing slot id.
 
     `live` is false when it was due longer ago than the replay window: record it, do not send it.
     """
@@ -57,12 +57,12 @@ class Turn1Due(Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def key(self) -> str:
-        """What the outbox knows this decision by."""
+        """This decision's key in the outbox."""
         return TURN1_KEY
 
 
 class DialogueDue(Struct, frozen=True, gc=False, kw_only=True):
-    """Tell a dialogue; its ready commenters are in increasing slot id."""
+    """Emit a dialogue; its ready commenters are in increasing slot id."""
 
     session_id: str
     dialogue: Dialogue
@@ -74,7 +74,7 @@ class DialogueDue(Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def key(self) -> str:
-        """What the outbox knows this decision by."""
+        """This decision's key in the outbox."""
         return self.dialogue.dialogue_id
 
 
@@ -87,7 +87,7 @@ class DialogueDropped(Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def key(self) -> str:
-        """What the outbox knows this decision by."""
+        """This decision's key in the outbox."""
         return self.dialogue.dialogue_id
 
 
@@ -99,7 +99,7 @@ class SessionClosed(Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def key(self) -> str:
-        """What the outbox knows this decision by."""
+        """This decision's key in the outbox."""
         return CLOSED_KEY
 
 

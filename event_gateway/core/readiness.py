@@ -1,26 +1,27 @@
-"""What is due, and when: the state machine of every live session.
+"""Decides which event of which session is due, and when: facts go in, decisions come out.
 
-Facts go in, decisions come out; there is no clock, socket or randomness in here.
+There is no clock, socket or randomness in here.
 
 Rules
 -----
-1. Facts only join. Each slot of each turn has at most one utterance, whose wave is pending, failed
+1. Facts only merge. Each slot of each turn has at most one utterance, whose wave is pending, failed
    or ready; ready beats failed beats pending, in any order, any number of times.
 2. The Turn 1 event is due when every requested slot is *resolved* (ready or failed), or the Turn 1
-   timeout after Turn 1 completed, or when the session is given up. It comes once, and first.
+   timeout after Turn 1 completed, or when the session is abandoned. It comes once, and first.
 3. Dialogues exist only once Turn 3 is complete, and are decided in their order. One is due when its
    commenters and its respondent are resolved, or the dialogue timeout after Turn 3 completed (one
-   deadline for all, which also brings a Turn 1 event that is still out). It is produced if its
+   deadline for all, which also makes a Turn 1 event due that is still out). It is produced if its
    respondent is ready, with the commenters that are, and dropped if not.
 4. What was decided stays decided, whatever becomes ready later.
-5. A session closes when everything it has is decided; then nothing of it stays in here. When one is
-   heard of that is not in here, `recall` says what was decided of it before (the outbox knows).
+5. A session closes when it is complete (the backend will add nothing) and everything it has is
+   decided; then nothing of it stays in here. For a session that is not in here, `recall` returns
+   what was decided of it before (the outbox knows).
 6. Deadlines are computed from a turn's age and clamped to the timeout; the earliest one counts.
    They fire in `advance` only: whoever calls it has drained the bus before.
-7. While the backend is silent, what is unresolved counts as failed, for now. A session is given up
+7. While the backend is silent, what is unresolved counts as failed, for now. A session is abandoned
    when its backend's life is over, when a complete snapshot lacks it, or when its time is up: then
-   Turn 1 is told once with what is ready, and dialogues only if Turn 3 had completed. A session of
-   whose Turn 1 nothing at all is known closes without a word.
+   Turn 1 is produced once with what is ready, and dialogues only if Turn 3 had completed. A session
+   of whose Turn 1 nothing at all is known closes without an event.
 """
 
 import heapq
@@ -41,7 +42,7 @@ from event_gateway.core.decisions import (
     Observation,
     Origin,
     SessionClosed,
-    SnapshotJoined,
+    SnapshotMerged,
     Turn1Due,
 )
 from shared_schema.bus import SnapshotSession
@@ -49,6 +50,7 @@ from shared_schema.facts import (
     Dialogue,
     Fact,
     SessionBegun,
+    SessionComplete,
     SlotAgent,
     Turn1Complete,
     Turn3Complete,
@@ -56,7 +58,7 @@ from shared_schema.facts import (
     UtteranceReported,
     WavePending,
     WaveReady,
-    joined,
+    merged,
 )
 from shared_schema.ids import SLOT_IDS, TURNS, TurnIndex
 
@@ -66,7 +68,7 @@ _WIDTH: Final = len(SLOT_IDS)
 _STALE_FACTOR: Final = 4
 
 
-# Says by which keys something was decided of the session that this is news of.
+# Returns the keys of what was decided before of the session that a fact is about.
 Recall = Callable[[Fact | SnapshotSession], Collection[str]]
 
 
@@ -89,12 +91,13 @@ class Session:
 
     __slots__ = (
         "_grid",
-        "born_at",
+        "abandoned",
+        "begun_at",
+        "complete",
         "decided",
         "dialogues",
         "epoch",
         "first_n",
-        "given_up",
         "session_id",
         "slots",
         "turn1_at",
@@ -105,7 +108,7 @@ class Session:
 
     def __init__(self, session_id: str, now: float) -> None:
         self.session_id = session_id
-        self.born_at = now
+        self.begun_at = now
         self.epoch: str | None = None
         self.first_n: float = _NEVER
         self.slots: tuple[SlotAgent, ...] | None = None
@@ -118,22 +121,23 @@ class Session:
         self.turn3_deadline = _NEVER
         self.dialogues: tuple[Dialogue, ...] | None = None
         self.decided: set[str] = set()
-        self.given_up: str | None = None
+        self.abandoned: str | None = None
+        self.complete = False
 
     @property
     def slot_ids(self) -> tuple[int, ...]:
-        """The requested slots; those that were heard of while the session's beginning is not."""
+        """The requested slots; while the session's beginning is not known, those with a fact."""
         if self.slots is not None:
             return tuple(sorted(slot.slot_id for slot in self.slots))
         return tuple(each.slot_id for each in self._grid[:_WIDTH] if each is not None)
 
     @property
     def utterances(self) -> tuple[Utterance, ...]:
-        """All utterances that were heard of, turn by turn, in increasing slot id."""
+        """All utterances that are known, turn by turn, in increasing slot id."""
         return tuple(each for each in self._grid if each is not None)
 
     def utterance(self, turn: TurnIndex, slot_id: int) -> Utterance | None:
-        """Return the utterance, if it was heard of."""
+        """Return the utterance, if it is known."""
         return self._grid[_place(turn, slot_id)]
 
     def ready(self, turn: TurnIndex, slot_id: int) -> Utterance | None:
@@ -145,24 +149,24 @@ class Session:
         """Return whether nothing more needs to be waited for in this slot of this turn."""
         utterance = self.utterance(turn, slot_id)
         if utterance is None:
-            # A completed turn has told all its utterances: who is not among them has none.
+            # A completed turn holds all its utterances: a slot that is not among them has none.
             return (self.turn1_at if turn == 1 else self.turn3_at) is not None
         return not isinstance(utterance.wave, WavePending)
 
     @property
     def turn1_decided(self) -> bool:
-        """Return whether the Turn 1 event was told."""
+        """Return whether the Turn 1 event was decided (rule 4)."""
         return TURN1_KEY in self.decided
 
     @property
-    def can_tell_turn1(self) -> bool:
+    def can_decide_turn1(self) -> bool:
         """Return whether the requested slots are known, or as well as they will ever be."""
-        return self.slots is not None or (self.given_up is not None and bool(self.slot_ids))
+        return self.slots is not None or (self.abandoned is not None and bool(self.slot_ids))
 
     @property
     def turn1_resolved(self) -> bool:
         """Return whether no requested slot is waited for."""
-        # Plain loops here and below: this runs for every completion that is heard.
+        # Plain loops here and below: this runs for every completion.
         for slot in self.slots or ():
             if not self.resolved(1, slot.slot_id):
                 return False
@@ -182,17 +186,17 @@ class Session:
         ]
         return [*commenters, (3, dialogue.target_slot_id)]
 
-    def join(self, utterance: Utterance) -> None:
-        """Learn about an utterance."""
+    def merge(self, utterance: Utterance) -> None:
+        """Merge a fact about an utterance (rule 1)."""
         place = _place(utterance.turn_index, utterance.slot_id)
         known = self._grid[place]
-        self._grid[place] = utterance if known is None else joined(known, utterance)
+        self._grid[place] = utterance if known is None else merged(known, utterance)
 
-    def learn_turn(self, turn: Turn1Complete | Turn3Complete) -> None:
-        """Learn what a completed turn tells."""
+    def merge_turn(self, turn: Turn1Complete | Turn3Complete) -> None:
+        """Merge a completed turn."""
         self.slots = turn.slots
         for utterance in turn.utterances:
-            self.join(utterance)
+            self.merge(utterance)
 
 
 class Readiness:
@@ -214,15 +218,15 @@ class Readiness:
     def apply(
         self, observation: Observation, now: float, origin: Origin | None = None
     ) -> list[Decision]:
-        """Join an observation and return what became due by it."""
+        """Merge an observation and return what became due by it."""
         if isinstance(observation, UtteranceReported):  # nearly all of them
             return self._apply_fact(observation, now, origin)
         match observation:
-            case SnapshotJoined():
-                return self._give_up_absent(observation, now)
+            case SnapshotMerged():
+                return self._abandon_absent(observation, now)
             case EpochRetired(epoch=epoch):
                 gone = [s for s in self._sessions.values() if s.epoch == epoch]
-                return self._give_up(gone, "its backend is gone", now)
+                return self._abandon(gone, "its backend is gone", now)
             case BackendSilent():
                 self._silent = True
                 return self._decide_all(now)
@@ -235,7 +239,7 @@ class Readiness:
     def _apply_fact(
         self, fact: Fact | SnapshotSession, now: float, origin: Origin | None
     ) -> list[Decision]:
-        session = self._sessions.get(fact.session_id) or self._taken_up(fact, now)
+        session = self._sessions.get(fact.session_id) or self._take_up(fact, now)
         if session is None:
             return []
         if origin is not None:
@@ -244,15 +248,15 @@ class Readiness:
                 session.first_n = origin.n
         if isinstance(fact, UtteranceReported):
             utterance = fact.utterance
-            session.join(utterance)
-            # Most make nothing due: they have begun only, or it is not known yet in which dialogue
-            # they will be told. That is soon seen, and `_decide` takes its time.
+            session.merge(utterance)
+            # Most make nothing due: the job has only begun, or the dialogues are not known yet.
+            # To see that here spares `_decide`, which takes its time.
             if isinstance(utterance.wave, WavePending):
                 return []
             if utterance.turn_index != 1 and session.dialogues is None:
                 return []
         else:
-            self._learn(session, fact, now)
+            self._merge(session, fact, now)
         return self._decide(session, now)
 
     def advance(self, now: float) -> list[Decision]:
@@ -263,8 +267,8 @@ class Readiness:
             session = self._sessions.get(session_id)
             if session is None:
                 continue
-            if now >= session.born_at + self._limits.session_limit_s:
-                decisions += self._give_up([session], "its time is up", now)
+            if now >= session.begun_at + self._limits.session_limit_s:
+                decisions += self._abandon([session], "its time is up", now)
             else:
                 decisions += self._decide(session, now, by_clock=True)
         return decisions
@@ -273,39 +277,42 @@ class Readiness:
         """Return when `advance` may next have something to decide, if ever."""
         return self._deadlines[0][0] if self._deadlines else None
 
-    def _taken_up(self, news: Fact | SnapshotSession, now: float) -> Session | None:
-        """Return the session that this is news of, new in here, or None if it was closed before."""
-        decided = self._recall(news)
+    def _take_up(self, fact: Fact | SnapshotSession, now: float) -> Session | None:
+        """Return a new session for this fact, or None if its session was closed before (rule 5)."""
+        decided = self._recall(fact)
         if CLOSED_KEY in decided:
             return None
-        session = self._sessions[news.session_id] = Session(news.session_id, now)
+        session = self._sessions[fact.session_id] = Session(fact.session_id, now)
         session.decided.update(decided)
-        self._await(session, now + self._limits.session_limit_s)
+        self._set_deadline(session, now + self._limits.session_limit_s)
         return session
 
-    def _learn(
+    def _merge(
         self,
         session: Session,
-        fact: SessionBegun | Turn1Complete | Turn3Complete | SnapshotSession,
+        fact: SessionBegun | Turn1Complete | Turn3Complete | SessionComplete | SnapshotSession,
         now: float,
     ) -> None:
         match fact:
             case SessionBegun(slots=slots):
                 session.slots = slots
             case Turn1Complete():
-                session.learn_turn(fact)
+                session.merge_turn(fact)
                 self._turn1_ended(session, now - fact.age_s, now)
             case Turn3Complete():
-                session.learn_turn(fact)
+                session.merge_turn(fact)
                 self._turn3_ended(session, fact, now)
+            case SessionComplete():
+                session.complete = True
             case _:
                 session.slots = fact.begun.slots
                 for utterance in fact.utterances:
-                    session.join(utterance)
+                    session.merge(utterance)
                 if fact.turn1 is not None:
-                    self._learn(session, fact.turn1, now)
+                    self._merge(session, fact.turn1, now)
                 if fact.turn3 is not None:
-                    self._learn(session, fact.turn3, now)
+                    self._merge(session, fact.turn3, now)
+                session.complete = session.complete or fact.complete is not None
 
     def _turn1_ended(self, session: Session, ended_at: float, now: float) -> None:
         if session.turn1_at is None or ended_at < session.turn1_at:
@@ -313,7 +320,7 @@ class Readiness:
         deadline = max(now, ended_at + self._limits.turn1_timeout_s)
         if deadline < session.turn1_deadline:
             session.turn1_deadline = deadline
-            self._await(session, deadline)
+            self._set_deadline(session, deadline)
 
     def _turn3_ended(self, session: Session, turn: Turn3Complete, now: float) -> None:
         ended_at = now - turn.age_s
@@ -325,9 +332,9 @@ class Readiness:
         deadline = max(now, ended_at + self._limits.dialogue_timeout_s)
         if deadline < session.turn3_deadline:
             session.turn3_deadline = deadline
-            self._await(session, deadline)
+            self._set_deadline(session, deadline)
 
-    def _give_up_absent(self, snapshot: SnapshotJoined, now: float) -> list[Decision]:
+    def _abandon_absent(self, snapshot: SnapshotMerged, now: float) -> list[Decision]:
         absent = [
             session
             for session in self._sessions.values()
@@ -335,12 +342,12 @@ class Readiness:
             and session.first_n <= snapshot.n
             and session.session_id not in snapshot.session_ids
         ]
-        return self._give_up(absent, "its backend knows it no more", now)
+        return self._abandon(absent, "its backend no longer has it", now)
 
-    def _give_up(self, sessions: list[Session], reason: str, now: float) -> list[Decision]:
+    def _abandon(self, sessions: list[Session], reason: str, now: float) -> list[Decision]:
         decisions: list[Decision] = []
         for session in sessions:
-            session.given_up = reason
+            session.abandoned = reason
             decisions += self._decide(session, now)
         return decisions
 
@@ -352,22 +359,28 @@ class Readiness:
         ]
 
     def _decide(self, session: Session, now: float, *, by_clock: bool = False) -> list[Decision]:
+        """Return what is due of one session, and close it when nothing is left.
+
+        Turn 1 comes first (rule 2), then the dialogues in their order (rule 3), then the end
+        (rule 5). While the backend is silent or once the session is abandoned, nothing is waited
+        for (rule 7). Deadlines count only when the clock is the reason (rule 6): `by_clock`.
+        """
         decisions: list[Decision] = []
-        given_up = self._silent or session.given_up is not None
-        turn3_is_over = given_up or (by_clock and now >= session.turn3_deadline)
+        hopeless = self._silent or session.abandoned is not None
+        turn3_is_over = hopeless or (by_clock and now >= session.turn3_deadline)
         if not session.turn1_decided:
             turn1_is_over = turn3_is_over or (by_clock and now >= session.turn1_deadline)
-            if not session.can_tell_turn1 or not (turn1_is_over or session.turn1_resolved):
-                return self._closed_untold(session)
+            if not session.can_decide_turn1 or not (turn1_is_over or session.turn1_resolved):
+                return self._closed_without_event(session)
             decisions.append(self._turn1(session, now))
-        elif session.dialogues is None and session.given_up is None:
+        elif session.dialogues is None and session.abandoned is None:
             return decisions
         pending = self._decide_dialogues(session, now, turn3_is_over, decisions)
         session.decided.update(decision.key for decision in decisions)
-        if session.given_up is not None:
-            self._close(session, session.given_up, decisions)
-        elif session.dialogues is not None and not pending:
-            self._close(session, "told", decisions)
+        if session.abandoned is not None:
+            self._close(session, session.abandoned, decisions)
+        elif session.complete and session.dialogues is not None and not pending:
+            self._close(session, "all decided", decisions)
         return decisions
 
     def _turn1(self, session: Session, now: float) -> Turn1Due:
@@ -419,20 +432,20 @@ class Readiness:
         self, session: Session, ended_at: float | None, timeout_s: float, now: float
     ) -> bool:
         """Return whether it was due, at the latest, within the replay window."""
-        due_at = session.born_at if ended_at is None else ended_at + timeout_s
+        due_at = session.begun_at if ended_at is None else ended_at + timeout_s
         return now - due_at <= self._limits.replay_window_s
 
-    def _closed_untold(self, session: Session) -> list[Decision]:
+    def _closed_without_event(self, session: Session) -> list[Decision]:
         decisions: list[Decision] = []
-        if session.given_up is not None:
-            self._close(session, session.given_up, decisions)
+        if session.abandoned is not None:
+            self._close(session, session.abandoned, decisions)
         return decisions
 
     def _close(self, session: Session, reason: str, decisions: list[Decision]) -> None:
         del self._sessions[session.session_id]
         decisions.append(SessionClosed(session_id=session.session_id, reason=reason))
 
-    def _await(self, session: Session, deadline: float) -> None:
+    def _set_deadline(self, session: Session, deadline: float) -> None:
         heapq.heappush(self._deadlines, (deadline, session.session_id))
         if len(self._deadlines) > 64 + _STALE_FACTOR * len(self._sessions):
             self._deadlines = [

@@ -1,8 +1,9 @@
-"""Past sessions, as they can be told again: from the outbox, or else from ``session.json``."""
+"""Past sessions as they can be sent again: from the outbox, or else from ``session.json``."""
 
 import os
-import wave
+import time
 from collections.abc import Iterator
+from heapq import nlargest
 from pathlib import Path
 from typing import Final
 
@@ -10,11 +11,10 @@ import msgspec
 from msgspec import Struct
 
 from event_gateway.core.readiness import Limits, Readiness
-from event_gateway.outbox import Outbox
-from event_gateway.rendering import Renderer, timestamp
-from event_gateway.studio.session_folders import SessionFolders
+from event_gateway.outbox import OutboxReader
+from event_gateway.rendering import Renderer
 from shared_schema.bus import SnapshotSession
-from shared_schema.errors import InvalidMessage
+from shared_schema.decoding import CamelStruct, InvalidMessage
 from shared_schema.events import (
     DialogueWavesReady,
     SessionEvent,
@@ -22,26 +22,19 @@ from shared_schema.events import (
     WaveReference,
     decode_server_event,
 )
-from shared_schema.facts import (
-    Dialogue,
-    SessionBegun,
-    SlotAgent,
-    Turn1Complete,
-    Turn3Complete,
-    Utterance,
-    WaveFailed,
-    WaveReady,
-)
+from shared_schema.facts import SessionBegun, SessionComplete, Turn1Complete, Turn3Complete
+from shared_schema.ids import is_session_id, timestamp
 from shared_schema.layout import SPEECH_ROOT, Artifacts, session_file
-from shared_schema.session_document import SessionDocument, UtteranceEntry, read_document
+from shared_schema.session_document import SessionDocument, read_document
 
 # A recording is decided by facts alone: nothing of it is too late.
 _NO_LIMITS: Final = Limits(
     turn1_timeout_s=1e9, dialogue_timeout_s=1e9, session_limit_s=1e9, replay_window_s=1e9
 )
-
 # Older sessions are found by their id only.
 LOOK_BACK: Final = 200
+# A folder may change twice within one tick of its file system's clock (two seconds on FAT).
+_TICK_NS: Final = 2_000_000_000
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -53,13 +46,13 @@ class Step(Struct, frozen=True, kw_only=True):
 
 
 class Recording(Struct, frozen=True, kw_only=True):
-    """A session that can be told again."""
+    """A session that can be sent again."""
 
     session_id: str
     steps: tuple[Step, ...]
 
 
-class Heading(Struct, frozen=True, kw_only=True, rename="camel"):
+class RecordingSummary(CamelStruct, frozen=True, kw_only=True):
     """A past session in a list."""
 
     session_id: str
@@ -69,9 +62,9 @@ class Heading(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Recordings:
-    """The sessions that this machine remembers."""
+    """The sessions that are on record on this machine."""
 
-    def __init__(self, outbox: Outbox, artifacts: Artifacts) -> None:
+    def __init__(self, outbox: OutboxReader, artifacts: Artifacts) -> None:
         self._outbox = outbox
         self._artifacts = artifacts
         self._folders = SessionFolders(artifacts.root / SPEECH_ROOT, look_back=LOOK_BACK)
@@ -79,7 +72,7 @@ class Recordings:
     def find(self, session_id: str) -> Recording | None:
         """Return a session if its events are known and every file in them is still there."""
         steps = self._from_outbox(session_id) or self._from_document(session_id)
-        if not steps or any(event_is_rehearsal(step.event) for step in steps):
+        if not steps or any(step.event.payload.rehearsal is True for step in steps):
             return None
         files = [each.wave_mix_path_abs for step in steps for each in waves_of(step.event)]
         if not all(map(os.path.isfile, files)):
@@ -87,52 +80,50 @@ class Recordings:
         return Recording(session_id=session_id, steps=tuple(steps))
 
     def latest(self) -> Recording | None:
-        """Return the newest session that can be told again."""
+        """Return the newest session that can be sent again."""
         return next(filter(None, (self.find(each) for _, each in self._newest())), None)
 
-    def newest(self, *, limit: int = 20) -> list[Heading]:
-        """Return the newest sessions, as far as they can be told again."""
-        headings: list[Heading] = []
+    def newest(self, *, limit: int = 20) -> list[RecordingSummary]:
+        """Return the newest sessions that can be sent again."""
+        summaries: list[RecordingSummary] = []
         for at, session_id in self._newest():
             recording = self.find(session_id)
             if recording is None:
                 continue
             document = self.document(session_id)
-            headings.append(
-                Heading(
+            summaries.append(
+                RecordingSummary(
                     session_id=session_id,
                     at=timestamp(at),
                     message=document.message if document else "",
                     events=len(recording.steps),
                 )
             )
-            if len(headings) == limit:
+            if len(summaries) == limit:
                 break
-        return headings
+        return summaries
 
     def document(self, session_id: str) -> SessionDocument | None:
-        """Return what ``session.json`` says of a session."""
+        """Return a session's ``session.json``."""
         return read_document(self._artifacts.path(session_file(session_id)))
 
     def _newest(self) -> Iterator[tuple[float, str]]:
         """Yield when and which, newest first."""
-        found = dict(self._folders.newest())
-        found.update(self._outbox.sessions(limit=LOOK_BACK))
+        found = self._folders.newest() | self._outbox.sessions(limit=LOOK_BACK)
         newest = sorted(((at, session) for session, at in found.items()), reverse=True)
         yield from newest[:LOOK_BACK]
 
     def _from_outbox(self, session_id: str) -> list[Step]:
         steps: list[Step] = []
-        begun = 0.0
-        for key, at, text in self._outbox.recorded(session_id):
+        decided = self._outbox.events_of(session_id)
+        for each in decided:
             try:
-                event = decode_server_event(text)
+                event = decode_server_event(each.event or "")
             except InvalidMessage:
-                return []  # written by a version that told it otherwise
+                return []  # recorded by a version with other fields
             if not isinstance(event, SessionEvent):
                 return []
-            begun = begun or at
-            steps.append(Step(at_s=at - begun, key=key, event=event))
+            steps.append(Step(at_s=each.at - decided[0].at, key=each.key, event=event))
         return steps
 
     def _from_document(self, session_id: str) -> list[Step]:
@@ -143,7 +134,7 @@ class Recordings:
         renderer = Renderer(self._artifacts)
         steps: list[Step] = []
         at_s = 0.0
-        for decision in readiness.apply(self._snapshot(document), 0.0):
+        for decision in readiness.apply(_snapshot(document), 0.0):
             entry = renderer.entry(decision, document.started_at)
             if entry.render is None:
                 continue
@@ -151,58 +142,74 @@ class Recordings:
             if not isinstance(event, SessionEvent):
                 continue  # the renderer makes no other
             steps.append(Step(at_s=at_s, key=entry.key, event=event))
-            # How it went is not known: each begins when the one before has been played.
+            # When each came is not known: each begins when the one before has been played.
             at_s += played_s(event)
         return steps
 
-    def _snapshot(self, document: SessionDocument) -> SnapshotSession:
-        session_id = document.session_id
-        slots = tuple(
-            SlotAgent(slot_id=slot.slot_id, agent_id=slot.agent_id) for slot in document.slots
-        )
-        utterances = tuple(map(self._utterance, document.utterances))
-        dialogues = tuple(
-            Dialogue(target_slot_id=each.target_slot_id, commenter_slot_ids=each.commenter_slot_ids)
-            for each in document.dialogues
-        )
-        first = tuple(each for each in utterances if each.turn_index == 1)
-        return SnapshotSession(
-            begun=SessionBegun(session_id=session_id, slots=slots),
-            utterances=utterances,
-            turn1=Turn1Complete(session_id=session_id, slots=slots, utterances=first, age_s=0.0),
-            turn3=Turn3Complete(
-                session_id=session_id,
-                slots=slots,
-                utterances=utterances,
-                dialogues=dialogues,
-                age_s=0.0,
-            ),
-        )
 
-    def _utterance(self, entry: UtteranceEntry) -> Utterance:
-        state: WaveReady | WaveFailed = WaveFailed(stage="waves", message=entry.error or "")
-        if entry.wave_mix_path is not None:
-            rate_hz = _rate_of(self._artifacts.path(entry.wave_mix_path))
-            if rate_hz:
-                state = WaveReady(
-                    mix_path=entry.wave_mix_path,
-                    audio_duration_ms=entry.duration_ms or 0,
-                    sample_rate_hz=rate_hz,
-                )
-        return Utterance(
-            turn_index=entry.turn_index,
-            slot_id=entry.slot_id,
-            agent_id=entry.agent_id,
-            voice_profile=entry.voice_profile,
-            text=entry.text,
-            speech_path=entry.speech_path,
-            target_slot_id=entry.target_slot_id,
-            wave=state,
-        )
+class SessionFolders:
+    """The session folders below `root`, listed again only when one came or went.
+
+    Of each folder the time is read once, as it is first seen.
+    """
+
+    def __init__(self, root: Path, *, look_back: int) -> None:
+        self._root = root
+        self._look_back = look_back
+        self._since: dict[str, float] = {}
+        self._newest: dict[str, float] = {}
+        self._changed_ns = 0
+        self._listed_ns = 0
+
+    def newest(self) -> dict[str, float]:
+        """Return the newest `look_back` sessions, each with its time in seconds since 1970."""
+        try:
+            changed_ns = self._root.stat().st_mtime_ns
+            listed_ns = time.time_ns()
+            if changed_ns != self._changed_ns or self._listed_ns - changed_ns < _TICK_NS:
+                self._list()
+                self._changed_ns, self._listed_ns = changed_ns, listed_ns
+        except OSError:
+            return {}
+        return self._newest
+
+    def _list(self) -> None:
+        since: dict[str, float] = {}
+        with os.scandir(self._root) as entries:
+            for entry in entries:
+                known = self._since.get(entry.name)
+                if known is not None:
+                    since[entry.name] = known
+                elif is_session_id(entry.name):
+                    since[entry.name] = entry.stat().st_mtime
+        self._since = since
+        newest = nlargest(self._look_back, since, key=since.__getitem__)
+        self._newest = {session_id: since[session_id] for session_id in newest}
+
+
+def _snapshot(document: SessionDocument) -> SnapshotSession:
+    """Return a document as the backend would have published it when the session was over."""
+    session_id, slots, utterances = document.session_id, document.slots, document.utterances
+    return SnapshotSession(
+        epoch="recording",
+        begun=SessionBegun(session_id=session_id, slots=slots),
+        utterances=utterances,
+        turn1=Turn1Complete(session_id=session_id, slots=slots, utterances=(), age_s=0.0),
+        turn3=Turn3Complete(
+            session_id=session_id,
+            slots=slots,
+            utterances=(),
+            dialogues=document.dialogues,
+            age_s=0.0,
+        ),
+        complete=SessionComplete(
+            session_id=session_id, stopped=document.state == "stopped", age_s=0.0
+        ),
+    )
 
 
 def waves_of(event: SessionEvent) -> tuple[WaveReference, ...]:
-    """Return every file that an event tells of."""
+    """Return every utterance in an event."""
     match event:
         case Turn1WavesReady():
             return event.payload.slots
@@ -217,12 +224,7 @@ def played_s(event: SessionEvent) -> float:
     return (max(durations_ms, default=0) if together else sum(durations_ms)) / 1000
 
 
-def event_is_rehearsal(event: SessionEvent) -> bool:
-    """Return whether an event was told again, and not for the first time."""
-    return event.payload.rehearsal is True
-
-
-def told_again(event: SessionEvent, *, session_id: str, seq: int, ts: str) -> SessionEvent:
+def as_rehearsal(event: SessionEvent, *, session_id: str, seq: int, ts: str) -> SessionEvent:
     """Return an event as a rehearsal sends it."""
     changes = {"session_id": session_id, "seq": seq, "ts": ts}
     match event:
@@ -232,12 +234,3 @@ def told_again(event: SessionEvent, *, session_id: str, seq: int, ts: str) -> Se
         case DialogueWavesReady():
             dialogue = msgspec.structs.replace(event.payload, rehearsal=True)
             return msgspec.structs.replace(event, payload=dialogue, **changes)
-
-
-def _rate_of(path: Path) -> int:
-    """Return the sample rate of a WAV; 0 if it can't be read."""
-    try:
-        with wave.open(str(path), "rb") as file:
-            return file.getframerate()
-    except (OSError, EOFError, wave.Error):
-        return 0

@@ -1,8 +1,8 @@
-"""A past session is sent again to the connected client, in its rhythm, under a fresh session id.
+"""Sends a past session again to the connected client, in its rhythm, under a fresh session id.
 
 Its events are rows of the outbox like any other, marked ``payload.rehearsal``: the client gets them
 by the same loop, and a resume finds them. Live sessions come first: while one is under way nothing
-is rehearsed, and a rehearsal that it meets ends; one that loops begins anew afterwards.
+is rehearsed, and a rehearsal under way ends; one that loops starts again afterwards.
 """
 
 import asyncio
@@ -13,34 +13,34 @@ from http import HTTPStatus
 from typing import Annotated, Final, Literal
 
 import structlog
-from msgspec import Meta, Struct
+from msgspec import Meta, structs
 
 from event_gateway.errors import GatewayError, OutboxUnavailable
 from event_gateway.outbox import Entry, Outbox, Row
-from event_gateway.rendering import timestamp
-from event_gateway.studio.recordings import Recording, Recordings, Step, played_s, told_again
+from event_gateway.studio.recordings import Recording, Recordings, Step, as_rehearsal, played_s
+from shared_schema.decoding import CamelStruct
 from shared_schema.events import encode_event
-from shared_schema.ids import new_session_id
+from shared_schema.ids import SESSION_ID_PATTERN, new_session_id, timestamp
 
 log = structlog.get_logger("gateway")
 
-LOOK_EVERY_S: Final = 0.1
+POLL_INTERVAL_S: Final = 0.1
 LATEST: Final = "latest"
 # Between the end of a round and the next, beyond what its last event takes to play.
-BREATH_S: Final = 2.0
-_WHICH: Final = rf"\A({LATEST}|[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})\Z"
+PAUSE_BETWEEN_ROUNDS_S: Final = 2.0
+_WHICH: Final = rf"\A({LATEST}|{SESSION_ID_PATTERN})\Z"
 
 
-class Wish(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """What shall be rehearsed, and how."""
+class RehearsalRequest(CamelStruct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which session to rehearse, and how."""
 
     session_id: Annotated[str, Meta(pattern=_WHICH)] = LATEST
     speed: Annotated[float, Meta(ge=0.1, le=100)] = 1.0
     loop: bool = False
 
 
-class Status(Struct, frozen=True, kw_only=True, rename="camel"):
-    """How the rehearsal stands. `session_id` is the fresh one, `of` the recorded one."""
+class RehearsalStatus(CamelStruct, frozen=True, kw_only=True):
+    """The state of the rehearsal. `session_id` is the fresh one, `of` the recorded one."""
 
     state: Literal["idle", "running", "waiting", "ended", "stopped"] = "idle"
     of: str = ""
@@ -68,7 +68,7 @@ class _Interrupted(Exception):
 class Rehearsal:
     """At most one at a time; a new one takes the place of the old.
 
-    `is_live` says whether a live session is under way, `is_connected` whether a client is there;
+    `is_live` returns whether a live session is under way, `is_connected` whether a client is there;
     `notify` gets the new rows.
     """
 
@@ -87,9 +87,10 @@ class Rehearsal:
         self._is_live = is_live
         self._is_connected = is_connected
         self._task: asyncio.Task[None] | None = None
-        self.status = Status()
+        self._starting = asyncio.Lock()
+        self.status = RehearsalStatus()
 
-    async def start(self, wish: Wish) -> Status:
+    async def start(self, request: RehearsalRequest) -> RehearsalStatus:
         """Begin a rehearsal.
 
         Raises
@@ -107,17 +108,19 @@ class Rehearsal:
             raise RehearsalRefused(
                 HTTPStatus.CONFLICT, "a live session is under way: rehearse when it is over"
             )
-        recording = self._find(wish)
-        await self.stop("another rehearsal has begun")
-        self.status = Status(
-            state="running",
-            of=recording.session_id,
-            events=len(recording.steps),
-            speed=wish.speed,
-            loop=wish.loop,
-        )
-        self._task = asyncio.create_task(self._run(recording, wish), name="rehearsal")
-        return self.status
+        recording = self._find(request)
+        # Two that are requested at once must not both start a task: only one could be stopped.
+        async with self._starting:
+            await self.stop("another rehearsal has begun")
+            self.status = RehearsalStatus(
+                state="running",
+                of=recording.session_id,
+                events=len(recording.steps),
+                speed=request.speed,
+                loop=request.loop,
+            )
+            self._task = asyncio.create_task(self._run(recording, request), name="rehearsal")
+            return self.status
 
     async def stop(self, reason: str = "stopped") -> bool:
         """End the rehearsal; return whether there was one."""
@@ -127,11 +130,11 @@ class Rehearsal:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-        self._say(state="stopped", reason=reason)
+        self._update(state="stopped", reason=reason)
         return True
 
-    def _find(self, wish: Wish) -> Recording:
-        if wish.session_id == LATEST:
+    def _find(self, request: RehearsalRequest) -> Recording:
+        if request.session_id == LATEST:
             recording = self._recordings.latest()
             if recording is None:
                 raise RehearsalRefused(
@@ -139,48 +142,52 @@ class Rehearsal:
                     "no session is recorded yet: run `python -m event_gateway sample` to make one",
                 )
             return recording
-        recording = self._recordings.find(wish.session_id)
+        recording = self._recordings.find(request.session_id)
         if recording is None:
             raise RehearsalRefused(
                 HTTPStatus.NOT_FOUND,
-                f"session {wish.session_id} can't be rehearsed: it is unknown, a rehearsal itself,"
-                " or its files are gone; `python -m chat_backend sessions list` shows what is"
-                " there",
+                f"session {request.session_id} can't be rehearsed: it is unknown, a rehearsal"
+                " itself, or its files are gone; `python -m chat_backend sessions list` shows what"
+                " is there",
             )
         return recording
 
-    async def _run(self, recording: Recording, wish: Wish) -> None:
-        log.info("rehearsal begins", of=recording.session_id, speed=wish.speed, loop=wish.loop)
+    async def _run(self, recording: Recording, request: RehearsalRequest) -> None:
+        log.info(
+            "rehearsal begins", of=recording.session_id, speed=request.speed, loop=request.loop
+        )
         number = 0
         while True:
             number += 1
             try:
-                await self._round(recording, wish.speed, number)
+                await self._round(recording, request.speed, number)
             except _Interrupted:
-                if not wish.loop:
-                    self._say(state="stopped", reason="a live session has begun")
+                if not request.loop:
+                    self._update(state="stopped", reason="a live session has begun")
                     return
-                self._say(state="waiting", reason="a live session is under way")
-                await self._quiet()
-                self._say(state="running", reason="")
+                self._update(state="waiting", reason="a live session is under way")
+                await self._until_no_live_session()
+                self._update(state="running", reason="")
                 continue
             except OutboxUnavailable as error:
-                self._say(state="stopped", reason=str(error))
+                self._update(state="stopped", reason=str(error))
                 return
-            if not wish.loop:
-                self._say(state="ended")
+            if not request.loop:
+                self._update(state="ended")
                 return
 
     async def _round(self, recording: Recording, speed: float, number: int) -> None:
         session_id = new_session_id()
-        self._say(session_id=session_id, sent=0, round=number)
+        self._update(session_id=session_id, sent=0, round=number)
         begun = time.monotonic()
         for step in recording.steps:
             await self._until(begun + step.at_s / speed)
             self._send(step, session_id)
         last = recording.steps[-1]
         if self.status.loop:
-            await self._until(time.monotonic() + (played_s(last.event) + BREATH_S) / speed)
+            await self._until(
+                time.monotonic() + (played_s(last.event) + PAUSE_BETWEEN_ROUNDS_S) / speed
+            )
 
     async def _until(self, moment: float) -> None:
         """Wait, but not through a live session."""
@@ -190,27 +197,26 @@ class Rehearsal:
             left_s = moment - time.monotonic()
             if left_s <= 0:
                 return
-            await asyncio.sleep(min(left_s, LOOK_EVERY_S))
+            await asyncio.sleep(min(left_s, POLL_INTERVAL_S))
 
-    async def _quiet(self) -> None:
+    async def _until_no_live_session(self) -> None:
         """Wait until no live session is under way."""
-        while self._is_live():  # noqa: ASYNC110  # asked for, so that the live path tells nobody
-            await asyncio.sleep(LOOK_EVERY_S)
+        while self._is_live():  # noqa: ASYNC110  # polled, so that the live path need not know
+            await asyncio.sleep(POLL_INTERVAL_S)
 
     def _send(self, step: Step, session_id: str) -> None:
         now = time.time()
 
         def render(seq: int) -> str:
-            again = told_again(step.event, session_id=session_id, seq=seq, ts=timestamp(now))
+            again = as_rehearsal(step.event, session_id=session_id, seq=seq, ts=timestamp(now))
             return encode_event(again)
 
         entry = Entry(session_id=session_id, key=step.key, status="produced", render=render)
         rows = self._outbox.record([entry], at=now)
-        self._say(sent=self.status.sent + 1)
+        self._update(sent=self.status.sent + 1)
         self._notify(rows)
 
-    def _say(self, **changes: object) -> None:
-        values = {name: getattr(self.status, name) for name in Status.__struct_fields__}
-        self.status = Status(**{**values, **changes})
+    def _update(self, **changes: object) -> None:
+        self.status = structs.replace(self.status, **changes)
         if "state" in changes:
             log.info("rehearsal", state=self.status.state, reason=self.status.reason)

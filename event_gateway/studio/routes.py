@@ -1,4 +1,4 @@
-"""What the technician's page and the command `rehearse` ask for."""
+"""Serves the technician's page and the command `rehearse`."""
 
 from http import HTTPStatus
 from pathlib import Path
@@ -7,28 +7,26 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from event_gateway.studio.recordings import Recordings
-from event_gateway.studio.rehearsal import Rehearsal, RehearsalRefused, Wish
-from event_gateway.studio.session_folders import SESSION_NAME
-from event_gateway.studio.status import Watching
-from shared_schema.decoding import decode
-from shared_schema.errors import InvalidMessage
+from event_gateway.studio.rehearsal import Rehearsal, RehearsalRefused, RehearsalRequest
+from event_gateway.studio.status import StatusStream
+from shared_schema.decoding import InvalidMessage, decode
+from shared_schema.ids import is_session_id
 from shared_schema.layout import Artifacts
+from shared_schema.runtime.web.answers import EventStream, problem, sound_route
 from shared_schema.runtime.web.pages import Pages
-from shared_schema.runtime.web.sounds import sound_route
-from shared_schema.runtime.web.streams import EventStream
 
 PAGES: Final = Path(__file__).parent / "pages"
-WISH_MAX_BYTES: Final = 4096
-WISH_EXAMPLE: Final = '{"sessionId": "latest", "speed": 1, "loop": false}'
+REQUEST_MAX_BYTES: Final = 4096
+REQUEST_EXAMPLE: Final = '{"sessionId": "latest", "speed": 1, "loop": false}'
 # A comment line that keeps proxies from cutting a quiet stream, in seconds.
-PING_S: Final = 15
-WATCHERS_MAX: Final = 16
+PING_INTERVAL_S: Final = 15
+STREAMS_MAX: Final = 16
 
-_wish_decoder = msgspec.json.Decoder(Wish)
+_request_decoder = msgspec.json.Decoder(RehearsalRequest)
 
 
 class Studio:
@@ -40,15 +38,15 @@ class Studio:
         artifacts: Artifacts,
         recordings: Recordings,
         rehearsal: Rehearsal,
-        watching: Watching,
+        status_stream: StatusStream,
         token: str,
     ) -> None:
         self._artifacts = artifacts
         self._recordings = recordings
         self._rehearsal = rehearsal
-        self._watching = watching
+        self._status_stream = status_stream
         self._pages = Pages(PAGES, token=token)
-        self._watchers = 0
+        self._streams = 0
 
     def routes(self) -> list[BaseRoute]:
         """Return what is served."""
@@ -65,57 +63,59 @@ class Studio:
 
     async def watch(self, request: Request) -> Response:
         """The page's own stream; it goes on after the last line that the page has."""
-        if self._watchers >= WATCHERS_MAX:
-            return _problem(
-                HTTPStatus.SERVICE_UNAVAILABLE, f"{WATCHERS_MAX} pages watch already: close one"
+        if self._streams >= STREAMS_MAX:
+            return problem(
+                HTTPStatus.SERVICE_UNAVAILABLE, f"{STREAMS_MAX} pages are open already: close one"
             )
         # The browser's own way to go on, and the page's when it had to begin anew.
         asked = request.query_params.get("after", "")
         last = request.headers.get("last-event-id", asked)
         known = last.isascii() and last.isdigit() and len(last) <= 15
-        return EventStream(self._counted(int(last) if known else None), ping=PING_S)
+        return EventStream(self._counted(int(last) if known else None), ping=PING_INTERVAL_S)
 
     async def _counted(self, last_id: int | None) -> Any:
-        self._watchers += 1
+        self._streams += 1
         try:
-            async for event in self._watching.stream(last_id):
+            async for event in self._status_stream.stream(last_id):
                 yield event
         finally:
-            self._watchers -= 1
+            self._streams -= 1
 
     async def recordings(self, _: Request) -> Response:
-        """The newest sessions that can be told again."""
+        """The newest sessions that can be sent again."""
         return _json({"recordings": self._recordings.newest()})
 
     async def recording(self, request: Request) -> Response:
-        """What a past session's ``session.json`` says."""
+        """A past session's ``session.json``."""
         session_id = request.path_params["session_id"]
         document = None
-        if SESSION_NAME.match(session_id):
+        if is_session_id(session_id):
             document = self._recordings.document(session_id)
         if document is None:
-            return _problem(HTTPStatus.NOT_FOUND, "no such session; /v1/recordings lists them")
+            return problem(HTTPStatus.NOT_FOUND, "no such session; /v1/recordings lists them")
         return _json(document)
 
     async def rehearsal(self, _: Request) -> Response:
-        """How the rehearsal stands."""
+        """The state of the rehearsal."""
         return _json(self._rehearsal.status)
 
     async def rehearse(self, request: Request) -> Response:
-        """Tell a past session again."""
+        """Send a past session again."""
         body = b""
         async for chunk in request.stream():
             body += chunk
-            if len(body) > WISH_MAX_BYTES:
-                return _problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too long for a wish")
+            if len(body) > REQUEST_MAX_BYTES:
+                return problem(
+                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"longer than {REQUEST_MAX_BYTES} bytes"
+                )
         try:
-            status = await self._rehearsal.start(decode(_wish_decoder, body or b"{}"))
+            status = await self._rehearsal.start(decode(_request_decoder, body or b"{}"))
         except InvalidMessage as error:
-            return _problem(
-                HTTPStatus.UNPROCESSABLE_ENTITY, f"{error.field}: {error}; e.g. {WISH_EXAMPLE}"
+            return problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY, f"{error.field}: {error}; e.g. {REQUEST_EXAMPLE}"
             )
         except RehearsalRefused as refused:
-            return _problem(refused.status, str(refused))
+            return problem(refused.status, str(refused))
         return _json(status, HTTPStatus.ACCEPTED)
 
     async def stop(self, _: Request) -> Response:
@@ -126,7 +126,3 @@ class Studio:
 
 def _json(content: Struct | dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response:
     return Response(msgspec.json.encode(content), status, media_type="application/json")
-
-
-def _problem(status: HTTPStatus, message: str) -> Response:
-    return JSONResponse({"error": {"message": message}}, status)

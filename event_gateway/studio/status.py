@@ -1,6 +1,6 @@
-"""What a person who watches the gateway sees: its state when it changes, and its log as it grows.
+"""Streams the gateway's state to pages when it changes, and its log as it grows.
 
-The stream looks at the gateway four times a second and tells what is new. The live path does not
+The stream looks at the gateway four times a second and sends what is new. The live path does not
 know of it: nothing there waits for a page, or is slower because one is open.
 """
 
@@ -10,45 +10,93 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 import msgspec
-from msgspec import Struct
 from sse_starlette import ServerSentEvent
 
+from event_gateway.core.readiness import Session
 from event_gateway.delivery import Client, Delivery
 from event_gateway.orchestrator import Orchestrator
-from event_gateway.rendering import timestamp
-from event_gateway.studio.rehearsal import Rehearsal, Status
-from event_gateway.studio.session_view import SessionView, view
+from event_gateway.outbox import Decided
+from event_gateway.studio.rehearsal import Rehearsal, RehearsalStatus
 from shared_schema import VERSION
+from shared_schema.decoding import CamelStruct
+from shared_schema.facts import Dialogue, Utterance
+from shared_schema.ids import timestamp
 
-LOOK_EVERY_S: Final = 0.25
+POLL_INTERVAL_S: Final = 0.25
 # Log lines that a page gets when it opens.
 BACKLOG: Final = 100
 # After a restart of the gateway a page is back within this time, in milliseconds.
 RETRY_MS: Final = 1000
 
 
-class ClientView(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Who is connected to the socket."""
+class DialogueStatus(CamelStruct, frozen=True, kw_only=True):
+    """A dialogue that exists, and the utterances it waits for."""
+
+    dialogue: Dialogue
+    decided: bool
+    waits_for: tuple[str, ...]
+
+
+class SessionStatus(CamelStruct, frozen=True, kw_only=True):
+    """One live session."""
+
+    session_id: str
+    age_s: float
+    slot_ids: tuple[int, ...]
+    turn1_complete: bool
+    turn1_decided: bool
+    turn3_complete: bool
+    complete: bool
+    utterances: tuple[Utterance, ...]
+    dialogues: tuple[DialogueStatus, ...]
+
+    @classmethod
+    def of(cls, session: Session, now: float) -> "SessionStatus":
+        """Return a session's status at `now` (the clock of the readiness machine)."""
+        return cls(
+            session_id=session.session_id,
+            age_s=round(now - session.begun_at, 3),
+            slot_ids=session.slot_ids,
+            turn1_complete=session.turn1_at is not None,
+            turn1_decided=session.turn1_decided,
+            turn3_complete=session.dialogues is not None,
+            complete=session.complete,
+            utterances=session.utterances,
+            dialogues=tuple(
+                DialogueStatus(
+                    dialogue=dialogue,
+                    decided=dialogue.dialogue_id in session.decided,
+                    waits_for=tuple(
+                        f"turn {turn} slot {slot}"
+                        for turn, slot in session.needs(dialogue)
+                        if not session.resolved(turn, slot)
+                    ),
+                )
+                for dialogue in session.dialogues or ()
+            ),
+        )
+
+
+class ClientStatus(CamelStruct, frozen=True, kw_only=True):
+    """The client that is connected to the socket."""
 
     name: str
     since: str
 
 
-class GatewayView(Struct, frozen=True, kw_only=True, rename="camel"):
+class GatewayStatus(CamelStruct, frozen=True, kw_only=True):
     """The gateway as it stands."""
 
     version: str
     started_at: str
-    client: ClientView | None
-    backend_heard: bool
-    recording: bool
-    artifacts_dir: str
-    backend_artifacts_dir: str | None
-    rehearsal: Status
-    sessions: tuple[SessionView, ...]
+    client: ClientStatus | None
+    backend_alive: bool
+    problems: tuple[str, ...]
+    rehearsal: RehearsalStatus
+    sessions: tuple[SessionStatus, ...]
 
 
-class LogLine(Struct, frozen=True, kw_only=True, rename="camel"):
+class LogLine(CamelStruct, frozen=True, kw_only=True):
     """One decision; `event` is what was or would have been sent."""
 
     id: int
@@ -59,7 +107,7 @@ class LogLine(Struct, frozen=True, kw_only=True, rename="camel"):
     event: msgspec.Raw | None
 
 
-class Watching:
+class StatusStream:
     """Makes the streams of pages."""
 
     def __init__(
@@ -72,62 +120,53 @@ class Watching:
 
     async def stream(self, last_id: int | None) -> AsyncIterator[ServerSentEvent]:
         """Yield the state whenever it changes, and log lines after `last_id` (None: the newest)."""
+        outbox = self._orchestrator.outbox
         cursor = last_id or 0
-        if cursor > self._orchestrator.outbox.head():
+        if cursor > outbox.head():
             cursor = 0  # another outbox than the page knew
         shown = b""
         while True:
-            state = msgspec.json.encode(self.state())
+            state = msgspec.json.encode(self.status())
             if state != shown:
                 shown = state
                 yield ServerSentEvent(state.decode(), event="state", retry=RETRY_MS)
-            if cursor < self._orchestrator.outbox.head():
-                for line in self._lines(cursor):
-                    cursor = line.id
-                    data = msgspec.json.encode(line).decode()
-                    yield ServerSentEvent(data, event="told", id=str(line.id))
-                cursor = self._orchestrator.outbox.head()
-            await asyncio.sleep(LOOK_EVERY_S)
+            if cursor < outbox.head():
+                for decided in outbox.log(after=cursor, limit=BACKLOG):
+                    data = msgspec.json.encode(_line(decided)).decode()
+                    yield ServerSentEvent(data, event="decision", id=str(decided.id))
+                cursor = outbox.head()
+            await asyncio.sleep(POLL_INTERVAL_S)
 
-    def state(self) -> GatewayView:
-        """Return the gateway as it stands."""
-        orchestrator, client = self._orchestrator, self._delivery.client
+    def status(self) -> GatewayStatus:
+        """Return the gateway as it stands; a session's age in whole seconds."""
+        orchestrator = self._orchestrator
         now = time.monotonic()
-        return GatewayView(
+        sessions = (SessionStatus.of(each, now) for each in orchestrator.readiness)
+        return GatewayStatus(
             version=VERSION,
             started_at=self._started_at,
-            client=_client(client),
-            backend_heard=orchestrator.continuity.epoch is not None
-            and not orchestrator.continuity.silent,
-            recording=orchestrator.recording,
-            artifacts_dir=orchestrator.artifacts.root.as_posix(),
-            backend_artifacts_dir=orchestrator.backend_artifacts,
+            client=_client(self._delivery.client),
+            backend_alive=orchestrator.backend_alive,
+            problems=tuple(orchestrator.problems()),
             rehearsal=self._rehearsal.status,
-            sessions=tuple(_seen(view(each, now)) for each in orchestrator.readiness),
+            sessions=tuple(
+                msgspec.structs.replace(each, age_s=float(int(each.age_s))) for each in sessions
+            ),
         )
 
-    def _lines(self, cursor: int) -> list[LogLine]:
-        return [
-            LogLine(
-                id=row_id,
-                at=timestamp(at),
-                session_id=session_id,
-                key=key,
-                status=status,
-                event=msgspec.Raw(event.encode()) if event else None,
-            )
-            for row_id, session_id, key, status, at, event in self._orchestrator.outbox.log(
-                after=cursor, limit=BACKLOG
-            )
-        ]
+
+def _line(decided: Decided) -> LogLine:
+    return LogLine(
+        id=decided.id,
+        at=timestamp(decided.at),
+        session_id=decided.session_id,
+        key=decided.key,
+        status=decided.status,
+        event=msgspec.Raw(decided.event.encode()) if decided.event else None,
+    )
 
 
-def _seen(session: SessionView) -> SessionView:
-    """Return a session whose age changes once a second, and not with every look."""
-    return msgspec.structs.replace(session, age_s=float(int(session.age_s)))
-
-
-def _client(client: Client | None) -> ClientView | None:
+def _client(client: Client | None) -> ClientStatus | None:
     if client is None:
         return None
-    return ClientView(name=client.name, since=timestamp(client.connected_at))
+    return ClientStatus(name=client.name, since=timestamp(client.connected_at))

@@ -18,6 +18,7 @@ from chat_backend.agents.base import (
     CommentQuestion,
     Exchange,
     Heard,
+    Lengths,
     ReplyQuestion,
     ResponseQuestion,
 )
@@ -256,3 +257,40 @@ def test_nobody_to_comment_on_is_an_error() -> None:
 def test_every_agent_is_described(agent: AgentId) -> None:
     """In a few words."""
     assert 10 < len(AGENTS.describe(agent)) < 60
+
+
+def play_with(lengths: Lengths, seed: int) -> Session:
+    """A session of personas that keep to these lengths."""
+    return play(OfflineAgents(lengths=lengths), MESSAGE, seed)
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        Lengths(response=150, comment=120, reply=100),
+        Lengths(response=80, comment=80, reply=80),
+        Lengths(response=1000, comment=1000, reply=1000),
+    ],
+)
+def test_personas_keep_to_the_lengths_of_a_show(lengths: Lengths) -> None:
+    """By a sentence that fits: nothing is cut, and everybody is still quoted."""
+    for seed in range(20):
+        session = play_with(lengths, seed)
+        texts = [
+            *((lengths.response, spoken.text) for spoken in session.responses.values()),
+            *((lengths.comment, spoken.text) for spoken in session.comments.values()),
+            *((lengths.reply, spoken.text) for spoken in session.replies.values()),
+        ]
+        for limit, text in texts:
+            assert len(text) <= limit
+            assert not text.endswith("…")
+        for comment in session.comments.values():
+            (quote,) = quotes_in(comment.text)
+            assert quote in session.responses[comment.target_slot_id].text
+
+
+def test_what_cannot_fit_is_cut_at_a_word() -> None:
+    """The last resort, for a show that asks for hardly anything."""
+    for text in play_with(Lengths(response=20, comment=20, reply=20), 1).texts():
+        assert len(text) <= 20
+        assert text.endswith(("…", ".", "!", "?"))

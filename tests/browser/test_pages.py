@@ -177,7 +177,7 @@ def test_the_desk_survives_a_restart_of_the_gateway(show: System, told: None, de
     show.processes[0] = show.gateway()
     show.processes.pop()
     desk.until_text("#gateway", "running")
-    desk.until_text("#backend", "heard")
+    desk.until_text("#backend", "connected")
     post(show, "What remains after a restart?", slots=2)
     desk.until("document.querySelectorAll('#log li').length > it", len(before))
     desk.until_text("#session-title", "What remains after a restart?")

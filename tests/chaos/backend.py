@@ -88,6 +88,7 @@ async def happen(it: Backend, truth: Truth, workers: Workers, chance: random.Ran
         if turn == 1:
             it.events.turn1_complete(session)
     it.events.turn3_complete(session, truth.dialogues)
+    it.events.session_complete(session, stopped=False)
     await asyncio.gather(*jobs)
 
 

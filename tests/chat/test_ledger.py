@@ -1,4 +1,4 @@
-"""What a session has done, numbered, and told again to whoever asks."""
+"""What a session has done, numbered, and published again on request."""
 
 import hypothesis.strategies as st
 from hypothesis import given
@@ -12,7 +12,7 @@ from tests.support.sessions import Truth, whole
 KEEP_S = 345.0
 
 
-def told(truth: Truth, ledger: Ledger, *, ended: bool = True, now: float = 0.0) -> None:
+def happen(truth: Truth, ledger: Ledger, *, ended: bool = True, now: float = 0.0) -> None:
     """Let a session happen."""
     ledger.begin(truth.session_id, truth.begun().slots)
     for part in truth.parts():
@@ -22,12 +22,13 @@ def told(truth: Truth, ledger: Ledger, *, ended: bool = True, now: float = 0.0) 
         for part in truth.parts():
             ledger.utterance(truth.session_id, truth.utterance(*part), now)
     ledger.turn3_complete(truth.session_id, truth.dialogues, now)
+    ledger.session_complete(truth.session_id, now, stopped=False)
 
 
 def ledger_with(*truths: Truth, now: float = 0.0) -> Ledger:
     ledger = Ledger(epoch="life", keep_s=KEEP_S)
     for truth in truths:
-        told(truth, ledger, now=now)
+        happen(truth, ledger, now=now)
     return ledger
 
 
@@ -56,6 +57,7 @@ def test_a_repetition_is_no_fact() -> None:
     assert ledger.utterance(truth.session_id, truth.utterance(1, 1, ended=False), 0.0) is None
     assert ledger.turn1_complete(truth.session_id, 9.0) is None
     assert ledger.turn3_complete(truth.session_id, (), 9.0) is None
+    assert ledger.session_complete(truth.session_id, 9.0, stopped=True) is None
     assert ledger.n == before
 
 
@@ -65,11 +67,12 @@ def test_a_session_it_does_not_know_is_no_fact() -> None:
     assert ledger.utterance(truth.session_id, truth.utterance(1, 1), 0.0) is None
     assert ledger.turn1_complete(truth.session_id, 0.0) is None
     assert ledger.turn3_complete(truth.session_id, (), 0.0) is None
-    assert ledger.told(truth.session_id, 0.0) is None
+    assert ledger.session_complete(truth.session_id, 0.0, stopped=False) is None
+    assert ledger.snapshot_of(truth.session_id, 0.0) is None
     assert ledger.record(truth.session_id) is None
 
 
-def test_turns_are_told_complete_in_themselves() -> None:
+def test_turns_are_complete_in_themselves() -> None:
     """Turn 1 carries its utterances, the end carries all, each as it stands."""
     truth, ledger = whole(), Ledger(epoch="life", keep_s=KEEP_S)
     ledger.begin(truth.session_id, truth.begun().slots)
@@ -85,9 +88,9 @@ def test_turns_are_told_complete_in_themselves() -> None:
     assert turn3.fact.dialogues == truth.dialogues
 
 
-def test_a_snapshot_tells_ages() -> None:
+def test_a_snapshot_has_ages() -> None:
     """How long ago the turns ended, by our own clock."""
-    snapshot = ledger_with(whole(), now=100.0).told(whole().session_id, 130.0)
+    snapshot = ledger_with(whole(), now=100.0).snapshot_of(whole().session_id, 130.0)
     assert snapshot is not None
     assert isinstance(snapshot.turn1, Turn1Complete)
     assert snapshot.turn1.age_s == 30.0
@@ -97,10 +100,10 @@ def test_a_snapshot_tells_ages() -> None:
 
 
 def test_a_snapshot_of_a_running_session_has_no_turns() -> None:
-    """What has not happened is not told."""
+    """What has not happened is not in it."""
     truth, ledger = whole(), Ledger(epoch="life", keep_s=KEEP_S)
     ledger.begin(truth.session_id, truth.begun().slots)
-    snapshot = ledger.told(truth.session_id, 5.0)
+    snapshot = ledger.snapshot_of(truth.session_id, 5.0)
     assert snapshot is not None
     assert (snapshot.turn1, snapshot.turn3, snapshot.utterances) == (None, None, ())
 
@@ -108,7 +111,7 @@ def test_a_snapshot_of_a_running_session_has_no_turns() -> None:
 def test_a_session_is_kept_until_its_jobs_end_and_then_for_a_while() -> None:
     """A pending job holds it; then it stays for the window of those who were away."""
     truth, ledger = whole(), Ledger(epoch="life", keep_s=KEEP_S)
-    told(truth, ledger, ended=False)
+    happen(truth, ledger, ended=False)
     assert ledger.forget(1e6) == 0
     for part in truth.parts():
         ledger.utterance(truth.session_id, truth.utterance(*part), 1e6)
@@ -122,7 +125,7 @@ def test_of_finished_sessions_only_the_newest_are_kept() -> None:
     """A busy day does not fill the memory."""
     ledger = Ledger(epoch="life", keep_s=KEEP_S)
     for day in range(MAX_FINISHED + 5):
-        told(whole(day), ledger, now=float(day) / 1000)
+        happen(whole(day), ledger, now=float(day) / 1000)
     assert ledger.forget(1.1) == 5
     assert whole(4).session_id not in ledger.session_ids()
     assert whole(5).session_id in ledger.session_ids()
@@ -130,7 +133,7 @@ def test_of_finished_sessions_only_the_newest_are_kept() -> None:
 
 @given(st.permutations(range(12)), st.sets(st.integers(0, 11)))
 def test_a_wave_only_gets_better(order: list[int], repeated: set[int]) -> None:
-    """Whatever order reports come in, ready stays ready and each change is told once."""
+    """Whatever order reports come in, ready stays ready and each change is published once."""
     truth = whole(lost=frozenset({(1, 2), (1, 5)}))
     reports = [
         truth.utterance(1, slot, ended=ended) for slot in truth.slots for ended in (False, True)
@@ -159,13 +162,15 @@ def test_facts_say_whose_they_are() -> None:
     assert made == FactPublished(epoch="life", n=2, fact=told)
 
 
-def test_a_snapshot_tells_each_utterance_once() -> None:
+def test_a_snapshot_has_each_utterance_once() -> None:
     """The session's utterances in the order of turns and slots; its turns name who, and when."""
     truth = whole()
-    snapshot = ledger_with(truth, now=100.0).told(truth.session_id, 130.0)
+    snapshot = ledger_with(truth, now=100.0).snapshot_of(truth.session_id, 130.0)
     assert snapshot == SnapshotSession(
+        epoch="life",
         begun=truth.begun(),
         utterances=tuple(truth.utterance(*part) for part in sorted(truth.parts())),
         turn1=structs.replace(truth.turn1(age_s=30.0), utterances=()),
         turn3=structs.replace(truth.turn3(age_s=30.0), utterances=()),
+        complete=truth.complete(age_s=30.0),
     )

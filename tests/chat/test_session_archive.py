@@ -8,14 +8,9 @@ from pathlib import Path
 import pytest
 
 from chat_backend.storage.archive import Archive, free_gb, old, prune
+from shared_schema.facts import SlotAgent, Utterance, WavePending, WaveReady
 from shared_schema.layout import Artifacts, session_file
-from shared_schema.session_document import (
-    SessionDocument,
-    SlotEntry,
-    State,
-    UtteranceEntry,
-    encode_document,
-)
+from shared_schema.session_document import SessionDocument, State, encode_document
 from tests.support.sessions import session_id
 
 DAY_S = 86_400.0
@@ -36,22 +31,23 @@ def write(
     speech = f"tts/sessions/{session}/turn_1/slot-1.wav"
     mix = f"waves/sessions/{session}/turn_1/slot-1_v3_wave_mix.wav"
     document = SessionDocument(
+        format=2,
         session_id=session,
         started_at="2026-01-01T00:00:00.000Z",
         state=state,
         message="m",
         seed=1,
-        slots=(SlotEntry(slot_id=1, agent_id="gpt-4o"),),
+        slots=(SlotAgent(slot_id=1, agent_id="gpt-4o"),),
         utterances=(
-            UtteranceEntry(
+            Utterance(
                 turn_index=1,
-                kind="response",
                 slot_id=1,
                 agent_id="gpt-4o",
                 text="t",
-                state="pending" if pending else "ready",
                 speech_path=speech,
-                wave_mix_path=None if pending else mix,
+                wave=WavePending()
+                if pending
+                else WaveReady(mix_path=mix, audio_duration_ms=1000, sample_rate_hz=8000),
             ),
         ),
         dialogues=(),

@@ -4,10 +4,11 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from chat_backend.facts.events import SessionEvents
 from chat_backend.facts.ledger import Ledger
+from chat_backend.facts.publisher import SessionEvents
 from chat_backend.metrics import Metrics
 from chat_backend.session.sessions import Sessions
+from chat_backend.session.visits import Visits
 from chat_backend.session.workflow import Services
 from shared_schema.layout import Artifacts
 from tests.support.sessions import Truth, session_id
@@ -20,7 +21,6 @@ def test_how_long_a_wave_job_took_is_logged(tmp_path: Any) -> None:
         agents=nobody,
         speech=nobody,
         events=SessionEvents(Ledger(epoch="test", keep_s=0.0)),
-        memory=nobody,
         artifacts=Artifacts(tmp_path),
         submit=nobody,
         turn_timeout_s=1.0,
@@ -30,8 +30,9 @@ def test_how_long_a_wave_job_took_is_logged(tmp_path: Any) -> None:
         session_id=session_id(), slots=(3,), targets={}, replied=(), ready=frozenset({(1, 3)})
     )
     finished = truth.finished(1, 3)
+    visits = Visits(exchanges=0, idle_s=1.0)
     with capture_logs() as logs:
-        Sessions(services, max_sessions=1, seed=None).waves_finished(finished)
+        Sessions(services, visits, max_sessions=1, seed=None).waves_finished(finished)
     assert logs == [
         {
             "event": "waves done",

@@ -9,7 +9,7 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from event_gateway.protocol import DirectProtocol
+from event_gateway.delivery import EventsProtocol
 from shared_schema.runtime.process.serving import run_server
 
 
@@ -42,6 +42,6 @@ if __name__ == "__main__":
             host="localhost",
             port=int(sys.argv[1]),
             name="echo",
-            ws=DirectProtocol,
+            ws=EventsProtocol,
         )
     )

@@ -7,21 +7,21 @@ import pytest
 from hypothesis import given, settings
 
 from event_gateway.core.continuity import (
-    ANSWER_STALLED_S,
-    RETIRED_REMEMBERED,
+    MAX_RETIRED,
+    SNAPSHOT_STALLED_S,
     Action,
-    Ask,
+    CancelSnapshot,
     Continuity,
     Ignored,
     Observe,
-    Unask,
+    RequestSnapshot,
 )
 from event_gateway.core.decisions import (
     BackendBack,
     BackendSilent,
     EpochRetired,
     Origin,
-    SnapshotJoined,
+    SnapshotMerged,
 )
 from shared_schema.bus import (
     FactPublished,
@@ -54,14 +54,18 @@ class Rig:
     def begin(self, nonce: str, n: int, epoch: str = "a") -> list[Action]:
         return self.it.receive(SnapshotBegin(epoch=epoch, n=n), self.now, nonce)
 
-    def session(self, nonce: str) -> list[Action]:
-        return self.it.receive(whole().snapshot(), self.now, nonce)
+    def session(self, nonce: str, epoch: str = "a") -> list[Action]:
+        return self.it.receive(whole().snapshot(epoch=epoch), self.now, nonce)
 
     def end(self, nonce: str, count: int, epoch: str = "a") -> list[Action]:
         return self.it.receive(SnapshotEnd(epoch=epoch, count=count), self.now, nonce)
 
     def answer(self, nonce: str, n: int, epoch: str = "a") -> list[Action]:
-        return [*self.begin(nonce, n, epoch), *self.session(nonce), *self.end(nonce, 1, epoch)]
+        return [
+            *self.begin(nonce, n, epoch),
+            *self.session(nonce, epoch),
+            *self.end(nonce, 1, epoch),
+        ]
 
     def joined(self) -> "Rig":
         self.answer("q1", 3)
@@ -69,7 +73,7 @@ class Rig:
 
 
 def asked(actions: list[Action]) -> list[str]:
-    return [action.nonce for action in actions if isinstance(action, Ask)]
+    return [action.nonce for action in actions if isinstance(action, RequestSnapshot)]
 
 
 def observed(actions: list[Action]) -> list[object]:
@@ -79,12 +83,13 @@ def observed(actions: list[Action]) -> list[object]:
 def test_it_asks_at_the_start_and_holds_deadlines_until_the_answer() -> None:
     """Nothing is judged late before it is known what happened meanwhile."""
     rig = Rig()
-    assert rig.it.asking
+    assert rig.it.requesting
     assert rig.it.held
     actions = rig.answer("q1", 7)
-    assert Unask("q1") in actions
-    assert observed(actions)[-1] == SnapshotJoined("a", 7, frozenset({whole().session_id}))
-    assert not rig.it.asking
+    assert rig.it.tick(0.9) == []
+    assert rig.it.tick(1.1) == [CancelSnapshot("q1")]
+    assert observed(actions)[-1] == SnapshotMerged("a", 7, frozenset({whole().session_id}))
+    assert not rig.it.requesting
     assert not rig.it.held
 
 
@@ -93,7 +98,7 @@ def test_without_a_backend_the_hold_ends_with_the_silence_limit() -> None:
     rig = Rig()
     silent: list[object] = []
     for tenth in range(1, 130):
-        silent += observed(rig.it.awake(tenth / 10))
+        silent += observed(rig.it.tick(tenth / 10))
     assert silent == [BackendSilent()]
     assert not rig.it.held
 
@@ -181,7 +186,7 @@ def test_an_answer_without_its_beginning_is_ignored() -> None:
 def test_an_answer_that_stalls_is_asked_for_again() -> None:
     """The backend lives, but its answer was lost."""
     rig = Rig()
-    rig.now = ANSWER_STALLED_S + 0.1
+    rig.now = SNAPSHOT_STALLED_S + 0.1
     assert asked(rig.beat(0)) == ["q2"]
 
 
@@ -190,7 +195,7 @@ def test_silence_and_the_return() -> None:
     rig = Rig().joined()
     told: list[object] = []
     for tenth in range(1, 110):
-        told += observed(rig.it.awake(tenth / 10))
+        told += observed(rig.it.tick(tenth / 10))
     assert told == [BackendSilent()]
     rig.now = 11.0
     assert observed(rig.beat(3)) == [BackendBack()]
@@ -200,8 +205,8 @@ def test_silence_and_the_return() -> None:
 def test_a_pause_of_our_own_is_not_the_backends_silence() -> None:
     """After a stop of 30 s deadlines are held and all is asked again; nobody is called silent."""
     rig = Rig().joined()
-    rig.it.awake(0.5)
-    actions = rig.it.awake(30.0)
+    rig.it.tick(0.5)
+    actions = rig.it.tick(30.0)
     assert asked(actions) == ["q2"]
     assert observed(actions) == []
     assert rig.it.held
@@ -214,7 +219,7 @@ def test_a_workers_word_is_used_without_a_number_and_ends_no_silence() -> None:
     """The fast path is a fact like any other, but does not show that the backend lives."""
     rig = Rig().joined()
     for tenth in range(1, 110):
-        rig.it.awake(tenth / 10)
+        rig.it.tick(tenth / 10)
     word = WavesFinished(epoch="a", result=whole().finished(1, 1))
     (action,) = rig.it.receive(word, 11.0)
     assert isinstance(action, Observe)
@@ -227,13 +232,13 @@ def test_a_life_that_is_not_known_yet_ends_the_silence() -> None:
     """What it begins before it has answered is not taken for abandoned; it is asked."""
     rig = Rig().joined()
     for tenth in range(1, 110):
-        rig.it.awake(tenth / 10)
+        rig.it.tick(tenth / 10)
     rig.now = 11.0
     actions = rig.fact(1, epoch="b")
     assert observed(actions) == [BackendBack(), whole().begun()]
     assert asked(actions) == ["q2"]
     assert rig.it.epoch == "a"
-    assert observed(rig.it.awake(11.1)) == []
+    assert observed(rig.it.tick(11.1)) == []
 
 
 def test_a_life_that_is_not_known_yet_puts_no_silence_off() -> None:
@@ -244,7 +249,7 @@ def test_a_life_that_is_not_known_yet_puts_no_silence_off() -> None:
         rig.now = tenth / 10
         if tenth == 90:
             rig.beat(1, epoch="b")
-        silent += observed(rig.it.awake(rig.now))
+        silent += observed(rig.it.tick(rig.now))
     assert silent == [BackendSilent()]
 
 
@@ -262,7 +267,7 @@ def test_whatever_is_lost_is_asked_for(lost: set[int], reads: list[int]) -> None
         heard.add(n)
         rig.fact(n)
     rig.beat(30)
-    assert rig.it.asking == (heard != set(range(1, 31)))
+    assert rig.it.requesting == (heard != set(range(1, 31)))
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 9)), max_size=40))
@@ -294,11 +299,11 @@ def test_what_is_passed_on_says_whose_it_is() -> None:
     """A fact has its number, a snapshot's session that of the snapshot, a worker's word none."""
     rig = Rig()
     rig.begin("q1", 3)
-    assert rig.session("q1") == [Observe(whole().snapshot(), Origin("a", 3))]
+    assert rig.session("q1") == [Observe(whole().snapshot(epoch="a"), Origin("a", 3))]
     rig.end("q1", 1)
     assert rig.fact(4) == [Observe(whole().begun(), Origin("a", 4))]
     result = whole().finished(1, 1)
-    told = UtteranceReported(session_id=whole().session_id, utterance=result.utterance())
+    told = UtteranceReported(session_id=whole().session_id, utterance=result.result.utterance)
     word = WavesFinished(epoch="a", result=result)
     assert rig.it.receive(word, 0.0) == [Observe(told, Origin("a"))]
 
@@ -309,7 +314,7 @@ def test_an_answer_by_two_lives_is_none() -> None:
     rig.begin("q1", 3)
     rig.session("q1")
     actions = rig.end("q1", 1, epoch="b")
-    assert actions == [Unask("q1"), Ask("q2")]
+    assert actions == [CancelSnapshot("q1"), RequestSnapshot("q2")]
     assert rig.it.snapshots == 0
 
 
@@ -347,7 +352,7 @@ def test_a_backend_that_answers_is_not_silent() -> None:
         rig.now = half / 2
         if rig.now in parts:
             said += observed(parts[int(rig.now)]())
-        said += observed(rig.it.awake(rig.now))
+        said += observed(rig.it.tick(rig.now))
     assert BackendSilent() not in said
     assert rig.it.silent is False
 
@@ -356,7 +361,7 @@ def test_the_return_with_a_hole_is_a_return_and_a_question() -> None:
     """Whoever comes back after a loss is asked what was lost."""
     rig = Rig().joined()
     for tenth in range(1, 110):
-        rig.it.awake(tenth / 10)
+        rig.it.tick(tenth / 10)
     actions = rig.fact(9)
     assert observed(actions) == [BackendBack(), whole().begun()]
     assert asked(actions) == ["q2"]
@@ -367,12 +372,12 @@ def test_limits_are_exceeded_and_not_reached() -> None:
     """A pause, a silence, a hold and a stalled answer each last longer than their limit."""
     rig = Rig()
     for second in range(1, int(SILENCE_S) + 1):
-        assert rig.it.awake(float(second)) == []
+        assert rig.it.tick(float(second)) == []
     assert rig.it.held
-    assert observed(rig.it.awake(SILENCE_S + 0.5)) == [BackendSilent()]
+    assert observed(rig.it.tick(SILENCE_S + 0.5)) == [BackendSilent()]
     assert not rig.it.held
     rig = Rig()
-    rig.now = ANSWER_STALLED_S
+    rig.now = SNAPSHOT_STALLED_S
     assert asked(rig.beat(0)) == []
 
 
@@ -383,7 +388,7 @@ def test_the_next_question_has_its_own_time_to_be_answered(why: str) -> None:
     rig.now = 5.0
     if why == "a pause":
         rig.joined()
-        actions = rig.it.awake(rig.now)
+        actions = rig.it.tick(rig.now)
     else:
         rig.begin("q1", 3)
         if why == "a hole beyond it":
@@ -391,21 +396,91 @@ def test_the_next_question_has_its_own_time_to_be_answered(why: str) -> None:
             rig.fact(7)
         actions = rig.end("q1", 1)
     assert asked(actions) == ["q2"]
-    rig.now += ANSWER_STALLED_S
+    rig.now += SNAPSHOT_STALLED_S
     assert asked(rig.fact(20)) == []
     rig.now += 0.1
     assert [each for each in rig.fact(30) if not isinstance(each, Observe)] == [
-        Unask("q2"),
-        Ask("q3"),
+        CancelSnapshot("q2"),
+        RequestSnapshot("q3"),
     ]
 
 
 def test_what_is_remembered_of_retired_lives_is_bounded() -> None:
     """A backend that is started again for months fills no memory."""
     rig = Rig().joined()
-    for number in range(RETIRED_REMEMBERED + 5):
+    for number in range(MAX_RETIRED + 5):
         epoch = f"life {number}"
         (nonce,) = asked(rig.fact(1, epoch))
         rig.answer(nonce, 1, epoch)
-    assert rig.it.snapshots == RETIRED_REMEMBERED + 6
-    assert len(rig.it._retired) == RETIRED_REMEMBERED
+    assert rig.it.snapshots == MAX_RETIRED + 6
+    assert len(rig.it._retired) == MAX_RETIRED
+
+
+def two_backends() -> Rig:
+    """Return a rig whose backend `a` was joined by a second one, `b`, which is current now."""
+    rig = Rig().joined()
+    (nonce,) = asked(rig.beat(1, "b"))
+    rig.answer(nonce, 1, "b")
+    assert rig.it.epoch == "b"
+    assert Ignored("second_backend") in rig.begin(rig_request(rig), 3, "a")
+    return rig
+
+
+def rig_request(rig: Rig) -> str:
+    """Have a snapshot requested, by a gap of the current backend; return its nonce."""
+    (nonce,) = asked(rig.fact(rig.it.seen + 2, rig.it.epoch or ""))
+    return nonce
+
+
+def test_a_second_living_backend_is_an_alarm_while_it_publishes() -> None:
+    """It answers a fresh nonce, so it lives; the alarm ends some seconds after its last message."""
+    rig = two_backends()
+    assert rig.it.has_rival(rig.now)
+    rig.now += 4.0
+    rig.beat(9, "a")
+    rig.now += 4.0
+    assert rig.it.has_rival(rig.now)
+    rig.now += 2.0
+    assert not rig.it.has_rival(rig.now)
+
+
+def test_two_answers_to_one_request_are_an_alarm_and_the_newer_is_asked_alone() -> None:
+    """Whichever answers first; the sessions of both never mix."""
+    rig = Rig()
+    rig.begin("q1", 3, "a")
+    assert rig.session("q1", "a") == [Observe(whole().snapshot(epoch="a"), Origin("a", 3))]
+    actions = rig.begin("q1", 5, "b")
+    assert observed(actions) == [EpochRetired("a")]
+    (nonce,) = asked(actions)
+    assert rig.it.has_rival(rig.now)
+    assert rig.session(nonce, "a") == [Ignored("retired_epoch")]
+    assert SnapshotMerged("b", 5, frozenset({whole().session_id})) in observed(
+        rig.answer(nonce, 5, "b")
+    )
+
+
+def test_the_first_backend_is_current_again_when_the_second_is_silent() -> None:
+    """Its messages lead to a request, which it answers; it is no rival any more."""
+    rig = two_backends()
+    for _ in range(130):
+        rig.now += 0.1
+        rig.it.tick(rig.now)
+    assert rig.it.silent
+    actions = rig.beat(9, "a")
+    (nonce,) = asked(actions)
+    actions = rig.answer(nonce, 9, "a")
+    assert EpochRetired("b") in observed(actions)
+    assert BackendBack() in observed(actions)
+    assert (rig.it.epoch, rig.it.silent, rig.it.has_rival(rig.now)) == ("a", False, False)
+    assert observed(rig.fact(10, "a")) == [whole().begun()]
+
+
+def test_old_messages_of_a_dead_backend_are_no_alarm() -> None:
+    """Read late, in any number: only an answer to a fresh nonce shows that it lives."""
+    rig = Rig().joined()
+    (nonce,) = asked(rig.beat(1, "b"))
+    rig.answer(nonce, 1, "b")
+    for n in range(4, 40):
+        assert rig.fact(n, "a") == [Ignored("retired_epoch")]
+    assert not rig.it.has_rival(rig.now)
+    assert rig.it.epoch == "b"

@@ -7,8 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from event_gateway.commands.describe import describe
-from event_gateway.commands.events_page import page
+from event_gateway.commands.describe import describe, page
 from shared_schema.events import ControlEvent, SessionEvent
 from shared_schema.settings import Settings
 

@@ -123,12 +123,13 @@ def test_a_snapshot_of_a_running_session_is_joined() -> None:
     truth = whole()
     readiness = machine()
     running = SnapshotSession(
+        epoch="life",
         begun=truth.begun(),
         utterances=tuple(truth.utterance(1, slot) for slot in truth.slots),
         turn1=truth.turn1(age_s=3.0),
     )
     assert names(tell(readiness, running)) == ["Turn1Due turn1"]
-    begun = SnapshotSession(begun=whole(2).begun())
+    begun = SnapshotSession(epoch="life", begun=whole(2).begun())
     assert tell(readiness, begun) == []
     assert len(readiness) == 2
 
@@ -202,7 +203,7 @@ def test_a_snapshot_tells_which_slots_were_asked_for() -> None:
         UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(1, slot))
         for slot in truth.slots
     ]
-    told = tell(machine(), SnapshotSession(begun=truth.begun()), *reports)
+    told = tell(machine(), SnapshotSession(epoch="life", begun=truth.begun()), *reports)
     assert names(told) == ["Turn1Due turn1"]
 
 

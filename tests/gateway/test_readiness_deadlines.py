@@ -40,7 +40,8 @@ def test_one_deadline_for_all_dialogues() -> None:
     """30 s after Turn 3: with a respondent partial, without one dropped, and then closed."""
     truth = whole()
     readiness = machine()
-    tell(readiness, truth.begun(), truth.turn1(), truth.turn3(ended=False), now=0.0)
+    ended = (truth.turn3(ended=False), truth.complete())
+    tell(readiness, truth.begun(), truth.turn1(), *ended, now=0.0)
     tell(
         readiness,
         UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(3, 2)),

@@ -6,7 +6,7 @@ from event_gateway.core.decisions import (
     EpochRetired,
     Origin,
     SessionClosed,
-    SnapshotJoined,
+    SnapshotMerged,
     Turn1Due,
 )
 from shared_schema.facts import UtteranceReported
@@ -82,10 +82,10 @@ def test_absence_from_a_snapshot_counts_only_if_it_is_recent_enough() -> None:
     readiness = machine()
     readiness.apply(whole().begun(), 0.0, origin=Origin("life", 5))
     nobody = frozenset[str]()
-    assert readiness.apply(SnapshotJoined("life", 4, nobody), 1.0) == []
-    assert readiness.apply(SnapshotJoined("other", 9, nobody), 1.0) == []
-    assert readiness.apply(SnapshotJoined("life", 9, frozenset({whole().session_id})), 1.0) == []
-    assert names(readiness.apply(SnapshotJoined("life", 5, nobody), 1.0)) == [TOLD[0], TOLD[3]]
+    assert readiness.apply(SnapshotMerged("life", 4, nobody), 1.0) == []
+    assert readiness.apply(SnapshotMerged("other", 9, nobody), 1.0) == []
+    assert readiness.apply(SnapshotMerged("life", 9, frozenset({whole().session_id})), 1.0) == []
+    assert names(readiness.apply(SnapshotMerged("life", 5, nobody), 1.0)) == [TOLD[0], TOLD[3]]
 
 
 def test_a_workers_word_alone_is_not_missed_in_a_snapshot() -> None:
@@ -94,7 +94,7 @@ def test_a_workers_word_alone_is_not_missed_in_a_snapshot() -> None:
     readiness = machine()
     one = UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(1, 1))
     readiness.apply(one, 0.0, origin=Origin("life"))
-    assert readiness.apply(SnapshotJoined("life", 99, frozenset()), 1.0) == []
+    assert readiness.apply(SnapshotMerged("life", 99, frozenset()), 1.0) == []
     assert len(readiness) == 1
 
 
@@ -123,14 +123,14 @@ def test_a_closed_session_is_not_taken_up_again() -> None:
     assert readiness.next_deadline() is None
 
 
-def test_why_a_session_was_closed_is_told() -> None:
-    """Told to its end, or given up: its backend is gone or has forgotten it."""
+def test_a_closed_session_says_why() -> None:
+    """All was decided, or it was abandoned: its backend is gone or no longer has it."""
     comment = UtteranceReported(session_id=whole().session_id, utterance=whole().utterance(2, 1))
-    nobody = SnapshotJoined("life", 1, frozenset())
+    nobody = SnapshotMerged("life", 1, frozenset())
     for fact, end, reason in (
         (whole().begun(), EpochRetired("life"), "its backend is gone"),
         (comment, EpochRetired("life"), "its backend is gone"),
-        (whole().begun(), nobody, "its backend knows it no more"),
+        (whole().begun(), nobody, "its backend no longer has it"),
     ):
         readiness = machine()
         tell(readiness, fact)
@@ -139,4 +139,32 @@ def test_why_a_session_was_closed_is_told() -> None:
         assert closed.reason == reason
     closed = tell(machine(), whole().snapshot())[-1]
     assert isinstance(closed, SessionClosed)
-    assert closed.reason == "told"
+    assert closed.reason == "all decided"
+
+
+def test_a_session_closes_only_when_it_is_complete() -> None:
+    """Everything is decided, but the backend may add something; its last word closes it."""
+    truth = whole()
+    readiness = machine()
+    facts = [fact for fact in truth.facts() if fact != truth.complete()]
+    assert names(tell(readiness, *facts)) == TOLD[:-1]
+    assert len(readiness) == 1
+    assert names(tell(readiness, truth.complete())) == ["SessionClosed closed"]
+    assert len(readiness) == 0
+
+
+def test_completion_may_come_first_and_twice() -> None:
+    """A session that is complete still waits for its events."""
+    truth = whole()
+    readiness = machine()
+    facts = [fact for fact in truth.facts() if fact != truth.complete()]
+    assert tell(readiness, truth.complete(), truth.complete()) == []
+    assert names(tell(readiness, *facts)) == TOLD
+
+
+def test_a_session_that_is_never_complete_ends_with_its_backend() -> None:
+    """Its events were decided; nothing more can come."""
+    truth = whole()
+    readiness = machine()
+    tell(readiness, *[fact for fact in truth.facts() if fact != truth.complete()])
+    assert names(readiness.apply(EpochRetired("life"), 1.0)) == ["SessionClosed closed"]

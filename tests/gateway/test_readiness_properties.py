@@ -19,7 +19,7 @@ from event_gateway.core.decisions import (
     DialogueDue,
     EpochRetired,
     Origin,
-    SnapshotJoined,
+    SnapshotMerged,
     Turn1Due,
 )
 from event_gateway.core.readiness import Readiness
@@ -216,7 +216,7 @@ def test_giving_up_ends_every_session(truth: Truth, heard: int, epoch: bool) -> 
     readiness = outbox.readiness()
     for fact in truth.facts()[: 1 + heard]:
         outbox.record(readiness.apply(fact, 0.0, origin=Origin("life", 1)))
-    gone = EpochRetired("life") if epoch else SnapshotJoined("life", 1, frozenset())
+    gone = EpochRetired("life") if epoch else SnapshotMerged("life", 1, frozenset())
     outbox.record(readiness.apply(gone, 1.0))
     keys = outbox.keys(truth.session_id)
     assert keys[0] == TURN1_KEY

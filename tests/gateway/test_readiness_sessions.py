@@ -1,6 +1,6 @@
 """What is due, when: several sessions at a time."""
 
-from event_gateway.core.decisions import EpochRetired, Origin, SnapshotJoined
+from event_gateway.core.decisions import EpochRetired, Origin, SnapshotMerged
 from event_gateway.core.readiness import Readiness
 from tests.support.sessions import Truth, whole
 from tests.support.telling import machine
@@ -35,7 +35,7 @@ def test_the_time_limit_that_two_sessions_share_closes_both() -> None:
 
 def test_all_sessions_of_a_life_are_given_up() -> None:
     """Whether its successor answered, or a snapshot lacks them."""
-    for end in (EpochRetired("life"), SnapshotJoined("life", 1, frozenset())):
+    for end in (EpochRetired("life"), SnapshotMerged("life", 1, frozenset())):
         decisions = begun(ONE, OTHER).apply(end, 1.0)
         assert [(each.session_id, each.key) for each in decisions] == [
             (truth.session_id, key) for truth in (ONE, OTHER) for key in ("turn1", "closed")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from event_gateway.studio.session_folders import SessionFolders
+from event_gateway.studio.recordings import SessionFolders
 from tests.support.sessions import session_id
 
 LONG_AGO_S = 1e9

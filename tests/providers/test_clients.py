@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 from shared_schema.runtime.web.clients import is_loopback, proxy_for, route_to
 from tests.providers.odd import Odd, sound
 from tests.support.sounds import pcm

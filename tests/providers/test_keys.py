@@ -7,7 +7,7 @@ import pytest
 
 from chat_backend.providers.failure import excerpt, refused, retry_after
 from chat_backend.providers.keys import Keys, load_keys
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 
 KEY = "sk-MARKED-0123456789abcdef"
 

@@ -51,10 +51,10 @@ def test_no_providers_library_is_loaded(what: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("server", ["chat_backend.server", "event_gateway.server"])
 def test_a_server_loads_nothing_for_people_at_a_console(server: str, tmp_path: Path) -> None:
-    """No commands, and not Rich, which structlog takes along where it is not kept from it."""
+    """No commands, and nothing that only a supervisor needs."""
     loaded = loaded_by(f"import shared_schema.runtime.process.plain, {server}", tmp_path)
     assert "structlog" in loaded
-    assert loaded.isdisjoint({"rich", "typer"})
+    assert loaded.isdisjoint({"filelock", "psutil", "typer"})
 
 
 def test_a_wave_worker_loads_no_commands(tmp_path: Path) -> None:
@@ -62,15 +62,16 @@ def test_a_wave_worker_loads_no_commands(tmp_path: Path) -> None:
     assert loaded_by("import chat_backend.__main__", tmp_path).isdisjoint({"typer", "structlog"})
 
 
-def test_the_voice_needs_no_scipy(tmp_path: Path) -> None:
-    """It would be a third of the start; afterwards others can load it as ever."""
-    what = "from chat_backend.speech.hibari import HibariModel; HibariModel()"
-    assert "scipy" not in loaded_by(what, tmp_path)
-    assert "scipy" in loaded_by(f"{what}; import scipy.fft", tmp_path)
+@pytest.mark.parametrize("what", [STARTED, "import waves.workers.worker"], ids=["chat", "worker"])
+def test_no_filter_design_is_loaded(what: str, tmp_path: Path) -> None:
+    """`scipy.signal` would take as long to load as all the rest of a start, and 75 MB."""
+    loaded = loaded_by(what, tmp_path)
+    assert "scipy.ndimage" in loaded
+    assert "scipy.signal" not in loaded
 
 
 def loaded_by(what: str, folder: Path) -> set[str]:
-    """Return the top-level packages that a fresh interpreter has loaded after some code."""
+    """Return the modules that a fresh interpreter has loaded after some code, with packages."""
     root = Path(__file__).parents[2]
     kept = {name: value for name, value in os.environ.items() if name not in KEY_VARIABLES}
     done = subprocess.run(
@@ -82,4 +83,5 @@ def loaded_by(what: str, folder: Path) -> set[str]:
         check=True,
         timeout=60,
     )
-    return {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+    modules = json.loads(done.stdout.splitlines()[-1])
+    return {*modules, *(name.partition(".")[0] for name in modules)}

@@ -15,12 +15,11 @@ from chat_backend.metrics import Metrics
 from chat_backend.providers.calls import CallLimits
 from chat_backend.providers.keys import Keys
 from chat_backend.providers.usage import Usage, charged_to
+from chat_backend.speech.audio import CEILING_DBFS, SAMPLE_RATE_HZ, TARGET_LUFS, loudness
 from chat_backend.speech.choice import build_speech, speech_api_of
 from chat_backend.speech.engine import FallbackUsed, Speech
-from chat_backend.speech.loudness import loudness
 from chat_backend.speech.voices import load_voices
-from chat_backend.speech.wav import CEILING_DBFS, SAMPLE_RATE_HZ, TARGET_LUFS
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 from shared_schema.ids import VOICE_PROFILES
 from shared_schema.settings import Settings
 from tests.providers.acts import RETRY_AFTER_S, Act

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 from shared_schema.runtime.process.exits import (
     ANOTHER_INSTANCE,
     CONFIGURATION,

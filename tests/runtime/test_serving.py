@@ -1,6 +1,9 @@
 """One server: where it listens, how it refuses, how it ends."""
 
+import contextlib
+import os
 import socket
+import subprocess
 import sys
 import time
 
@@ -8,10 +11,10 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from shared_schema.runtime.process.deadline import END_WITHIN_S
+from shared_schema.runtime.process.ending import END_TIMEOUT_S
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, FAILED, OK
 
-from .toys import Toy, Toys, wait_for
+from .toys import SERVER, Toy, Toys, wait_for
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
@@ -111,10 +114,38 @@ def test_a_client_that_never_reads_and_an_endless_stream_do_not_hinder_the_end(t
 
 
 @posix
+def test_a_log_that_nobody_reads_does_not_stop_the_server(toys: Toys) -> None:
+    """A stopped honcho: the server answers, drops lines, counts them, and ends when asked to."""
+    lines = 5000
+    environment = {**os.environ, "TOY_PORT": str(toys.port)}
+    command = [sys.executable, "-m", SERVER]
+    with (
+        subprocess.Popen(command, stderr=subprocess.PIPE, env=environment) as run,
+        contextlib.ExitStack() as ending,
+    ):
+        ending.callback(run.kill)
+        toys.answering_pid()
+        httpx.get(f"http://127.0.0.1:{toys.port}/logged?lines={lines}", timeout=20)
+        assert toys.answering_pid() == run.pid
+        assert run.stderr is not None
+        written = dropped = 0
+        for line in run.stderr:
+            written += b"  line  number=" in line
+            if b"lines dropped" in line:
+                dropped = int(line.rpartition(b"count=")[2])
+                break
+        assert dropped > 0
+        assert written + dropped == lines
+        httpx.get(f"http://127.0.0.1:{toys.port}/logged?lines={lines}", timeout=20)
+        run.terminate()
+        assert run.wait(5) == OK
+
+
+@posix
 def test_a_stuck_thread_and_a_task_that_cannot_be_cancelled_are_ended_hard(toys: Toys) -> None:
     toy = toys.server(mode="stubborn")
     toys.answering_pid()
     started = time.monotonic()
     assert end(toy) == FAILED
-    assert time.monotonic() - started < END_WITHIN_S + 0.7
+    assert time.monotonic() - started < END_TIMEOUT_S + 0.7
     assert "ended hard" in toy.lines()[-1]

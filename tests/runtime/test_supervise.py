@@ -1,17 +1,27 @@
 """The supervisor and its server, as honcho, an operator and a crash treat them."""
 
+import contextlib
+import errno
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import msgspec
 import pytest
 
-from shared_schema.runtime.process.control import LOOPBACK
+from shared_schema.runtime.process.control import (
+    NoSupervisor,
+    Request,
+    RequestFailed,
+    request_restart,
+    request_stop,
+)
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, OK
-from shared_schema.runtime.process.restart import NoSupervisor, RestartFailed, request_restart
 
 from .toys import PLAIN, SERVER, Toys, gone, wait_for
 
@@ -133,8 +143,9 @@ def test_a_stopped_supervisor_is_given_up_on_in_time(toys: Toys) -> None:
     supervisor = toys.supervisor()
     toys.answering_pid()
     os.kill(supervisor.pid, signal.SIGSTOP)
-    with pytest.raises(RestartFailed, match="did not answer within"):
-        request_restart(PLAIN, toys.run_dir, within_s=0.3)
+    with pytest.raises(RequestFailed, match="did not answer within"):
+        request_restart(PLAIN, toys.run_dir, timeout_s=0.3)
+    assert not list(toys.run_dir.glob("*.request"))
 
 
 @posix
@@ -144,38 +155,144 @@ def test_the_run_file_is_for_its_user_only(toys: Toys) -> None:
     assert (toys.run_dir / f"{PLAIN}.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_garbage_and_silence_on_the_control_port_change_nothing(toys: Toys) -> None:
+def leave_request(toys: Toys, content: bytes) -> Path:
+    path = toys.run_dir / f"{PLAIN}.{uuid.uuid4().hex}.request"
+    path.write_bytes(content)
+    return path
+
+
+def test_what_is_no_request_for_this_supervisor_is_removed_and_changes_nothing(toys: Toys) -> None:
     supervisor = toys.supervisor()
     pid = toys.answering_pid()
     run = toys.run_file()
     assert run is not None
-    silent = [socket.create_connection((LOOPBACK, run.port)) for _ in range(4)]
-    for garbage in (
-        b"\x00\xff" * 20_000,
-        b"\n",
-        b"GET / HTTP/1.1\r\n\r\n",
-        b"[" * 4000 + b"\n",
-        b'{"type":"restart","token":"wrong"}\n',
-        b'{"type":"restart","token":"\\u00e9"}\n',
-    ):
-        with socket.create_connection((LOOPBACK, run.port), timeout=5) as connection:
-            connection.sendall(garbage)
+    paths = [
+        leave_request(toys, content)
+        for content in (
+            b"",
+            b"\x00\xff" * 20_000,
+            b"[" * 4000,
+            b'{"action":"stop"}',
+            b'{"life":"of somebody else","action":"stop"}',
+            f'{{"life":"{run.life}","action":"reboot"}}'.encode(),
+            f'{{"life":"{run.life}","action":"restart","afterStarts":0}}'.encode(),
+        )
+    ]
+    wait_for(lambda: not any(map(Path.exists, paths)) or None, within_s=5, what="all taken")
     assert toys.answering_pid() == pid
     assert request_restart(PLAIN, toys.run_dir).old_pid == pid
-    for connection in silent:
-        connection.settimeout(5)
-        assert b"refused" in connection.recv(100) or connection.recv(1) == b""
-        connection.close()
     assert "Traceback" not in supervisor.output()
 
 
-def test_a_second_supervisor_on_the_same_folder_is_refused(toys: Toys) -> None:
+@posix
+def test_what_a_killed_supervisor_left_is_not_obeyed_by_the_next(toys: Toys) -> None:
+    """Its lock is free, its run file and a request to it are there."""
+    first = toys.supervisor()
+    toys.answering_pid()
+    run = toys.run_file()
+    assert run is not None
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait(2)
+    left = leave_request(toys, msgspec.json.encode(Request(life=run.life, action="stop")))
+    second = toys.supervisor()
+    wait_for(lambda: not left.exists() or None, within_s=5, what="the request removed")
+    pid = toys.answering_pid()
+    now = toys.run_file()
+    assert now is not None
+    assert (now.supervisor_pid, now.life != run.life) == (second.pid, True)
+    assert now.server_pid == pid
+    assert request_restart(PLAIN, toys.run_dir).old_pid == pid
+
+
+@posix
+def test_a_supervisor_that_dies_while_it_is_asked_is_told_from_a_slow_one(toys: Toys) -> None:
+    supervisor = toys.supervisor()
+    toys.answering_pid()
+    os.kill(supervisor.pid, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(request_restart, PLAIN, toys.run_dir)
+        wait_for(lambda: list(toys.run_dir.glob("*.request")) or None, within_s=5, what="asked")
+        os.kill(supervisor.pid, signal.SIGKILL)
+        with pytest.raises(NoSupervisor, match="does not run any more"):
+            asked.result(5)
+    assert not list(toys.run_dir.glob("*.request"))
+
+
+def test_several_who_ask_at_once_are_all_answered(toys: Toys) -> None:
+    """One fresh server serves everybody who asked for one before it was started."""
+    supervisor = toys.supervisor()
+    old = toys.answering_pid()
+    before = toys.run_file()
+    assert before is not None
+    request = Request(life=before.life, action="restart", after_starts=before.starts)
+    left = [leave_request(toys, msgspec.json.encode(request)) for _ in range(5)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(request_restart, PLAIN, toys.run_dir) for _ in range(4)]
+        new = {answer.result(10).new_pid for answer in answers}
+    wait_for(lambda: not any(map(Path.exists, left)) or None, within_s=5, what="all taken")
+    assert old not in new
+    assert toys.answering_pid(other_than=old) in new
+    # Who read the run file only after the first start asked for another one.
+    assert supervisor.output().count("server started") <= 3
+
+
+def test_a_stop_ends_both_and_wins_over_a_restart(toys: Toys) -> None:
+    supervisor = toys.supervisor()
+    pid = toys.answering_pid()
+    run = toys.run_file()
+    assert run is not None
+    request = Request(life=run.life, action="restart", after_starts=run.starts)
+    leave_request(toys, msgspec.json.encode(request))
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(request_stop, PLAIN, toys.run_dir)
+        assert supervisor.wait(8) == OK
+        assert ended.result(5).supervisor_pid == supervisor.pid
+    wait_for(lambda: gone(pid) or None, within_s=2, what="the server's end")
+    assert [path.name for path in toys.run_dir.iterdir()] == [f"{PLAIN}.lock"]
+    with pytest.raises(NoSupervisor):
+        request_stop(PLAIN, toys.run_dir)
+
+
+@posix
+def test_a_stop_does_not_wait_for_the_back_off(toys: Toys) -> None:
+    supervisor = toys.supervisor(mode="crash")
+    supervisor.wait_for_line("starting again in 2 s", within_s=10)
+    run = wait_for(toys.run_file, within_s=1, what="the run file")
+    assert run.server_pid is None
+    request_stop(PLAIN, toys.run_dir, timeout_s=2)
+    assert supervisor.wait(1) == OK
+
+
+def test_a_run_file_that_somebody_removed_is_there_again(toys: Toys) -> None:
     toys.supervisor()
+    pid = toys.answering_pid()
+    (toys.run_dir / f"{PLAIN}.json").unlink()
+    run = wait_for(toys.run_file, within_s=5, what="the run file")
+    assert run.server_pid == pid
+
+
+def test_a_request_that_cannot_be_written_is_one_sentence(
+    toys: Toys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toys.supervisor()
+    toys.answering_pid()
+
+    def refuse(*_: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(RequestFailed, match=r"cannot write .*request: Permission denied"):
+        request_restart(PLAIN, toys.run_dir)
+
+
+def test_a_second_supervisor_on_the_same_folder_is_refused(toys: Toys) -> None:
+    first = toys.supervisor()
     pid = toys.answering_pid()
     second = toys.supervisor()
     assert second.wait(3) == ANOTHER_INSTANCE
     assert len(second.lines()) == 1
-    assert "another supervisor" in second.output()
+    assert f"another supervisor of {PLAIN} (pid {first.pid}) runs" in second.output()
+    assert f"python -m {PLAIN} stop" in second.output()
     assert request_restart(PLAIN, toys.run_dir).old_pid == pid
 
 
@@ -184,6 +301,68 @@ def test_a_refused_start_ends_the_supervisor_with_the_same_code(toys: Toys) -> N
     assert supervisor.wait(5) == ANOTHER_INSTANCE
     assert supervisor.output().count("server started") == 1
     assert "toy: the bus address is taken" in supervisor.lines()
+
+
+@posix
+def test_a_restart_that_is_refused_is_tried_again_until_it_succeeds(toys: Toys) -> None:
+    """Why is said once, another reason is said too, and what was mended is back by itself."""
+    supervisor = toys.supervisor(SERVER)
+    pid = toys.answering_pid()
+    toys.refusal.write_text("the disk is full", "utf-8")
+    os.kill(pid, signal.SIGKILL)
+    supervisor.wait_for_line("toy: the disk is full")
+    wait_for(lambda: starts_of(toys) > 3 or None, within_s=15, what="several tries")
+    toys.refusal.write_text("RR_X is not a setting", "utf-8")
+    supervisor.wait_for_line("toy: RR_X is not a setting", within_s=15)
+    toys.refusal.unlink()
+    toys.answering_pid(other_than=pid, within_s=15)
+    supervisor.wait_for_line("server can start again")
+    for line in ("toy: the disk is full", "toy: RR_X is", "refuses to start", "ended pid"):
+        assert supervisor.output().count(line) == (1 if line != "ended pid" else 2), line
+    assert supervisor.process.poll() is None
+    run = toys.run_file(SERVER)
+    assert run is not None
+    again = request_restart(SERVER, toys.run_dir)
+    assert again.old_pid == run.server_pid
+    toys.answering_pid(other_than=run.server_pid)
+
+
+def starts_of(toys: Toys) -> int:
+    run = toys.run_file(SERVER)
+    return run.starts if run is not None else 0
+
+
+@posix
+def test_a_supervisor_whose_lines_nobody_reads_goes_on(toys: Toys) -> None:
+    """As behind a console in which text is selected: its stdout takes nothing more."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x")
+    os.set_blocking(writing, True)
+    env = {**os.environ, "TOY_PORT": str(toys.port)}
+    command = [sys.executable, "-m", "tests.runtime.toy_supervisor", PLAIN, str(toys.run_dir)]
+    with (
+        os.fdopen(reading, "rb") as reader,
+        subprocess.Popen(command, stdout=writing, env=env) as run,
+        contextlib.ExitStack() as ending,
+    ):
+        ending.callback(run.kill)
+        os.close(writing)
+        pid = toys.answering_pid()
+        for _ in range(3):
+            os.kill(pid, signal.SIGKILL)
+            pid = toys.answering_pid(other_than=pid)
+        with ThreadPoolExecutor(1) as pool:
+            read = pool.submit(reader.read)
+            request_stop(PLAIN, toys.run_dir)
+            assert run.wait(3) == OK
+        lines = read.result(5).decode().lstrip("x").splitlines()
+    assert sum("server started" in line for line in lines) == 4
 
 
 @posix

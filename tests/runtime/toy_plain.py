@@ -6,8 +6,8 @@ import signal
 import sys
 from types import FrameType
 
+from shared_schema.runtime.process.ending import watch_supervisor
 from shared_schema.runtime.process.exits import OK
-from shared_schema.runtime.process.parent import watch_parent
 
 
 class Pid(http.server.BaseHTTPRequestHandler):
@@ -30,6 +30,6 @@ if __name__ == "__main__":
     if os.environ.get("TOY_MODE") == "crash":
         sys.exit(3)
     signal.signal(signal.SIGTERM, end)
-    watch_parent(lambda: signal.raise_signal(signal.SIGTERM), name="plain toy")
+    watch_supervisor(lambda: signal.raise_signal(signal.SIGTERM), name="plain toy")
     with http.server.HTTPServer(("127.0.0.1", int(os.environ["TOY_PORT"])), Pid) as server:
         server.serve_forever(poll_interval=0.05)

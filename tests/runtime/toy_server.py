@@ -6,7 +6,9 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
@@ -40,6 +42,14 @@ async def flood(websocket: WebSocket) -> None:
         await websocket.send_text("x" * 65536)
 
 
+async def logged(request: Request) -> PlainTextResponse:
+    """Log as many lines of 1 kB as asked for, then answer."""
+    log = structlog.get_logger("toy")
+    for number in range(int(request.query_params["lines"])):
+        log.info("line", number=number, text="x" * 1000)
+    return PlainTextResponse("logged")
+
+
 async def swallow() -> None:
     """Refuse to be cancelled."""
     while True:
@@ -57,8 +67,15 @@ async def break_soon() -> None:
 @asynccontextmanager
 async def open_toy() -> AsyncIterator[Starlette]:
     app = Starlette(
-        routes=[Route("/", pid), Route("/endless", endless), WebSocketRoute("/flood", flood)]
+        routes=[
+            Route("/", pid),
+            Route("/endless", endless),
+            Route("/logged", logged),
+            WebSocketRoute("/flood", flood),
+        ]
     )
+    if Path(os.environ.get("TOY_REFUSAL", "none")).is_file():
+        raise StartRefused(Path(os.environ["TOY_REFUSAL"]).read_text("utf-8"))
     if MODE == "refused":
         async with asyncio.TaskGroup():
             raise StartRefused("the bus address\nis taken", ANOTHER_INSTANCE)

@@ -71,6 +71,8 @@ class Toys:
     def __init__(self, *, port: int, folder: Path) -> None:
         self.port = port
         self.run_dir = folder / "run"
+        # While this file is there a server refuses to start, with what is in it.
+        self.refusal = folder / "refusal"
         self._folder = folder
         self._started: list[Toy] = []
         self._seen: dict[int, psutil.Process] = {}
@@ -84,6 +86,7 @@ class Toys:
     def _start(self, module: str, arguments: list[str], *, mode: str, host: str = "") -> Toy:
         log = self._folder / f"toy-{len(self._started)}.log"
         env = {"TOY_PORT": str(self.port), "TOY_MODE": mode, "TOY_HOST": host or "localhost"}
+        env["TOY_REFUSAL"] = str(self.refusal)
         toy = Toy(module, arguments, log, env)
         self._started.append(toy)
         return toy

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from shared_schema import bus, chat
-from shared_schema.errors import InvalidMessage, WrongProtocol
+from shared_schema.decoding import InvalidMessage, WrongProtocol
 from tests.schema.test_golden import MESSAGES, golden
 
 
@@ -31,6 +31,12 @@ def test_slots_are_put_in_order() -> None:
     assert [slot.slot_id for slot in wanted.slots] == [2, 5]
 
 
+def test_fields_that_are_not_ours_are_ignored() -> None:
+    """Existing clients send more than the contract names."""
+    extra = {"inputSessionId": "abc", "userAudio": None, "meta": {"page": [1, {"deep": True}]}}
+    assert request({"message": "x", "visitId": "tablet-1"} | extra).visit_id == "tablet-1"
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -45,7 +51,9 @@ def test_slots_are_put_in_order() -> None:
         ({"message": "x", "slots": slots((1, "gpt-4o"), (1, "gpt-5.1"))}, "slots[1].slotId"),
         ({"message": "x", "slots": slots((1, "hal-9000"))}, "slots[0].agentId"),
         ({"message": "x", "slots": [{"slotId": 1}]}, "slots[0].agentId"),
-        ({"message": "x", "slot": []}, "slot"),
+        ({"message": "x", "visitId": "a b"}, "visitId"),
+        ({"message": "x", "visitId": "x" * 65}, "visitId"),
+        ({"message": "x", "visitId": ""}, "visitId"),
         (b"not json", ""),
         (b"\xff\xfe", ""),
         (b"[" * 100_000, ""),
@@ -66,8 +74,8 @@ def test_a_request_that_does_not_fit_names_the_field(body: object, field: str) -
         ({"n": 0}, "n"),
         ({"fact": {"type": "no_such"}}, "fact.type"),
         (
-            {"fact": {"type": "session_begun", "session_id": "../../etc", "slots": []}},
-            "fact.session_id",
+            {"fact": {"type": "session_begun", "sessionId": "../../etc", "slots": []}},
+            "fact.sessionId",
         ),
     ],
 )
@@ -103,10 +111,10 @@ def test_a_bus_message_that_does_not_fit_names_the_field(
 def test_a_path_outside_the_artifacts_folder_is_refused(path: str) -> None:
     """No message may name a file that is not ours."""
     message = msgspec.json.decode(golden("waves_finished"))
-    message["result"]["result"]["wave_mix_path"] = path
+    message["result"]["result"]["utterance"]["wave"]["mixPath"] = path
     with pytest.raises(InvalidMessage) as caught:
         bus.decode_message(msgspec.json.encode(message))
-    assert caught.value.field == "result.result.wave_mix_path"
+    assert caught.value.field == "result.result.utterance.wave.mixPath"
 
 
 @pytest.mark.parametrize("name", MESSAGES)
@@ -114,13 +122,14 @@ def test_every_message_of_another_protocol_version_is_known_as_one(name: str) ->
     """Also where the message still fits in everything else."""
     message = msgspec.json.decode(golden(name))
     with pytest.raises(WrongProtocol):
-        bus.decode_message(msgspec.json.encode({**message, "protocol": 2}))
+        bus.decode_message(msgspec.json.encode({**message, "protocol": 3}))
 
 
-def test_another_protocol_version_is_told_apart_from_nonsense() -> None:
+def test_another_protocol_version_differs_from_nonsense() -> None:
     """Where the message does not fit."""
-    with pytest.raises(WrongProtocol):
-        bus.decode_message(b'{"type":"new_thing","protocol":2}')
+    with pytest.raises(WrongProtocol) as wrong:
+        bus.decode_message(b'{"type":"new_thing","protocol":1}')
+    assert (wrong.value.theirs, wrong.value.ours) == (1, bus.PROTOCOL)
     with pytest.raises(InvalidMessage) as caught:
         bus.decode_message(b'{"type":"new_thing"}')
     assert not isinstance(caught.value, WrongProtocol)

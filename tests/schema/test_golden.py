@@ -7,45 +7,36 @@ import msgspec
 import pytest
 
 from shared_schema import bus, chat, events
-from shared_schema.facts import Fact, UtteranceReported, WaveFailed
-from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
+from shared_schema.facts import (
+    DecomposeResult,
+    Fact,
+    UtteranceReported,
+    WaveFailed,
+    WavesJobResult,
+)
 from tests.support.sessions import session_id, utterance, whole
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 SESSION = session_id()
 
 
-def _job() -> DecomposeJob:
-    made = utterance(SESSION, 2, 1, target=3)
-    assert made.voice_profile is not None
-    assert made.speech_path is not None
-    return DecomposeJob(
-        session_id=SESSION,
-        turn_index=2,
-        slot_id=1,
-        agent_id=made.agent_id,
-        voice_profile=made.voice_profile,
-        text=made.text,
-        input_path=made.speech_path,
-        target_slot_id=3,
-    )
-
-
-def _result() -> DecomposeResult:
-    return DecomposeResult(
-        success=True,
+MADE = WavesJobResult(
+    session_id=SESSION,
+    result=DecomposeResult(
+        utterance=utterance(SESSION, 2, 1, target=3),
         duration_ms=12.5,
-        wave_mix_path=utterance(SESSION, 2, 1, target=3).mix_path,
         rmse=0.25,
-        audio_duration_ms=2001,
-        sample_rate_hz=8000,
         envelope_correlation=0.991,
         level_error_db=0.5,
         real_time_factor=0.005,
-    )
-
-
-FAILED = DecomposeResult(success=False, duration_ms=1.0, error="no such file")
+    ),
+)
+FAILED = WavesJobResult(
+    session_id=SESSION,
+    result=DecomposeResult(
+        utterance=utterance(SESSION, 2, 1, ready=False, target=3), duration_ms=1.0
+    ),
+)
 LOST = msgspec.structs.replace(
     utterance(SESSION, 1, 4), wave=WaveFailed(stage="model", message="took too long")
 )
@@ -60,12 +51,9 @@ MESSAGES: dict[str, bus.Message] = {
     "fact_turn1_complete": bus.FactPublished(epoch="life", n=3, fact=whole().turn1(age_s=1.5)),
     "fact_turn3_complete": bus.FactPublished(epoch="life", n=4, fact=whole().turn3(age_s=2.5)),
     "heartbeat": bus.Heartbeat(epoch="life", n=4, artifacts_dir="/show/artifacts"),
-    "waves_finished": bus.WavesFinished(
-        epoch="life", result=WavesJobResult(job=_job(), result=_result())
-    ),
-    "waves_failed": bus.WavesFinished(
-        epoch="life", result=WavesJobResult(job=_job(), result=FAILED)
-    ),
+    "fact_session_complete": bus.FactPublished(epoch="life", n=5, fact=whole().complete(age_s=2.5)),
+    "waves_finished": bus.WavesFinished(epoch="life", result=MADE),
+    "waves_failed": bus.WavesFinished(epoch="life", result=FAILED),
     "snapshot_begin": bus.SnapshotBegin(epoch="life", n=4),
     "snapshot_session": whole().snapshot(age_s=3.0),
     "snapshot_end": bus.SnapshotEnd(epoch="life", count=1),

@@ -1,12 +1,13 @@
 """File names are the contract's, and no path leads out of the artifacts folder."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
 
-from shared_schema.errors import OutsideArtifacts
-from shared_schema.files import moved_into_place
-from shared_schema.layout import Artifacts, speech_path, wave_path
+from shared_schema import layout
+from shared_schema.decoding import OutsideArtifacts
+from shared_schema.layout import Artifacts, moved_into_place, speech_path, wave_path
 
 
 def test_names_are_the_contracts() -> None:
@@ -57,3 +58,27 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
         assert not target.exists()
     assert target.read_bytes() == b"whole"
     assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("held", [3, 1_000_000])
+def test_on_windows_a_name_that_is_held_is_tried_again(
+    held: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scanner lets go after a moment; what is held for longer is an error, and leaves nothing."""
+    tries = 0
+    replace = Path.replace
+
+    def refuse_at_first(source: Path, target: Path) -> Path:
+        nonlocal tries
+        tries += 1
+        if tries <= held:
+            raise PermissionError(5, "Access is denied")
+        return replace(source, target)
+
+    monkeypatch.setattr(Path, "replace", refuse_at_first)
+    monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.setattr(layout, "REPLACE_TIMEOUT_S", 0.2)
+    expected = contextlib.nullcontext() if held < 10 else pytest.raises(PermissionError)
+    with expected, moved_into_place(tmp_path / "x") as partial:
+        partial.write_bytes(b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == (["x"] if held < 10 else [])

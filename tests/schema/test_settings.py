@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 from shared_schema.settings import Settings, load_settings
 
 

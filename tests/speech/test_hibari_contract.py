@@ -1,4 +1,4 @@
-"""What we use of the hibari package; an upgrade that changes it fails here and says what."""
+"""What we use of the hibari package; an upgrade that changes it fails here."""
 
 import gzip
 import json
@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat_backend.errors import SpeechFailed
+from chat_backend.speech.audio import SAMPLE_RATE_HZ
 from chat_backend.speech.hibari import HibariModel, asset
 from chat_backend.speech.speakable import speakable
-from chat_backend.speech.wav import SAMPLE_RATE_HZ
 
 SENTENCE = "You said water remembers."
 
@@ -79,7 +79,7 @@ def test_an_unvoiced_frame_has_a_pitch_below_forty(model: HibariModel) -> None:
 
 @pytest.mark.parametrize("name", ["lexicon_us_gold.json.gz", "tokenizer_exceptions.json"])
 def test_our_reader_of_its_dictionaries_reads_the_same(model: HibariModel, name: str) -> None:
-    """It stands in for the package's own, which is still asked for by this name."""
+    """It replaces the package's own, which still has this name."""
     content = (Path(hibari.__file__).parent / "assets" / name).read_bytes()
     assert asset(name) == json.loads(gzip.decompress(content) if name.endswith("gz") else content)
     assert g2p._load_json is asset
@@ -94,7 +94,7 @@ def test_the_guesser_for_unknown_words_is_there(model: HibariModel) -> None:
 @settings(deadline=None)
 @given(text=st.text(alphabet=st.characters(max_codepoint=0x2030), max_size=60))
 def test_any_speakable_text_has_phonemes_and_breaks_nothing(model: HibariModel, text: str) -> None:
-    """The package's reader of numbers, times and signs bears whatever a visitor types."""
+    """The package's reader of numbers, times and signs takes whatever a visitor types."""
     try:
         spoken = speakable(text)
     except SpeechFailed:
@@ -123,7 +123,7 @@ def test_importing_the_module_loads_nothing_heavy() -> None:
     """The voice's libraries are loaded by start(), not by an import."""
     code = (
         "import sys; import chat_backend.speech.hibari;"
-        "print([m for m in ('onnxruntime', 'hibari', 'soundfile', 'scipy') if m in sys.modules])"
+        "print([m for m in ('onnxruntime', 'hibari') if m in sys.modules])"
     )
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True

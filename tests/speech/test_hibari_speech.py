@@ -80,7 +80,7 @@ async def test_strange_words_are_spoken(speech: HibariSpeech, tmp_path: Path, te
 async def test_a_file_where_the_folder_should_be_is_named(
     speech: HibariSpeech, tmp_path: Path
 ) -> None:
-    """The message says which file and what the system says, and not where our folders are."""
+    """The message has the file and the system's reason, but not the path of our folders."""
     (tmp_path / "turn_1").write_text("in the way")
     with pytest.raises(SpeechFailed, match=r"cannot write turn_1/slot-1\.wav: ") as caught:
         await speech.speak("Hello.", "friendly_casual", tmp_path / "turn_1" / "slot-1.wav")
@@ -150,7 +150,7 @@ async def test_who_no_longer_waits_gets_no_file(speech: HibariSpeech, tmp_path: 
 
 
 async def test_speaking_before_the_start_and_after_the_end_is_an_error(tmp_path: Path) -> None:
-    """A late session hears of it in its slot; closing twice does no harm."""
+    """It is an error of the slot; closing twice does no harm."""
     voice = HibariSpeech(workers=1)
     with pytest.raises(SpeechFailed, match="not started"):
         await voice.speak("Hello.", "friendly_casual", tmp_path / "x.wav")

@@ -13,8 +13,8 @@ import pytest
 import soxr
 from numpy.typing import NDArray
 
+from chat_backend.speech.audio import SAMPLE_RATE_HZ
 from chat_backend.speech.hibari import HibariModel, synthesize
-from chat_backend.speech.wav import SAMPLE_RATE_HZ
 from shared_schema.ids import VOICE_PROFILES, VoiceProfile
 
 faster_whisper = pytest.importorskip(
@@ -123,7 +123,7 @@ def test_the_count_of_errors_is_right() -> None:
 def test_every_voice_is_understood(
     model: HibariModel, listener: Any, profile: VoiceProfile
 ) -> None:
-    """At most 15 of 100 words are heard wrong, over fourteen sentences."""
+    """At most 15 of 100 words are misheard, over fourteen sentences."""
     errors = count = 0
     for sentences, signal in windows(model, profile):
         said = words(sentences)

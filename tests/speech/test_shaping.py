@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from chat_backend.speech.edges import joined, trimmed, with_margins
-from chat_backend.speech.profiles import SPEAKER_PITCH_HZ, VOICES
+from chat_backend.speech.audio import joined, trimmed, with_margins
 from chat_backend.speech.shaping import (
+    SPEAKER_PITCH_HZ,
+    VOICES,
     Frames,
     minimum_phase,
     reshape,

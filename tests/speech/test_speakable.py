@@ -1,4 +1,4 @@
-"""What the English voice takes of a text, and how it says that it can't."""
+"""What the English voice speaks of a text, and why not the rest."""
 
 import pytest
 from hypothesis import given
@@ -30,7 +30,7 @@ def test_an_empty_text_is_refused(text: str) -> None:
     ],
 )
 def test_an_unspeakable_text_is_refused_with_its_reason(text: str, reason: str) -> None:
-    """The message says what is in it instead of words."""
+    """The message names what is in it instead of words."""
     with pytest.raises(SpeechFailed, match=reason):
         speakable(text)
 
@@ -56,7 +56,7 @@ def test_the_speakable_part_is_kept(text: str, kept: str) -> None:
 
 @given(text=st.text(max_size=100))
 def test_any_text_is_either_kept_or_refused(text: str) -> None:
-    """Nothing else can happen, and what is kept has something to say."""
+    """Nothing else can happen, and what is kept is not empty."""
     try:
         kept = speakable(text)
     except SpeechFailed:

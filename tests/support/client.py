@@ -12,9 +12,8 @@ import zmq
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from chat_backend.facts.events import SessionEvents
 from chat_backend.facts.ledger import Ledger
-from chat_backend.facts.publisher import bus_publisher
+from chat_backend.facts.publisher import SessionEvents, bus_publisher
 from shared_schema.bus import TOPIC_FACTS
 from shared_schema.events import (
     DialogueWavesReady,
@@ -133,6 +132,7 @@ class Backend:
                 for part in parts:
                     self.events.utterance(session, truth.utterance(*part))
         self.events.turn3_complete(session, truth.dialogues)
+        self.events.session_complete(session, stopped=False)
 
 
 @asynccontextmanager

@@ -1,25 +1,28 @@
-"""Made-up sessions: what really happened, and the facts that tell it. Used by many tests."""
+"""Made-up sessions: what really happened, and the facts that report it."""
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from shared_schema.bus import SnapshotSession
 from shared_schema.facts import (
+    DecomposeResult,
     Dialogue,
     Fact,
     SessionBegun,
+    SessionComplete,
     SlotAgent,
     Turn1Complete,
     Turn3Complete,
     Utterance,
     UtteranceReported,
+    Wave,
     WaveFailed,
     WavePending,
     WaveReady,
+    WavesJobResult,
     WaveState,
 )
 from shared_schema.ids import AGENT_IDS, VOICE_PROFILES, TurnIndex
-from shared_schema.jobs import DecomposeJob, DecomposeResult, WavesJobResult
-from shared_schema.layout import speech_path, wave_path
+from shared_schema.layout import WAVE_NAMES, speech_path, wave_path
 
 
 def session_id(number: int = 1) -> str:
@@ -46,7 +49,10 @@ def utterance(
     wave: WaveState = WavePending()
     if ready is True:
         mix = wave_path(speech, "wave_mix")
-        wave = WaveReady(mix_path=mix, audio_duration_ms=2000 + slot, sample_rate_hz=8000)
+        waves = tuple(Wave(path=wave_path(speech, part)) for part in WAVE_NAMES)
+        wave = WaveReady(
+            mix_path=mix, waves=waves, audio_duration_ms=2000 + slot, sample_rate_hz=8000
+        )
     elif ready is False:
         wave = WaveFailed(stage="waves", message="broken")
     return Utterance(
@@ -101,30 +107,12 @@ class Truth(Struct, frozen=True, kw_only=True):
         return utterance(self.session_id, turn, slot, ready=ready, target=target)
 
     def finished(self, turn: TurnIndex, slot: int, *, text: str | None = None) -> WavesJobResult:
-        """What a worker says of an utterance's job."""
-        told = self.utterance(turn, slot)
-        assert told.voice_profile is not None
-        assert told.speech_path is not None
-        job = DecomposeJob(
-            session_id=self.session_id,
-            turn_index=turn,
-            slot_id=slot,
-            agent_id=told.agent_id,
-            voice_profile=told.voice_profile,
-            text=told.text if text is None else text,
-            input_path=told.speech_path,
-            target_slot_id=told.target_slot_id,
-        )
-        ready = told.mix_path is not None
-        result = DecomposeResult(
-            success=ready,
-            duration_ms=1.0,
-            wave_mix_path=told.mix_path,
-            error=None if ready else "broken",
-            audio_duration_ms=2000 + slot,
-            sample_rate_hz=8000,
-        )
-        return WavesJobResult(job=job, result=result)
+        """What a worker publishes of an utterance's job."""
+        made = self.utterance(turn, slot)
+        if text is not None:
+            made = structs.replace(made, text=text)
+        result = DecomposeResult(utterance=made, duration_ms=1.0)
+        return WavesJobResult(session_id=self.session_id, result=result)
 
     def begun(self) -> SessionBegun:
         """The session's first fact."""
@@ -142,7 +130,7 @@ class Truth(Struct, frozen=True, kw_only=True):
         )
 
     def turn3(self, *, ended: bool = True, age_s: float = 0.0) -> Turn3Complete:
-        """The session's end, its wave jobs ended or still pending."""
+        """The end of the turns, their wave jobs ended or still pending."""
         return Turn3Complete(
             session_id=self.session_id,
             slots=self.begun().slots,
@@ -151,13 +139,19 @@ class Truth(Struct, frozen=True, kw_only=True):
             age_s=age_s,
         )
 
-    def snapshot(self, *, age_s: float = 0.0) -> SnapshotSession:
-        """The whole session, over, as a snapshot tells it."""
+    def complete(self, *, age_s: float = 0.0) -> SessionComplete:
+        """The backend's last word."""
+        return SessionComplete(session_id=self.session_id, stopped=False, age_s=age_s)
+
+    def snapshot(self, *, age_s: float = 0.0, epoch: str = "life") -> SnapshotSession:
+        """The whole session, over, as a snapshot holds it."""
         return SnapshotSession(
+            epoch=epoch,
             begun=self.begun(),
             utterances=tuple(self.utterance(*part) for part in self.parts()),
             turn1=self.turn1(age_s=age_s),
             turn3=self.turn3(age_s=age_s),
+            complete=self.complete(age_s=age_s),
         )
 
     def facts(self) -> list[Fact]:
@@ -166,8 +160,8 @@ class Truth(Struct, frozen=True, kw_only=True):
         made: dict[int, list[Fact]] = {1: [], 2: [], 3: []}
         for turn, slot in self.parts():
             for ended, facts in ((False, made), (True, ends)):
-                told = self.utterance(turn, slot, ended=ended)
-                facts[turn].append(UtteranceReported(session_id=self.session_id, utterance=told))
+                one = self.utterance(turn, slot, ended=ended)
+                facts[turn].append(UtteranceReported(session_id=self.session_id, utterance=one))
         return [
             self.begun(),
             *made[1],
@@ -177,6 +171,7 @@ class Truth(Struct, frozen=True, kw_only=True):
             *ends[2],
             *made[3],
             self.turn3(ended=False),
+            self.complete(),
             *ends[3],
         ]
 

@@ -6,10 +6,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from shared_schema.chat import Done, SlotAudio, SlotDone, SlotError, TurnDone
@@ -128,6 +130,33 @@ async def test_a_full_disk_is_told_per_slot_and_passes(small_disk: Path, tmp_pat
         body = {**MESSAGE, "slots": [{"slotId": 1, "agentId": "gpt-4o"}]}
         again = await asyncio.to_thread(post, installation.chat_url, body)
         assert len(again.of(SlotAudio)) == 1
+
+
+@posix
+def test_a_gateway_killed_on_a_full_disk_is_back_when_there_is_room(
+    small_disk: Path, tmp_path: Path
+) -> None:
+    """Its restart is refused, which is said once, and the show does not end by it."""
+    with system(tmp_path) as installation:
+        supervisor = installation.start("supervisor", "-m", "event_gateway", "supervise")
+        installation.wait_ready(supervisor, f"{installation.gateway_url}/readyz")
+        server = until(lambda: next(iter(supervisor.note_children()), None), "a server")
+        run_file = small_disk / "run" / "event_gateway.json"
+        supervisor.send(signal.SIGSTOP)
+        server.kill()
+        until(lambda: server.status() == psutil.STATUS_ZOMBIE, "the gateway's end")
+        for path in (small_disk / "gateway").iterdir():
+            path.unlink()  # a new outbox needs room
+        ballast = fill(small_disk)
+        supervisor.send(signal.SIGCONT)
+        until(lambda: "server refuses to start" in supervisor.log, "refused")
+        time.sleep(3)  # several tries
+        assert supervisor.log.count("server refuses to start") == 1
+        assert supervisor.log.count("\ngateway: ") == 1
+        ballast.unlink()
+        installation.wait_ready(supervisor, f"{installation.gateway_url}/readyz")
+        until(lambda: "server can start again" in supervisor.log, "said so")
+        until(lambda: '"listening":true' in run_file.read_text("utf-8"), "the run file right")
 
 
 async def test_nothing_is_sent_that_can_not_be_recorded(small_disk: Path, tmp_path: Path) -> None:

@@ -126,6 +126,7 @@ async def test_killed_and_started_again_it_repeats_nothing(
     for part in truth.parts():
         chat.events.utterance(truth.session_id, truth.utterance(*part))
     chat.events.turn3_complete(truth.session_id, truth.dialogues)
+    chat.events.session_complete(truth.session_id, stopped=False)
     installation.gateway()
     async with listening(installation.events_url) as touchdesigner:
         events = await touchdesigner.told()

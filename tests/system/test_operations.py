@@ -14,7 +14,7 @@ import pytest
 
 from shared_schema.chat import SlotAudio, SlotDone, TurnDone
 from shared_schema.events import DialogueWavesReady
-from shared_schema.runtime.process.exits import CONFIGURATION
+from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION
 from tests.support.client import listening, turn1_of
 from tests.support.processes import Process, System, system, until
 from tests.support.visitor import post, request, session_document
@@ -59,7 +59,7 @@ def test_the_demo_ends_by_itself_with_0(installation: System) -> None:
     """README command one: everything that the session promised was seen and is sound."""
     demo = honcho(installation, "Procfile.demo")
     assert demo.wait(within_s=90) == 0
-    assert "all told: 1 session(s), every file there and sound" in demo.log
+    assert "all received: 1 session(s), every file there and sound" in demo.log
     assert "turn 1 complete: 6 of 6 slots" in demo.log
     assert "Traceback" not in demo.log
     until(lambda: not demo.left(), "nothing left", within_s=8)
@@ -128,6 +128,35 @@ def test_restart_without_a_supervisor_names_the_remedy(installation: System) -> 
     assert asked.wait(within_s=20) != 0
     assert "honcho start" in asked.log
     assert len(asked.log.strip().splitlines()) == 1
+
+
+def test_stop_and_status_need_no_terminal(installation: System) -> None:
+    """They find the servers that a closed terminal left; without any, they say so."""
+    for package, url in (
+        ("event_gateway", f"{installation.gateway_url}/readyz"),
+        ("chat_backend", f"{installation.chat_url}/v1/health"),
+    ):
+
+        def ask(command: str, *, package: str = package) -> tuple[int, str]:
+            asked = installation.start(command, "-m", package, command)
+            return asked.wait(within_s=20), asked.log.strip()
+
+        code, line = ask("status")
+        assert (code, "honcho start" in line) == (CONFIGURATION, True)
+        supervisor = installation.start("supervisor", "-m", package, "supervise")
+        until(lambda url=url: ready(url), f"{package} ready")  # type: ignore[misc]
+        server = server_pid(supervisor, package)
+        until(lambda: ask("status")[0] == 0, f"{package} listening")
+        _, line = ask("status")
+        assert f"supervisor {supervisor.pid}, server {server} (up 0 min), start 1" in line
+        second = installation.start("second", "-m", package, "supervise")
+        assert second.wait(within_s=20) == ANOTHER_INSTANCE
+        assert f"(pid {supervisor.pid})" in second.log
+        assert ask("stop")[0] == 0
+        assert supervisor.wait() == 0
+        until(lambda process=supervisor: not process.left(), "nothing left")  # type: ignore[misc]
+        code, line = ask("stop")
+        assert (code, "nothing to stop" in line) == (0, True)
 
 
 STAGED = ("-m", "tests.support.staged_chat")

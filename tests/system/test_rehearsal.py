@@ -102,6 +102,7 @@ async def test_the_rhythm_is_kept_and_can_be_faster(show: System) -> None:
         await client.session_event()
         await client.nothing(for_s=1.2)
         chat.events.turn3_complete(session, truth.dialogues)
+        chat.events.session_complete(session, stopped=False)
         await client.session_event()
         await client.session_event()
         for speed, least_s in ((1, 1.2), (4, 0.3)):
@@ -182,8 +183,8 @@ async def test_a_client_that_reconnects_gets_what_it_missed(show: System) -> Non
         assert [event.seq for event in await back.told(again[0].session_id)] == [2, 3]
 
 
-async def test_a_session_that_only_left_files_can_be_rehearsed(show: System) -> None:
-    """session.json and the waves are enough: what was never told live is told now."""
+async def test_a_session_of_format_1_is_listed_shown_and_rehearsed(show: System) -> None:
+    """Its session.json and its waves are enough, though no event of it was ever recorded."""
     document = {
         "format": 1,
         "sessionId": NOBODY,
@@ -209,6 +210,13 @@ async def test_a_session_that_only_left_files_can_be_rehearsed(show: System) -> 
     async with listening(show.events_url) as client:
         assert rehearse(show, speed=100).json()["of"] == NOBODY
         events = await client.told()
+    (listed,) = api(show, "GET", "/v1/recordings").json()["recordings"]
+    assert (listed["sessionId"], listed["events"]) == (NOBODY, 2)
+    shown = api(show, "GET", f"/v1/recordings/{NOBODY}").json()
+    waves = [each["wave"] for each in shown["utterances"]]
+    assert [each["type"] for each in waves] == ["ready", "ready", "failed", "ready", "ready"]
+    assert waves[2]["message"] == "broken"
+    assert waves[0]["sampleRateHz"] == 8000
     assert events[0].payload.missing_slot_ids == (3,)  # type: ignore[union-attr]
     assert [[wave.slot_id for wave in waves_of(event)] for event in events] == [[1, 2], [1, 2]]
 

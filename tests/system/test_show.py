@@ -103,7 +103,7 @@ async def test_the_session_file_tells_everything(show: System) -> None:
 
     def settled() -> dict[str, Any] | None:
         document = session_document(show.artifacts, stream.session_id)
-        states = {each["state"] for each in document.get("utterances", ())}
+        states = {each["wave"]["type"] for each in document.get("utterances", ())}
         return document if document.get("state") == "done" and states == {"ready"} else None
 
     document = until(settled, "session.json complete")
@@ -111,7 +111,7 @@ async def test_the_session_file_tells_everything(show: System) -> None:
     assert len(document["utterances"]) == len(stream.of(SlotAudio))
     for each in document["utterances"]:
         assert (show.artifacts / each["speechPath"]).is_file()
-        assert (show.artifacts / each["waveMixPath"]).is_file()
+        assert (show.artifacts / each["wave"]["mixPath"]).is_file()
     assert len(document["dialogues"]) == len(stream.of(SlotDone, 3))
     assert not list(show.artifacts.rglob("*.tmp"))
 

@@ -48,7 +48,7 @@ def watched(show: System, *, lines: int, after: str = "") -> tuple[dict[str, Any
     raise AssertionError("the stream ended")
 
 
-async def test_the_stream_tells_the_state_and_the_log(show: System) -> None:
+async def test_the_stream_has_the_state_and_the_log(show: System) -> None:
     """A client, its name, no session; every event once; after a known line only what is new."""
     async with listening(show.events_url) as client, backend(show.bus_url, show.artifacts) as chat:
         await client.say({"type": "hello", "client": "test", "version": "9"})
@@ -57,8 +57,8 @@ async def test_the_stream_tells_the_state_and_the_log(show: System) -> None:
         await client.told()
         state, ids = watched(show, lines=3)
         assert state["client"]["name"] == "test 9"
-        assert state["backendHeard"] is True
-        assert state["recording"] is True
+        assert state["backendAlive"] is True
+        assert state["problems"] == []
         assert state["rehearsal"]["state"] == "idle"
         assert len(set(ids)) == 3
         chat.tell(whole(2))
@@ -84,14 +84,15 @@ async def test_a_live_session_is_in_the_state_while_it_is_live(show: System) -> 
         chat.events.turn1_complete(session)
         await client.session_event()
         chat.events.turn3_complete(session, truth.dialogues)
+        chat.events.session_complete(session, stopped=False)
         await client.session_event()
         state, _ = watched(show, lines=2)
         (seen,) = state["sessions"]
-        states = {(u["turnIndex"], u["slotId"]): u["state"] for u in seen["utterances"]}
+        states = {(u["turnIndex"], u["slotId"]): u["wave"]["type"] for u in seen["utterances"]}
         assert states[1, 6] == "failed"
         assert states[2, 3] == "pending"
         assert states[3, 2] == "ready"
-        waiting = {d["targetSlotId"]: d.get("waitsFor", []) for d in seen["dialogues"]}
+        waiting = {d["dialogue"]["targetSlotId"]: d["waitsFor"] for d in seen["dialogues"]}
         assert waiting == {1: [], 2: ["turn 2 slot 3"]}
 
 

@@ -263,7 +263,7 @@ async def test_bus_messages_that_do_not_fit_are_counted_and_logged_once(
     """Wrong version, nonsense, paths from outside: nothing of it harms what is right."""
     nonsense = [
         b"nonsense",
-        b'{"type":"heartbeat","protocol":2}',
+        b'{"type":"heartbeat","protocol":1}',
         b'{"type":"waves_finished","epoch":"x","result":{}}',
         b"[" * 50_000,
     ]
@@ -279,6 +279,13 @@ async def test_bus_messages_that_do_not_fit_are_counted_and_logged_once(
     assert log.count("kind=malformed") == 1
     assert log.count("kind=wrong_protocol") == 1
     assert await metric(installation, 'rr_bus_ignored_total{reason="wrong_protocol"}') == 5
+    async with httpx.AsyncClient(trust_env=False) as http:
+        ready = await http.get(f"{installation.gateway_url}/readyz")
+    assert ready.status_code == httpx.codes.SERVICE_UNAVAILABLE
+    assert ready.json()["reasons"] == [
+        "a process on the bus uses protocol 1, this gateway 2: update and restart the chat"
+        " backend, which is the older one"
+    ]
 
 
 async def test_a_locked_bus_lets_only_its_keys_in(tmp_path: Path) -> None:

@@ -56,14 +56,51 @@ async def test_beyond_the_limit_a_visitor_is_told_to_come_back(show: System) -> 
     assert "RR_CHAT_MAX_SESSIONS" in third.json()["error"]["message"]
 
 
-async def test_history_lasts_until_it_is_reset(show: System) -> None:
-    """The same message and seed is answered with memory, and anew after a reset."""
-    first = await visit(show)
-    second = await visit(show)
-    request(show.chat_url, "POST", "/v1/reset")
-    third = await visit(show)
-    assert texts(first) == texts(third)
+async def test_history_belongs_to_a_visit_until_it_is_reset(show: System) -> None:
+    """The same message and seed is answered with memory within a visit, and anew elsewhere."""
+    first = await visit(show, {**MESSAGE, "visitId": "a"})
+    second = await visit(show, {**MESSAGE, "visitId": "a"})
+    request(show.chat_url, "POST", "/v1/reset", json={"visitId": "a"})
+    third = await visit(show, {**MESSAGE, "visitId": "a"})
+    without = await visit(show)
+    assert texts(first) == texts(third) == texts(without)
     assert texts(first) != texts(second)
+
+
+async def test_a_secret_stays_in_its_visit(show: System) -> None:
+    """No later visit quotes it, with or without an id; no log line and no health page has it."""
+    stage(show, mute=["*:*"])
+    secret = "I stole my sister's wedding ring"  # noqa: S105  # a visitor's
+    await visit(show, {"message": secret, "visitId": "a"})
+    again = await visit(show, {"message": "Do you remember me?", "visitId": "a"})
+    quoted = [text for text in texts(again) if "wedding ring" in text]
+    assert quoted  # within the visit it is remembered: the rest of this test could fail
+    for number in range(12):
+        body = {"message": f"Do you remember what they told you, friend {number}?"}
+        later = await visit(show, body | ({"visitId": f"b{number}"} if number % 2 else {}))
+        said = " ".join(done.text for done in later.of(SlotDone))
+        # Words of the secret that no persona has of its own, as it has "a wedding spoon".
+        assert not any(word in said for word in ("stole", "sister's", "wedding ring"))
+    public = [
+        request(url, "GET", path).text
+        for url, path in (
+            (show.chat_url, "/v1/health"),
+            (show.chat_url, "/v1/agents"),
+            (show.chat_url, "/metrics"),
+            (show.gateway_url, "/healthz"),
+            (show.gateway_url, "/readyz"),
+            (show.gateway_url, "/metrics"),
+        )
+    ]
+    log = "\n".join(process.log for process in show.processes)
+    assert not [text for text in [*public, log] if "wedding" in text]
+
+
+def test_a_wrong_reset_says_what_is_wrong(show: System) -> None:
+    """The field is named; nothing is forgotten."""
+    answer = request(show.chat_url, "POST", "/v1/reset", json={"visitId": "../x"})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["field"] == "visitId"
 
 
 def texts(stream: Stream) -> list[str]:

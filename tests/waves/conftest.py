@@ -13,8 +13,8 @@ import soundfile
 import zmq
 
 from shared_schema.bus import MAX_MESSAGE_BYTES, TOPIC_WAVES, WavesFinished, decode_message
+from shared_schema.facts import DecomposeJob, Utterance, WavePending, WavesJobResult
 from shared_schema.ids import new_session_id
-from shared_schema.jobs import DecomposeJob, WavesJobResult
 from shared_schema.layout import speech_path
 from shared_schema.sockets import BusAddress, open_subscriber
 from tests.support.processes import free_port
@@ -157,12 +157,15 @@ def make_job(tmp_path: Path, speech_bytes: bytes) -> Callable[..., DecomposeJob]
             file.write_bytes(speech)
         return DecomposeJob(
             session_id=session_id,
-            turn_index=1,
-            slot_id=slot_id,
-            agent_id="gpt-4o",
-            voice_profile="calm_soothing",
-            text="The water listens.",
-            input_path=path,
+            utterance=Utterance(
+                turn_index=1,
+                slot_id=slot_id,
+                agent_id="gpt-4o",
+                voice_profile="calm_soothing",
+                text="The water listens.",
+                speech_path=path,
+                wave=WavePending(),
+            ),
         )
 
     return make

@@ -71,7 +71,7 @@ def test_a_machine_gets_json(tmp_path: Path, speech: list[Path]) -> None:
 
 
 def test_all_good_is_exit_code_zero(speech: list[Path]) -> None:
-    """And not a word on stderr."""
+    """And stderr is empty."""
     ended = decompose(speech[0])
     assert (ended.returncode, ended.stderr) == (0, "")
 
@@ -98,7 +98,7 @@ def test_a_picture_is_drawn(tmp_path: Path, speech: list[Path]) -> None:
         assert (tmp_path / f"{name}_v3_waves.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_without_matplotlib_the_remedy_is_told(tmp_path: Path, speech: list[Path]) -> None:
+def test_without_matplotlib_the_error_names_the_remedy(tmp_path: Path, speech: list[Path]) -> None:
     """One line that names the extra, exit code 2, and nothing is made."""
     hide = "import sys; sys.modules['matplotlib'] = None; sys.argv[1:] = {arguments}; "
     run = "from waves.__main__ import app; app()"
@@ -119,7 +119,7 @@ def test_without_matplotlib_the_remedy_is_told(tmp_path: Path, speech: list[Path
 
 
 def test_help_shows_an_example() -> None:
-    """Each command tells how it is used."""
+    """Each command shows how it is used."""
     ended = decompose("--help")
     assert ended.returncode == 0
     assert "python -m waves decompose recordings/*.wav" in ended.stdout

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from shared_schema.facts import DecomposeJob
 from shared_schema.ids import new_session_id
-from shared_schema.jobs import DecomposeJob
 from shared_schema.sockets import BusAddress
 from tests.support.client import listening, turn1_of
 from tests.support.processes import Process, System, free_port, system, until
@@ -136,11 +136,11 @@ def test_a_connection_that_was_closed_a_moment_ago_is_not_sound(
 
     context = Context(artifacts=tmp_path, bus=None, epoch="test-epoch", max_duration_s=60.0)
     workforce = Workforce(Cluster(host).address, context)
-    assert workforce.sound
+    assert workforce.healthy
     workforce.end(2.0)
     with pytest.raises(RuntimeError):
         workforce.perform(make_job(), timeout_s=1.0)
-    assert not workforce.sound
+    assert not workforce.healthy
     workforce.end(2.0)
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from shared_schema.jobs import DecomposeJob
+from shared_schema.facts import DecomposeJob, WaveReady
 from shared_schema.layout import WAVE_MIX, WAVE_NAMES, WavePart, wave_path
 from tests.support.speechlike import speech_like
 from waves import decompose_file, run_job
-from waves.job import finished_before
+from waves.job import existing_result
 
 MakeJob = Callable[..., DecomposeJob]
 
@@ -27,7 +27,7 @@ def wave_files(job: DecomposeJob, root: Path) -> dict[WavePart, Path]:
 def test_a_job_makes_four_sound_files(tmp_path: Path, make_job: MakeJob) -> None:
     """8 kHz PCM_16 of the speech's length; the mix is the sum; nothing else is left lying."""
     job = make_job()
-    result = run_job(job, tmp_path)
+    result = run_job(job, tmp_path).result
     files = wave_files(job, tmp_path)
     waves = {part: soundfile.read(path, dtype="int16") for part, path in files.items()}
     assert set(files[WAVE_MIX].parent.iterdir()) == set(files.values())
@@ -39,12 +39,18 @@ def test_a_job_makes_four_sound_files(tmp_path: Path, make_job: MakeJob) -> None
     assert np.abs(waves[WAVE_MIX][0] - total).max() <= 2
     assert result.success
     assert result.wave_mix_path == wave_path(job.input_path, WAVE_MIX)
+    assert isinstance(result.utterance.wave, WaveReady)
+    assert [each.path for each in result.utterance.wave.waves] == [
+        wave_path(job.input_path, part) for part in WAVE_NAMES
+    ]
 
 
 def test_a_result_carries_its_figures(tmp_path: Path, make_job: MakeJob) -> None:
     """Length, rate, time and truth are told with a success."""
-    result = run_job(make_job(), tmp_path)
-    assert (result.audio_duration_ms, result.sample_rate_hz) == (2_000, 8_000)
+    result = run_job(make_job(), tmp_path).result
+    assert isinstance(result.utterance.wave, WaveReady)
+    assert result.audio_duration_ms == 2_000
+    assert result.utterance.wave.sample_rate_hz == 8_000
     assert result.duration_ms > 0
     assert result.real_time_factor == pytest.approx(result.duration_ms / 2_000)
     assert result.rmse is not None
@@ -61,7 +67,7 @@ def test_a_bad_file_is_a_failed_job(
 ) -> None:
     """The result names the file and the trouble, and no wave file appears."""
     job = make_job(speech=speech)
-    result = run_job(job, tmp_path)
+    result = run_job(job, tmp_path).result
     assert not result.success
     assert result.stage == "waves"
     assert result.error is not None
@@ -72,7 +78,7 @@ def test_a_bad_file_is_a_failed_job(
 def test_a_folder_that_cannot_be_written_is_a_failed_job(tmp_path: Path, make_job: MakeJob) -> None:
     """A file where the folder should be is reported, not raised."""
     (tmp_path / "waves").write_text("in the way")
-    result = run_job(make_job(), tmp_path)
+    result = run_job(make_job(), tmp_path).result
     assert not result.success
     assert result.error
 
@@ -86,7 +92,7 @@ def test_a_path_outside_the_artifacts_is_a_failed_job(tmp_path: Path, make_job: 
         (tmp_path / job.input_path).symlink_to(outside)
     except OSError:
         pytest.skip("links need a privilege here")
-    result = run_job(job, tmp_path)
+    result = run_job(job, tmp_path).result
     assert not result.success
     assert "leads out of the artifacts folder" in str(result.error)
 
@@ -95,11 +101,11 @@ FULL_DISK = """
 import resource, sys
 from pathlib import Path
 import msgspec
-from shared_schema.jobs import DecomposeJob
+from shared_schema.facts import DecomposeJob
 from waves import run_job
 resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))
 job = msgspec.json.decode(sys.argv[1], type=DecomposeJob)
-result = run_job(job, Path(sys.argv[2]))
+result = run_job(job, Path(sys.argv[2])).result
 assert not result.success and "large" in result.error, result
 """
 
@@ -122,16 +128,15 @@ def test_a_disk_that_takes_no_more_is_a_failed_job(tmp_path: Path, make_job: Mak
 def test_a_finished_mix_is_found(tmp_path: Path, make_job: MakeJob) -> None:
     """A success that nobody could tell of is read from the files; a failure is not."""
     job, other = make_job(1), make_job(2)
-    told = run_job(job, tmp_path)
-    found = finished_before(job, tmp_path)
+    made = run_job(job, tmp_path)
+    found = existing_result(job, tmp_path)
     assert found is not None
     assert found.job == job
     assert found.result.success
-    assert found.result.wave_mix_path == told.wave_mix_path
-    assert found.result.audio_duration_ms == told.audio_duration_ms
-    assert finished_before(other, tmp_path) is None
+    assert found.result.utterance == made.result.utterance
+    assert existing_result(other, tmp_path) is None
     wave_files(other, tmp_path)[WAVE_MIX].write_bytes(b"")
-    assert finished_before(other, tmp_path) is None
+    assert existing_result(other, tmp_path) is None
 
 
 def test_any_file_can_be_decomposed(tmp_path: Path) -> None:

@@ -1,11 +1,15 @@
 """The pitch tracker against sounds whose pitch is known."""
 
+import itertools
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.speechlike import speech_like
 from waves.dsp.grid import SAMPLE_RATE_HZ, Bool, Float32, Float64, cell_count
-from waves.dsp.pitch import PitchTrack, track_pitch
+from waves.dsp.pitch import PitchTrack, best_path, track_pitch
 
 
 def cents(track: PitchTrack, truth_hz: float) -> Float64:
@@ -80,3 +84,26 @@ def test_does_not_depend_on_loudness() -> None:
     loud, soft = track_pitch(truth.samples), track_pitch(truth.samples * np.float32(1e-3))
     assert np.array_equal(loud.voiced, soft.voiced)
     np.testing.assert_allclose(loud.f0_hz, soft.f0_hz, rtol=1e-3)
+
+
+@given(frames=st.integers(1, 6), seed=st.integers(0, 2**32 - 1), rough=st.floats(0, 10))
+def test_the_best_path_is_worth_most(frames: int, seed: int, rough: float) -> None:
+    """No other path has a larger sum of scores and passages; all of them are tried."""
+    random = np.random.default_rng(seed)
+    score = random.standard_normal((frames, 3))
+    passage = rough * random.standard_normal((frames - 1, 3, 3))
+
+    def worth(path: tuple[int, ...]) -> float:
+        own = sum(score[frame, state] for frame, state in enumerate(path))
+        pairs = enumerate(itertools.pairwise(path))
+        return float(own + sum(passage[frame, one, other] for frame, (one, other) in pairs))
+
+    found = tuple(best_path(score, passage).tolist())
+    assert worth(found) == max(map(worth, itertools.product(range(3), repeat=frames)))
+
+
+def test_the_best_path_avoids_what_is_impossible() -> None:
+    """A state of score minus infinity is never chosen where another one exists."""
+    score = np.zeros((200, 4))
+    score[::2, :3] = -np.inf
+    assert (best_path(score, np.zeros((199, 4, 4)))[::2] == 3).all()

@@ -12,7 +12,7 @@ import msgspec
 import psutil
 import pytest
 
-from shared_schema.jobs import DecomposeJob
+from shared_schema.facts import DecomposeJob
 from shared_schema.sockets import BusAddress
 from tests.waves.conftest import (
     Gateway,
@@ -61,7 +61,7 @@ def test_the_last_message_leaves_before_the_worker(
         pool.submit(job)
     results.wait_for(6)
     pool.close(5.0)
-    assert {gateway.completion().result.job.slot_id for _ in jobs} == set(range(1, 7))
+    assert {gateway.completion().result.result.utterance.slot_id for _ in jobs} == set(range(1, 7))
 
 
 def test_works_without_a_gateway(make_pool: MakePool, make_job: MakeJob, results: Results) -> None:
@@ -71,7 +71,7 @@ def test_works_without_a_gateway(make_pool: MakePool, make_job: MakeJob, results
         pool.submit(make_job(slot))
     told = results.wait_for(6)
     assert all(one.result.success for one in told)
-    assert {one.job.slot_id for one in told} == set(range(1, 7))
+    assert {one.result.utterance.slot_id for one in told} == set(range(1, 7))
 
 
 @posix
@@ -85,7 +85,7 @@ def test_a_killed_worker_fails_only_its_own_job(
     pool.submit(make_job(2))
     end = wait_until_reading(hanging, tmp_path)
     the_worker().kill()
-    failed, succeeded = sorted(results.wait_for(2), key=lambda one: one.job.slot_id)
+    failed, succeeded = sorted(results.wait_for(2), key=lambda one: one.result.utterance.slot_id)
     os.close(end)
     assert (failed.job, failed.result.success, failed.result.stage) == (hanging, False, "waves")
     assert failed.result.error == "the worker process died during the job (exit -9)"
@@ -139,8 +139,7 @@ def test_a_worker_that_died_after_its_work_counts_as_a_success(
     (told,) = results.wait_for(1)
     os.close(end)
     assert told.result.success
-    assert told.result.wave_mix_path == before.wave_mix_path
-    assert told.result.audio_duration_ms == before.audio_duration_ms
+    assert told.result.utterance == before.result.utterance
 
 
 @posix
@@ -154,12 +153,12 @@ def test_a_full_queue_fails_the_job_at_once(
     pool.submit(make_job(2))
     pool.submit(make_job(3))
     (refused,) = results.now()
-    assert refused.job.slot_id == 3
+    assert refused.result.utterance.slot_id == 3
     assert (refused.result.success, refused.result.stage) == (False, "queue")
     assert refused.result.error is not None
     assert "RR_WAVES_QUEUE_MAX_SIZE" in refused.result.error
     os.close(wait_until_reading(hanging, tmp_path))  # the pipe ends, and so does the job
-    assert {one.job.slot_id for one in results.wait_for(3)} == {1, 2, 3}
+    assert {one.result.utterance.slot_id for one in results.wait_for(3)} == {1, 2, 3}
 
 
 def test_a_closed_pool_refuses(make_pool: MakePool, make_job: MakeJob, results: Results) -> None:
@@ -185,7 +184,7 @@ def test_closing_waits_for_what_is_in_hand(
         pool.submit(make_job(slot))
     pool.close(5.0)
     told = results.now()
-    assert sorted(one.job.slot_id for one in told) == list(range(1, 7))
+    assert sorted(one.result.utterance.slot_id for one in told) == list(range(1, 7))
     assert {one.result.stage for one in told if not one.result.success} <= {"stopped"}
     assert workers_of(psutil.Process()) == []
 
@@ -207,7 +206,7 @@ def test_closing_is_bounded_in_time(
     assert time.monotonic() - started < 4.0
     assert workers_of(psutil.Process()) == []
     told = results.now()
-    assert {one.job.slot_id for one in told} == {1, 2}
+    assert {one.result.utterance.slot_id for one in told} == {1, 2}
     assert {one.result.stage for one in told} == {"stopped"}
     for end in ends:
         os.close(end)
@@ -217,14 +216,14 @@ WARM_AND_WORK = """
 import sys
 from pathlib import Path
 import msgspec
-from shared_schema.jobs import DecomposeJob
+from shared_schema.facts import DecomposeJob
 from waves.job import run_job
 from waves.workers.worker import warm_up
 
 warm_up()
 before = set(sys.modules)
 result = run_job(msgspec.json.decode(sys.argv[2], type=DecomposeJob), Path(sys.argv[1]))
-assert result.success, result
+assert result.result.success, result
 print(*sorted(set(sys.modules) - before))
 """
 
@@ -245,7 +244,7 @@ PARENT = """
 import sys
 from pathlib import Path
 import msgspec
-from shared_schema.jobs import DecomposeJob
+from shared_schema.facts import DecomposeJob
 from waves.workers.pool import WavePool
 
 if __name__ == "__main__":

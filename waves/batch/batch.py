@@ -1,4 +1,4 @@
-"""Many files at once: worker processes, one outcome for each file, whatever becomes of it."""
+"""Many files at once in worker processes, with one outcome for each file, good or bad."""
 
 import logging
 import os
@@ -32,7 +32,7 @@ class Task(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """What became of one file: its waves and how true they are, or why there are none."""
+    """The result for one file: its waves and how true they are, or why there are none."""
 
     file: str
     error: str | None = None
@@ -45,9 +45,9 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="cam
 
 
 def tasks_of(files: Sequence[Path], out: Path | None, *, plot: bool) -> list[Task | Outcome]:
-    """Return a task for each file, or the outcome of one that must not be begun.
+    """Return a task for each file, or an outcome for each that must not be started.
 
-    Two files of one name in one folder would write the same waves, in a race.
+    Two files of one name in one folder would both write the same waves.
     """
     taken: dict[Path, Path] = {}
     planned: list[Task | Outcome] = []
@@ -80,11 +80,11 @@ def _is_text(path: Path) -> bool:
     return True
 
 
-def run(tasks: Sequence[Task], *, workers: int, told: Callable[[Outcome], None]) -> None:
-    """Decompose all files; `told` is called in this thread with each outcome as it comes."""
+def run(tasks: Sequence[Task], *, workers: int, on_outcome: Callable[[Outcome], None]) -> None:
+    """Decompose all files; `on_outcome` is called in this thread with each outcome as it comes."""
     if not tasks:
         return
-    # A worker that ended is told of by its file's outcome; the library would show a traceback too.
+    # The outcome of its file reports a worker that died; the library would log a traceback too.
     logging.getLogger("pebble").setLevel(logging.CRITICAL)
     processes = Processes(
         count=min(workers, len(tasks)), initialiser=worker.initialise_batch, arguments=()
@@ -99,13 +99,13 @@ def run(tasks: Sequence[Task], *, workers: int, told: Callable[[Outcome], None])
             future = processes.schedule(decompose, task, timeout_s=_TIME_LIMIT_S)
             future.add_done_callback(when_done(task))
         for _ in tasks:
-            told(_outcome(*ended.get()))
+            on_outcome(_outcome(*ended.get()))
     finally:
         processes.end(2.0)
 
 
 def decompose(task: Task) -> Outcome:
-    """Decompose one file; nothing that is bad in it raises."""
+    """Decompose one file; an unusable file is an outcome, not an exception."""
     file = str(task.path)
     try:
         done = decompose_file(task.path, task.folder)
@@ -132,7 +132,7 @@ def _outcome(task: Task, future: Future[Outcome]) -> Outcome:
     try:
         return future.result()
     except TimeoutError:
-        error = f"it was not done within {_TIME_LIMIT_S:g} s"
+        error = f"it did not finish within {_TIME_LIMIT_S:g} s"
     except ProcessExpired as expired:
         error = f"the worker process died (exit {expired.exitcode})"
     except BrokenProcessPool:

@@ -1,4 +1,4 @@
-"""What the batch tool shows: a bar and a table for a person, plain lines for a pipe."""
+"""The batch tool's output: a bar and a table for a person, plain lines for a pipe."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -22,9 +22,9 @@ _HEADER = ("file", "seconds", "correlation", "level error dB", "ms", "x real tim
 
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[], None]]:
-    """Show a bar on stderr while it is entered; none if that is no terminal.
+    """Show a progress bar on stderr, if that is a terminal, while the context is entered.
 
-    What it yields is to be called as each file is done.
+    It yields a function to call whenever a file is done.
     """
     console = Console(stderr=True)
     columns = (

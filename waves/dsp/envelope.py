@@ -10,8 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from waves.dsp.grid import CELL, Float32, Float64, cells, node_rms
-from waves.dsp.smoothing import smoothed
+from waves.dsp.grid import CELL, Float32, Float64, cells, node_rms, smoothed
 
 _HALF_WIDTH: Final = 2  # cells; 40 ms in all, nearly one cycle of the slowest carrier
 _PASSES: Final = 2
@@ -24,7 +23,7 @@ _MOMENTS: Final = np.stack([(1 - _T) ** 2, 2 * _T * (1 - _T), _T**2], axis=1).as
 
 
 class CarrierShape(NamedTuple):
-    """What the envelope and the limiter need to know of the carriers, per cell.
+    """What the envelope and the limiter need of the carriers, per cell.
 
     Attributes
     ----------
@@ -44,6 +43,15 @@ def speech_envelope(samples: Float32) -> Float64:
     """Return the root mean square of 40 ms around every node."""
     rows = cells(samples)
     return node_rms(np.einsum("ij,ij->i", rows, rows).astype(np.float64), half_width=_HALF_WIDTH)
+
+
+def sinusoid_amplitude(target: Float64) -> Float64:
+    """Return the amplitude that gives one fast sinusoid the envelope `target`, shape (nodes,).
+
+    Its own oscillation is left alone: a correction that followed it would leave the wave's range.
+    """
+    moments = _MOMENTS.sum(axis=0, dtype=np.float64) / 2
+    return matched_amplitude(target, np.tile(moments, (len(target) - 1, 1)))
 
 
 def carrier_shape(waves: tuple[Float32, Float32, Float32]) -> CarrierShape:

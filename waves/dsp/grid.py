@@ -1,12 +1,14 @@
 """The time grid that all steps share: a node every 10 ms, a cell of samples between two nodes.
 
-Pitch, harmonic weights and amplitudes are known at nodes; in between they run linearly.
+Pitch, harmonic weights and amplitudes are curves over nodes; in between they run linearly.
 """
 
+from functools import cache
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import convolve1d
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -63,3 +65,32 @@ def node_rms(energy: Float64, *, half_width: int) -> Float64:
     window: Float64 = padded[2 * half_width :] - padded[: -2 * half_width]
     # The difference of two large sums may be a rounding error below zero.
     return np.sqrt(np.maximum(window, 0.0) / (2 * half_width * CELL))
+
+
+def bridged(values: Float32 | Float64, known: Bool) -> Float64:
+    """Return `values` with straight lines over what is not known, constant beyond the ends.
+
+    Parameters
+    ----------
+    values : ndarray, shape (nodes,)
+    known : ndarray of bool, shape (nodes,)
+        At least one is.
+    """
+    nodes = np.arange(len(values))
+    return np.interp(nodes, nodes[known], values[known])
+
+
+def smoothed(values: Float64, length: int) -> Float64:
+    """Return the average around each node under a Hann window of `length` nodes (odd).
+
+    The ends are repeated outwards, so a constant stays one.
+    """
+    average: Float64 = convolve1d(values, _hann(length), mode="nearest")
+    return average
+
+
+@cache
+def _hann(length: int) -> Float64:
+    window: Float64 = np.hanning(length + 2)[1:-1]
+    window /= window.sum()
+    return window

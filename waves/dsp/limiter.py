@@ -1,37 +1,53 @@
-"""A look-ahead limiter: the gain goes down before a peak and comes up after it, never abruptly."""
+"""A look-ahead limiter: the gain goes down before a peak and comes up after it, never abruptly.
 
-from typing import Final
+The waves and the embedded voice use the same one.
+"""
 
 import numpy as np
+from scipy.ndimage import minimum_filter1d
 
-from waves.dsp.grid import Float32, Float64
-from waves.dsp.smoothing import smoothed
-
-CEILING: Final = 0.98  # of full scale
-_LOOK_AHEAD: Final = 6  # nodes: 60 ms, slow enough to add no sound of its own
+from waves.dsp.grid import Float32, Float64, smoothed
 
 
-def limited(amplitude: Float64, peak: Float32) -> Float64:
-    """Return `amplitude`, turned down where the waves would pass the ceiling.
-
-    All three waves share it, so that their balance and the mix being their sum are kept.
+def around_nodes(peak: Float32) -> Float32:
+    """Return the larger of the peaks before and after each node.
 
     Parameters
     ----------
-    amplitude : ndarray, shape (nodes,)
-        Factor of the carriers; linear between nodes.
     peak : ndarray, shape (nodes - 1,)
-        Largest magnitude within each cell, see `CarrierShape`.
+        Largest magnitude of a sound between each two nodes, which may be any length apart.
+
+    Returns
+    -------
+    ndarray, shape (nodes,)
+    """
+    return np.maximum(np.append(peak, peak[-1:]), np.append(peak[:1], peak))
+
+
+def gain(level: Float64 | Float32, *, ceiling: float, look_ahead: int) -> Float64:
+    """Return the gain at every node, linear in between, that keeps a sound below a ceiling.
+
+    Parameters
+    ----------
+    level : ndarray, shape (nodes,)
+        Largest magnitude around each node, see `around_nodes`.
+    ceiling : float
+        Largest magnitude that may come out; full scale is 1.
+    look_ahead : int
+        Nodes over which the gain goes down and up again.
+
+    Returns
+    -------
+    ndarray, shape (nodes,)
+        At most one.
 
     Notes
     -----
     The gain at a node is the least that any node within the look-ahead needs, averaged over the
     same span: every value in that average is low enough for the node in its middle.
     """
-    around = np.maximum(np.append(peak, 0), np.append(0, peak))
-    needed = np.minimum(1.0, CEILING / np.maximum(amplitude * around, 1e-9))
+    needed = np.minimum(1.0, ceiling / np.maximum(level.astype(np.float64), 1e-9))
     if needed.min() >= 1:
-        return amplitude
-    padded = np.pad(needed, _LOOK_AHEAD, constant_values=1.0)
-    spans = np.lib.stride_tricks.sliding_window_view(padded, 2 * _LOOK_AHEAD + 1)
-    return amplitude * smoothed(spans.min(axis=1), 2 * _LOOK_AHEAD + 1)
+        return needed
+    span = 2 * look_ahead + 1
+    return smoothed(minimum_filter1d(needed, span, mode="constant", cval=1.0), span)

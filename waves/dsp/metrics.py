@@ -1,4 +1,4 @@
-"""How true a wave-mix is to its speech, judged from outside: no step of the synthesis is used.
+"""Measure how true a wave-mix is to its speech, without using any step of the synthesis.
 
 The frames are those of the first version of this algorithm, so figures can be compared.
 """

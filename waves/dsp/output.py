@@ -1,12 +1,11 @@
-"""The four files of one utterance."""
+"""Write the four files of one utterance."""
 
 import wave
 from pathlib import Path
 
 import numpy as np
 
-from shared_schema.files import moved_into_place
-from shared_schema.layout import WAVE_MIX, WAVE_NAMES, wave_file_name
+from shared_schema.layout import WAVE_MIX, WAVE_NAMES, moved_into_place, wave_file_name
 from waves.dsp.decomposition import Waves
 from waves.dsp.grid import SAMPLE_RATE_HZ, Int16
 
@@ -14,7 +13,7 @@ from waves.dsp.grid import SAMPLE_RATE_HZ, Int16
 def write_waves(waves: Waves, folder: Path, *, stem: str) -> Path:
     """Write the waves and their mix as 8 kHz PCM_16 into `folder`, and return the mix's path.
 
-    The mix is moved into place last: who sees it may rely on all four.
+    The mix is moved into place last: once it is there, all four are.
 
     Raises
     ------

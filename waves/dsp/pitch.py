@@ -13,10 +13,10 @@ ratio of a sampled sound", Proc. Inst. Phonetic Sciences Amsterdam 17 (1993), 97
 from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import soxr
 
-from waves.dsp.grid import CELL, SAMPLE_RATE_HZ, Bool, Float32, cell_count
-from waves.dsp.pitch_path import best_path
+from waves.dsp.grid import CELL, SAMPLE_RATE_HZ, Bool, Float32, Float64, cell_count
 
 FLOOR_HZ: Final = 60.0
 CEILING_HZ: Final = 500.0
@@ -83,7 +83,7 @@ def _window() -> tuple[Float32, Float32, Float32]:
     """Return the window and two matrices.
 
     The first leads from power spectra to the window's corrected autocorrelation, the second from
-    squared tapered samples to the energy of a frame and what its inner half says it should be.
+    squared tapered samples to the energy of a frame and what its inner half alone would give.
     """
     window = np.hanning(_WINDOW + 2)[1:-1]
     power = np.abs(np.fft.rfft(window, _FFT)) ** 2
@@ -136,16 +136,16 @@ def _candidates(frames: Float32) -> _Candidates:
     spectrum = np.fft.rfft(tapered)
     power = spectrum.real**2 + spectrum.imag**2
     energy, inner = ((inside * inside) @ _TO_ENERGIES).T
-    heard = np.maximum(energy, np.float32(1e-20))
+    audible = np.maximum(energy, np.float32(1e-20))
     correlation = power @ _TO_LAGS
-    correlation /= heard[:, None]
+    correlation /= audible[:, None]
 
     # NumPy's types lose the 32 bits on the way through the transform; its values do not.
     f0_hz, strength = _peaks(correlation.astype(np.float32, copy=False))
     bins = np.rint(f0_hz[:, :, None] * np.arange(1, HARMONICS + 1) * (_FFT / _RATE_HZ))
     rows = np.arange(len(frames))[:, None, None]
     harmonics = np.sqrt(power[rows, bins.astype(np.intp)])
-    return _Candidates(f0_hz, strength, harmonics, np.sqrt(energy), inner / heard)
+    return _Candidates(f0_hz, strength, harmonics, np.sqrt(energy), inner / audible)
 
 
 def _peaks(correlation: Float32) -> tuple[Float32, Float32]:
@@ -157,7 +157,7 @@ def _peaks(correlation: Float32) -> tuple[Float32, Float32]:
     peak[:, 1:-1] &= middle > 0
     at = np.flatnonzero(peak)
     row, column = np.divmod(at, correlation.shape[1])
-    # The parabola through a peak and its neighbours tells its true place and height.
+    # The parabola through a peak and its neighbours gives its true place and height.
     flat = correlation.reshape(-1)
     left, top, right = flat[at - 1], flat[at], flat[at + 1]
     slope = left - right
@@ -185,12 +185,10 @@ def _choose(candidates: _Candidates) -> PitchTrack:
     loudness = amplitude / max(float(amplitude.max()), 1e-9)
     quiet = np.maximum(0, 2 - loudness / (_SILENCE_LEVEL / (1 + _VOICING_THRESHOLD)))
     # The first state is unvoiced, the others are the candidates.
-    score = np.empty((_CANDIDATES + 1, frames), dtype=np.float32)
-    score[0] = _VOICING_THRESHOLD + quiet + np.maximum(0, 1 - presence / _PRESENCE)
-    score[1:] = (strength - _OCTAVE_COST * np.log2(CEILING_HZ / f0_hz)).T
-    octave = np.zeros_like(score)
-    octave[1:] = np.log2(f0_hz).T
-    state = best_path(score, octave, _passage)
+    score = np.empty((frames, _CANDIDATES + 1))
+    score[:, 0] = _VOICING_THRESHOLD + quiet + np.maximum(0, 1 - presence / _PRESENCE)
+    score[:, 1:] = strength - _OCTAVE_COST * np.log2(CEILING_HZ / f0_hz)
+    state = best_path(score, _passages(np.log2(f0_hz)))
 
     rows, column = np.arange(frames), np.maximum(state - 1, 0)
     voiced = state > 0
@@ -201,11 +199,40 @@ def _choose(candidates: _Candidates) -> PitchTrack:
     )
 
 
-def _passage(before: Float32, now: Float32) -> Float32:
-    """Return the scores of passing between states of two successive nodes."""
-    score: Float32 = np.abs(before[:, None] - now)
-    score *= np.float32(-_OCTAVE_JUMP_COST)
-    score[0] = np.float32(-_VOICING_COST)
-    score[:, 0] = np.float32(-_VOICING_COST)
-    score[0, 0] = 0
+def _passages(octave: Float32) -> Float64:
+    """Return the scores of passing between the states of successive nodes, see `best_path`."""
+    score = np.full((len(octave) - 1, _CANDIDATES + 1, _CANDIDATES + 1), -_VOICING_COST)
+    score[:, 0, 0] = 0
+    score[:, 1:, 1:] = -_OCTAVE_JUMP_COST * np.abs(octave[:-1, :, None] - octave[1:, None, :])
     return score
+
+
+def best_path(score: Float64, passage: Float64) -> npt.NDArray[np.intp]:
+    """Return the state in each frame that maximises the sum of scores and passages.
+
+    Parameters
+    ----------
+    score : ndarray, shape (frames, states)
+        How good each state is by itself.
+    passage : ndarray, shape (frames - 1, states from, states to)
+        How good it is to pass from a state to one in the next frame.
+
+    Returns
+    -------
+    ndarray of int, shape (frames,)
+
+    References
+    ----------
+    A. Viterbi, "Error bounds for convolutional codes", IEEE Trans. Inf. Theory 13 (1967), 260-269.
+    """
+    best = score[0]
+    before = np.empty(score.shape, dtype=np.intp)
+    for frame in range(1, len(score)):
+        sums = best[:, None] + passage[frame - 1]
+        sums.argmax(axis=0, out=before[frame])
+        best = sums.max(axis=0) + score[frame]
+    path = np.empty(len(score), dtype=np.intp)
+    path[-1] = best.argmax()
+    for frame in range(len(score) - 1, 0, -1):
+        path[frame - 1] = before[frame, path[frame]]
+    return path

@@ -1,4 +1,4 @@
-"""The gatekeeper: whatever comes in leaves as finite mono samples at 8 kHz, or as an error."""
+"""Check the input and bring it to one form: finite mono samples at 8 kHz."""
 
 import io
 import math
@@ -179,7 +179,7 @@ def _check_samples(block: Float32) -> None:
 
 
 def _centred(blocks: list[Float32], name: str) -> Float32:
-    """Return the sound without its mean: a constant offset is not heard but would look loud."""
+    """Return the sound without its mean: a constant offset is inaudible but would count as loud."""
     samples = np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
     if not len(samples):
         raise UnsuitableSound(f"{name} is empty")

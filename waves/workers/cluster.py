@@ -1,7 +1,7 @@
-"""Jobs on a Dask cluster, in place of processes of this machine.
+"""Runs wave jobs on a Dask cluster instead of processes of this machine.
 
 The folder of artifacts is shared by all machines and has the same path on them. A worker of the
-cluster is whatever process was started with ``dask worker``; it learns with each job whose it is,
+cluster is whatever process was started with ``dask worker``; each job carries the backend's epoch,
 and publishes completions to the gateway's bus just as a worker of ours does. A job whose worker
 died is done again by another one: the files that it writes are the same, each moved into place.
 """
@@ -16,14 +16,14 @@ from typing import Final
 from distributed import Client
 from distributed.client import ClosedClientError
 
-from shared_schema.jobs import DecomposeJob, WavesJobResult
+from shared_schema.facts import DecomposeJob, WavesJobResult
 from shared_schema.sockets import BusAddress
-from waves.job import finished_before
+from waves.job import existing_result
 from waves.workers import worker
 from waves.workers.memory import keep_freed_memory
 
-_CONNECT_S: Final = 5.0
-_ANSWER_S: Final = 2.0
+_CONNECT_TIMEOUT_S: Final = 5.0
+_ANSWER_TIMEOUT_S: Final = 2.0
 # How long an answer of the scheduler counts; there is a job every few milliseconds.
 _FRESH_S: Final = 0.25
 
@@ -39,37 +39,42 @@ class Cluster:
         If the scheduler does not answer, or has no workers.
     """
 
-    obituary = "the Dask cluster is gone or has no workers; it is looked for again"
+    loss_message = "the Dask cluster is gone or has no workers; it is looked for again"
 
     def __init__(self, scheduler: str, context: worker.Context) -> None:
         self._context = context
         try:
             self._client = Client(
-                scheduler, timeout=_CONNECT_S, set_as_default=False, name="reflective-resonance"
+                scheduler,
+                timeout=_CONNECT_TIMEOUT_S,
+                set_as_default=False,
+                name="reflective-resonance",
             )
         except OSError:
             raise
         except Exception as error:  # a tls:// address without certificates is a TypeError
             raise RuntimeError(f"the Dask cluster at {scheduler} can't be used: {error}") from error
         self._asked = 0.0
-        self._sound = False
-        if not self.sound:
-            self.end(_ANSWER_S)
+        self._healthy = False
+        if not self.healthy:
+            self.end(_ANSWER_TIMEOUT_S)
             raise RuntimeError(f"the Dask cluster at {scheduler} has no workers")
         self._executor = self._client.get_executor(pure=False)
 
     @property
-    def sound(self) -> bool:
+    def healthy(self) -> bool:
         """Whether the scheduler answers and has workers."""
         now = time.monotonic()
         if now - self._asked > _FRESH_S:
-            self._sound = self._client.status == "running" and self._has_workers()
+            self._healthy = self._client.status == "running" and self._has_workers()
             self._asked = now
-        return self._sound
+        return self._healthy
 
     def _has_workers(self) -> bool:
         try:
-            threads = self._client.sync(self._client.scheduler.ncores, callback_timeout=_ANSWER_S)
+            threads = self._client.sync(
+                self._client.scheduler.ncores, callback_timeout=_ANSWER_TIMEOUT_S
+            )
         except (OSError, RuntimeError, TimeoutError):
             return False
         return bool(threads)
@@ -78,8 +83,8 @@ class Cluster:
         """Hand over a job; see `waves.workers.workforce.Workforce`."""
         try:
             inner: Future[WavesJobResult] = self._executor.submit(perform, self._context, job)
-        except ClosedClientError as error:  # it was sound a moment ago
-            self._asked, self._sound = time.monotonic(), False
+        except ClosedClientError as error:  # it was healthy a moment ago
+            self._asked, self._healthy = time.monotonic(), False
             raise RuntimeError(str(error)) from error
         promised: Future[WavesJobResult] = Future()
         once = threading.Lock()  # taken by whoever comes first, the job's end or its time limit
@@ -110,38 +115,38 @@ class Cluster:
 
 
 _lock = threading.Lock()
-_announcers: dict[tuple[BusAddress, str], worker.Announcer] = {}
+_publishers: dict[tuple[BusAddress, str], worker.CompletionPublisher] = {}
 
 
 def perform(context: worker.Context, job: DecomposeJob) -> WavesJobResult:
-    """Run a job in a process of the cluster, which may never have heard of us.
+    """Run a job in a process of the cluster, which may not have been prepared.
 
-    If another worker had it done before it died, that is told and not done again.
+    If another worker finished it before it died, that is published and not done again.
     """
-    announcer = _announcer(context)
-    finished = finished_before(job, context.artifacts)
+    publisher = _publisher(context)
+    finished = existing_result(job, context.artifacts)
     if finished is None:
-        return worker.carry_out(job, context, announcer)
-    if announcer is not None:
-        announcer.publish(finished)
+        return worker.run_and_publish(job, context, publisher)
+    if publisher is not None:
+        publisher.publish(finished)
     return finished
 
 
-def _announcer(context: worker.Context) -> worker.Announcer | None:
+def _publisher(context: worker.Context) -> worker.CompletionPublisher | None:
     """Return this process's way to the bus; the one of an earlier backend is closed."""
     if context.bus is None:
         return None
     key = (context.bus, context.epoch)
     with _lock:
-        if key not in _announcers:
-            for earlier in _announcers.values():
+        if key not in _publishers:
+            for earlier in _publishers.values():
                 earlier.close()
-            _announcers.clear()
+            _publishers.clear()
             keep_freed_memory()
             worker.warm_up()
-            _announcers[key] = worker.Announcer(context.bus, context.epoch)
-            _announcers[key].await_gateway()
-        return _announcers[key]
+            _publishers[key] = worker.CompletionPublisher(context.bus, context.epoch)
+            _publishers[key].await_gateway()
+        return _publishers[key]
 
 
 def _copy(done: Future[WavesJobResult], promised: Future[WavesJobResult]) -> None:

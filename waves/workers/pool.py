@@ -1,4 +1,4 @@
-"""The pool of worker processes that turns speech files into wave files.
+"""Runs wave jobs in a pool of worker processes, each with a time limit and exactly one result.
 
 Theory of operation
 -------------------
@@ -28,13 +28,12 @@ from typing import Final
 
 from pebble import ProcessExpired
 
-from shared_schema.facts import Stage
-from shared_schema.jobs import DecomposeJob, WavesJobResult
+from shared_schema.facts import DecomposeJob, Stage, WavesJobResult
 from shared_schema.settings import variable
 from shared_schema.sockets import BusAddress
 from waves.dsp.sound import MAX_DURATION_S
 from waves.errors import WavesError
-from waves.job import failure, finished_before
+from waves.job import existing_result, failure
 from waves.workers import worker
 from waves.workers.workforce import LocalWorkers, Workforce
 
@@ -43,10 +42,10 @@ _IN_HAND_PER_WORKER: Final = 2
 # How often a job is handed over again because the processes broke before it began.
 _ATTEMPTS: Final = 3
 # Dead processes are noticed this soon when there is nothing to do, and at once when there is.
-_INSPECTION_S: Final = 0.5
-_LONGEST_INSPECTION_S: Final = 30.0
+_CHECK_INTERVAL_S: Final = 0.5
+_LONGEST_CHECK_INTERVAL_S: Final = 30.0
 # Of the time for closing, what is kept for ending processes after the jobs had theirs.
-_FAREWELL_S: Final = 1.0
+_END_TIMEOUT_S: Final = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -86,12 +85,12 @@ class WavePool:
         Longer speech is a failed job, in seconds.
     dask_scheduler : str, optional
         Address of a Dask cluster that does the work instead of processes of this machine;
-        `max_workers` then says how many of its threads are kept busy.
+        `max_workers` is then how many of its threads are kept busy.
 
     Raises
     ------
     WavesError
-        If a cluster is asked for and what speaks with it is not installed.
+        If a cluster is asked for and its client is not installed.
     """
 
     def __init__(
@@ -125,7 +124,7 @@ class WavePool:
         self._workforce: Workforce | None = None
         if dask_scheduler is not None and find_spec("distributed") is None:
             raise WavesError("a Dask cluster needs the extra `dask`: uv sync --extra dask")
-        self._inspection_s = _INSPECTION_S
+        self._check_interval_s = _CHECK_INTERVAL_S
 
     def warm(self) -> None:
         """Start the workers, which do everything once before they take a job; do not wait."""
@@ -135,7 +134,7 @@ class WavePool:
     def submit(self, job: DecomposeJob) -> None:
         """Hand over a job; neither blocks nor raises.
 
-        If the pool is full or closed, `on_result` is told so before this returns.
+        If the pool is full or closed, `on_result` is called with the failure before this returns.
         """
         with self._changed:
             refusal = self._refusal()
@@ -144,7 +143,7 @@ class WavePool:
                 self._start_dispatcher()
                 self._changed.notify_all()
         if refusal is not None:
-            self._on_result(_failed(job, refusal, stage="queue"))
+            self._on_result(failure(job, refusal, stage="queue"))
 
     def close(self, timeout_s: float) -> None:
         """Stop within about `timeout_s` seconds; afterwards no process of the pool is left.
@@ -159,9 +158,9 @@ class WavePool:
             self._changed.notify_all()
         for entry in dropped:
             message = "the backend stopped before the job began"
-            self._on_result(_failed(entry.job, message, stage="stopped"))
+            self._on_result(failure(entry.job, message, stage="stopped"))
         with self._changed:
-            patience = max(0.0, timeout_s - _FAREWELL_S)
+            patience = max(0.0, timeout_s - _END_TIMEOUT_S)
             self._changed.wait_for(lambda: not self._in_hand, timeout=patience)
         if self._dispatcher is not None:
             self._dispatcher.join(max(0.0, deadline - time.monotonic()))
@@ -191,9 +190,9 @@ class WavePool:
             self._dispatcher.start()
 
     def _dispatch(self) -> None:
-        """Keep sound processes, and keep them in work, until the pool is closed."""
+        """Keep healthy workers, and keep them busy, until the pool is closed."""
         while not self._closed:
-            workforce = self._sound_workforce()
+            workforce = self._healthy_workforce()
             if workforce is None:
                 self._fail_what_waits_too_long()
             with self._changed:
@@ -201,27 +200,27 @@ class WavePool:
                     return
                 room = len(self._in_hand) < _IN_HAND_PER_WORKER * self._max_workers
                 if workforce is None or not self._waiting or not room:
-                    self._changed.wait(self._inspection_s)
+                    self._changed.wait(self._check_interval_s)
                     continue
                 entry = self._waiting.popleft()
                 self._in_hand.add(entry)
             self._hand_over(workforce, entry)
 
-    def _sound_workforce(self) -> Workforce | None:
-        """Return who works, others if they broke; None if nobody can be had now."""
+    def _healthy_workforce(self) -> Workforce | None:
+        """Return the workers, new ones if they died; None if there can be none now."""
         if self._workforce is not None:
-            if self._workforce.sound:
+            if self._workforce.healthy:
                 return self._workforce
-            _log.warning(self._workforce.obituary)
-            self._workforce.end(_FAREWELL_S)
+            _log.warning(self._workforce.loss_message)
+            self._workforce.end(_END_TIMEOUT_S)
             self._workforce = None
             # Workers that die as they start would otherwise be started again and again.
-            self._inspection_s = min(2 * self._inspection_s, _LONGEST_INSPECTION_S)
+            self._check_interval_s = min(2 * self._check_interval_s, _LONGEST_CHECK_INTERVAL_S)
         try:
             self._workforce = self._new_workforce()
         except (OSError, RuntimeError) as error:
-            _log.error("there are no workers for waves: %s", error)
-            self._inspection_s = min(2 * self._inspection_s, _LONGEST_INSPECTION_S)
+            _log.error("no wave workers: %s", error)
+            self._check_interval_s = min(2 * self._check_interval_s, _LONGEST_CHECK_INTERVAL_S)
         return self._workforce
 
     def _new_workforce(self) -> Workforce:
@@ -240,7 +239,7 @@ class WavePool:
             late = [entry for entry in self._waiting if entry.since <= limit]
             for entry in late:
                 self._waiting.remove(entry)
-                self._in_hand.add(entry)  # until its end is told
+                self._in_hand.add(entry)  # until it is reported
         for entry in late:
             setting = variable("waves_job_timeout_s")
             self._fail(entry, f"no worker was there within {self._job_timeout_s:g} s ({setting})")
@@ -269,7 +268,7 @@ class WavePool:
         except Exception as error:
             self._fail(entry, f"{type(error).__name__}: {error}")
         else:
-            self._inspection_s = _INSPECTION_S
+            self._check_interval_s = _CHECK_INTERVAL_S
             self._finish(entry, finished)
 
     def _unbegun(self, entry: _Entry) -> None:
@@ -280,22 +279,18 @@ class WavePool:
                 self._waiting.appendleft(entry)
                 self._changed.notify_all()
                 return
-        self._fail(entry, "the worker processes died again and again before the job began")
+        self._fail(entry, "the worker processes died repeatedly before the job began")
 
     def _fail(self, entry: _Entry, message: str) -> None:
-        """End a job without a word from its worker, unless its files tell of success."""
+        """End a job that its worker did not report, unless its files are there."""
         stage: Stage = "stopped" if self._closed else "waves"
-        finished = finished_before(entry.job, self._artifacts)
-        self._finish(entry, finished or _failed(entry.job, message, stage=stage))
+        finished = existing_result(entry.job, self._artifacts)
+        self._finish(entry, finished or failure(entry.job, message, stage=stage))
 
     def _finish(self, entry: _Entry, finished: WavesJobResult) -> None:
         with self._changed:
             if entry not in self._in_hand:
-                return  # its end was told already, as the pool was closed
+                return  # reported before, when the pool was closed
             self._in_hand.remove(entry)
             self._changed.notify_all()
         self._on_result(finished)
-
-
-def _failed(job: DecomposeJob, message: str, *, stage: Stage) -> WavesJobResult:
-    return WavesJobResult(job=job, result=failure(message, stage=stage))

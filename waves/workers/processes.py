@@ -1,4 +1,4 @@
-"""One life of a Pebble process pool, and a certain end of it."""
+"""A Pebble process pool that is certain to end."""
 
 import logging
 import os
@@ -21,11 +21,11 @@ _ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREAD
 _log = logging.getLogger(__name__)
 
 
-class _Remembering(SpawnContext):
-    """The spawn start method, remembering the processes that it made.
+class _TrackingContext(SpawnContext):
+    """The spawn start method, keeping track of the processes that it made.
 
-    A fork would inherit sockets, locks and threads of the backend; and only who knows the
-    processes can end all of them at the same time.
+    A fork would inherit sockets, locks and threads of the backend; and to end all processes at the
+    same time they must be known.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Processes:
     ) -> None:
         for name in _ONE_THREAD:
             os.environ.setdefault(name, "1")  # the workers inherit it
-        self._context = _Remembering()
+        self._context = _TrackingContext()
         self._pool = ProcessPool(
             max_workers=count, initializer=initialiser, initargs=arguments, context=self._context
         )
@@ -61,7 +61,7 @@ class Processes:
             raise RuntimeError("the process pool did not start")
 
     @property
-    def sound(self) -> bool:
+    def healthy(self) -> bool:
         """Whether jobs can be scheduled."""
         return bool(self._pool.active)
 

@@ -1,4 +1,4 @@
-"""What runs inside a worker process of the pool.
+"""Runs wave jobs inside a worker process of the pool.
 
 A worker warms up before its first job, publishes each completion itself, straight after the files
 are in place, and never outlives its parent.
@@ -21,7 +21,7 @@ import zmq
 from msgspec import Struct
 
 from shared_schema.bus import TOPIC_WAVES, WavesFinished, encode_message
-from shared_schema.jobs import DecomposeJob, WavesJobResult
+from shared_schema.facts import DecomposeJob, WavesJobResult
 from shared_schema.sockets import DRAIN_BATCH, BusAddress, drain, open_publisher, send
 from waves.dsp.decomposition import decompose
 from waves.dsp.grid import SAMPLE_RATE_HZ
@@ -30,14 +30,14 @@ from waves.job import failure, run_job
 from waves.workers.memory import keep_freed_memory
 
 # Time for a gateway that is there to answer the connection; messages before it answers are lost.
-_GREETING_MS: Final = 200
+_CONNECT_TIMEOUT_MS: Final = 200
 _EXIT_TERMINATED: Final = 128 + signal.SIGTERM
 _EXIT_ORPHANED: Final = 3
 
 _log = logging.getLogger(__name__)
 
 
-class Announcer:
+class CompletionPublisher:
     """Publishes completions on the bus, from the process that made it and from no other."""
 
     def __init__(self, bus: BusAddress, epoch: str) -> None:
@@ -53,12 +53,13 @@ class Announcer:
         """Give a gateway that is there a moment to subscribe."""
         with self._lock:
             if not self._socket.closed:
-                self._socket.poll(_GREETING_MS)
+                self._socket.poll(_CONNECT_TIMEOUT_MS)
 
     def publish(self, result: WavesJobResult) -> None:
-        """Send a completion if somebody listens; never wait for them."""
-        word = WavesFinished(epoch=self._epoch, result=result, finished_at=time.time())
-        message = encode_message(word)
+        """Send a completion if somebody is subscribed; never wait for them."""
+        message = encode_message(
+            WavesFinished(epoch=self._epoch, result=result, finished_at=time.time())
+        )
         with self._lock:
             if self._socket.closed:
                 return
@@ -67,7 +68,7 @@ class Announcer:
             try:
                 send(self._socket, TOPIC_WAVES, message)
             except zmq.ZMQError as error:
-                # The backend tells the same from the job's future, only a little later.
+                # The backend publishes the same from the job's future, only a little later.
                 _log.warning("a completion could not be published: %s", error)
 
     def close(self) -> None:
@@ -98,53 +99,54 @@ class Context(Struct, frozen=True, kw_only=True):
     max_duration_s: float
 
 
-# What this process was told when it started.
-_told: tuple[Context, Announcer | None] | None = None
+# Set when this process starts.
+_prepared: tuple[Context, CompletionPublisher | None] | None = None
 
 
 def initialise(context: Context) -> None:
-    """Prepare this process: follow the parent, connect to the bus, do everything once."""
-    global _told  # noqa: PLW0603 - a pool's initialiser has no other way to hand something on
+    """Prepare this process: watch the parent, connect to the bus, do everything once."""
+    global _prepared  # noqa: PLW0603 - a pool's initialiser has no other way to hand something on
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     if sys.platform != "win32":
-        # Before any thread starts, since threads inherit it: see `leave_when_told`.
+        # Before any thread starts, since threads inherit it: see `exit_on_sigterm`.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    follow_parent()
+    exit_with_parent()
     keep_freed_memory()
-    announcer = Announcer(context.bus, context.epoch) if context.bus is not None else None
-    leave_when_told(announcer)
+    publisher = CompletionPublisher(context.bus, context.epoch) if context.bus is not None else None
+    exit_on_sigterm(publisher)
     warm_up()
-    if announcer is not None:
-        announcer.await_gateway()
-    _told = (context, announcer)
+    if publisher is not None:
+        publisher.await_gateway()
+    _prepared = (context, publisher)
 
 
 def initialise_batch() -> None:
     """Prepare a process of the batch tool: there is no bus and no session."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    follow_parent()
+    exit_with_parent()
     keep_freed_memory()
     warm_up()
 
 
-def perform(job: DecomposeJob) -> WavesJobResult:
+def run(job: DecomposeJob) -> WavesJobResult:
     """Run a job in a process that was prepared for it."""
-    if _told is None:
+    if _prepared is None:
         raise RuntimeError("initialise() was not called in this process")
-    return carry_out(job, *_told)
+    return run_and_publish(job, *_prepared)
 
 
-def carry_out(job: DecomposeJob, context: Context, announcer: Announcer | None) -> WavesJobResult:
+def run_and_publish(
+    job: DecomposeJob, context: Context, publisher: CompletionPublisher | None
+) -> WavesJobResult:
     """Run a job, publish how it ended, and return it."""
     try:
-        result = run_job(job, context.artifacts, max_duration_s=context.max_duration_s)
+        finished = run_job(job, context.artifacts, max_duration_s=context.max_duration_s)
     except Exception as error:
         # A mistake of ours must not leave the gateway waiting for this utterance.
         _log.exception("a wave job failed in an unforeseen way")
-        result = failure(f"{type(error).__name__}: {error}")
-    finished = WavesJobResult(job=job, result=result)
-    if announcer is not None:
-        announcer.publish(finished)
+        finished = failure(job, f"{type(error).__name__}: {error}")
+    if publisher is not None:
+        publisher.publish(finished)
     return finished
 
 
@@ -156,10 +158,10 @@ def warm_up() -> None:
     measure(tone[::3], waves.mix.astype(np.float32) / np.float32(32768))
 
 
-def follow_parent() -> None:
+def exit_with_parent() -> None:
     """End this process, whatever it is doing, as soon as its parent is gone.
 
-    A killed parent cannot tell its children, and a busy worker reads no pipe.
+    A killed parent cannot end its children, and a busy worker reads no pipe.
     """
     parent = multiprocessing.parent_process()
     if parent is None:
@@ -172,20 +174,20 @@ def follow_parent() -> None:
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
-def leave_when_told(announcer: Announcer | None) -> None:
+def exit_on_sigterm(publisher: CompletionPublisher | None) -> None:
     """End this process on SIGTERM, even in the middle of a long calculation.
 
     A Python signal handler runs in the main thread, and only between two of its steps. So SIGTERM
     is blocked in all threads, and one waits for it. A second one, from the
-    process group after one from the parent, stays blocked and cannot cut the farewell short.
+    process group after one from the parent, stays blocked and cannot cut this short.
     """
     if sys.platform == "win32":
-        return  # processes are ended from outside there, without a word
+        return  # processes are terminated from outside there
 
     def watch() -> None:
         signal.sigwait({signal.SIGTERM})
-        if announcer is not None:
-            announcer.close()
+        if publisher is not None:
+            publisher.close()
         os._exit(_EXIT_TERMINATED)
 
     threading.Thread(target=watch, name="termination-watch", daemon=True).start()

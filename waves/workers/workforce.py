@@ -1,26 +1,26 @@
-"""Who does the jobs of the pool: processes of this machine, or a cluster."""
+"""Where the pool's jobs run: processes of this machine, or a cluster."""
 
 from concurrent.futures import Future
 from typing import Protocol
 
-from shared_schema.jobs import DecomposeJob, WavesJobResult
+from shared_schema.facts import DecomposeJob, WavesJobResult
 from waves.workers import worker
 from waves.workers.processes import Processes
 
 
 class Workforce(Protocol):
-    """What the pool needs of those who do its jobs.
+    """What the pool needs of whatever runs its jobs.
 
     Attributes
     ----------
-    obituary
-        What to say when it is no longer sound.
+    loss_message
+        The log line for when it is no longer healthy.
     """
 
-    obituary: str
+    loss_message: str
 
     @property
-    def sound(self) -> bool:
+    def healthy(self) -> bool:
         """Whether jobs can be handed over."""
 
     def perform(self, job: DecomposeJob, *, timeout_s: float) -> Future[WavesJobResult]:
@@ -32,11 +32,11 @@ class Workforce(Protocol):
         Raises
         ------
         RuntimeError
-            If it is no longer sound.
+            If it is no longer healthy.
         """
 
     def end(self, timeout_s: float) -> None:
-        """Let go of all that it has."""
+        """Release all that it holds."""
 
 
 class LocalWorkers:
@@ -48,7 +48,7 @@ class LocalWorkers:
         If they cannot be started.
     """
 
-    obituary = "a worker died between two jobs; the workers are replaced"
+    loss_message = "a worker died between two jobs; the workers are replaced"
 
     def __init__(self, count: int, context: worker.Context) -> None:
         self._processes = Processes(
@@ -56,13 +56,13 @@ class LocalWorkers:
         )
 
     @property
-    def sound(self) -> bool:
+    def healthy(self) -> bool:
         """Whether jobs can be handed over."""
-        return self._processes.sound
+        return self._processes.healthy
 
     def perform(self, job: DecomposeJob, *, timeout_s: float) -> Future[WavesJobResult]:
         """Hand over a job; see `Workforce`."""
-        return self._processes.schedule(worker.perform, job, timeout_s=timeout_s)
+        return self._processes.schedule(worker.run, job, timeout_s=timeout_s)
 
     def end(self, timeout_s: float) -> None:
         """End all processes."""

@@ -6,7 +6,6 @@ from importlib import resources
 from typing import Final
 
 import msgspec
-from msgspec import Struct
 
 from chat_backend.agents.base import (
     MAX_CHARS,
@@ -17,7 +16,7 @@ from chat_backend.agents.base import (
     ReplyQuestion,
 )
 from chat_backend.agents.models.answers import EXAMPLES
-from chat_backend.agents.offline.personas import PERSONAS
+from chat_backend.agents.offline.persona import built_in_personas
 from shared_schema.ids import VOICE_PROFILES, AgentId, Kind, VoiceProfile
 
 # How much of a visitor's words a model is sent; a pasted book would cost six times its tokens.
@@ -43,28 +42,20 @@ _SENTENCES: Final[dict[Kind, str]] = {
 }
 
 
-class Characters(Struct, frozen=True):
-    """Who the agents are, and which voice is for what, in words for a model."""
-
-    characters: dict[AgentId, str]
-    voices: dict[VoiceProfile, str]
-
-
 @cache
-def load_characters() -> Characters:
-    """Return the characters that are part of this package."""
-    content = (resources.files(__package__) / "characters.toml").read_bytes()
-    return msgspec.toml.decode(content, type=Characters)
+def voice_guide() -> dict[VoiceProfile, str]:
+    """Return which voice is for what, in words for a model."""
+    content = (resources.files(__package__) / "voice_guide.toml").read_bytes()
+    return msgspec.toml.decode(content, type=dict[VoiceProfile, str])
 
 
 def instructions(agent_id: AgentId, kind: Kind, targets: Collection[int] = ()) -> str:
     """Return what holds for the whole turn."""
-    told = load_characters()
-    persona = PERSONAS[agent_id]
-    guide = "\n".join(f"- {profile}: {use}" for profile, use in told.voices.items())
+    persona = built_in_personas()[agent_id]
+    guide = "\n".join(f"- {profile}: {use}" for profile, use in voice_guide().items())
     return "\n\n".join(
         (
-            f"You are {persona.title}. {told.characters[agent_id]}",
+            f"You are {persona.title}. {persona.character}",
             _PLACE,
             _MANNER,
             f"Choose the voice that fits what you say (voice_profile). Yours is mostly"

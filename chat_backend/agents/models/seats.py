@@ -11,7 +11,7 @@ from chat_backend.agents.models.compatible import Takes
 from chat_backend.agents.models.table import AgentModel, Cost, Models, load_models
 from chat_backend.providers import keys as key_names
 from chat_backend.providers.keys import Keys, load_keys
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 from shared_schema.ids import AGENT_IDS, AgentId
 from shared_schema.settings import Settings
 

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from chat_backend.agents.models.compatible import Form, Tokens
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 from shared_schema.ids import AgentId
 from shared_schema.settings import Url
 

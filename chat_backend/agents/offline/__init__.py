@@ -1,5 +1,6 @@
-"""Six minds that need no network: personas, a small grammar, and an ear for what was said."""
+"""Six agents that need no network: personas that take up what was said."""
 
 from chat_backend.agents.offline.agent import OfflineAgent, OfflineAgents
+from chat_backend.agents.offline.persona import Persona, built_in_personas, load_personas
 
-__all__ = ["OfflineAgent", "OfflineAgents"]
+__all__ = ["OfflineAgent", "OfflineAgents", "Persona", "built_in_personas", "load_personas"]

@@ -20,9 +20,9 @@ export class Grid {
   #shown = "";
   #cells = new Map();
 
-  /** Draw a session; `told` are its events. */
-  draw(session, told) {
-    const rows = grid(session, told);
+  /** Draw a session; `events` are those that were sent of it. */
+  draw(session, events) {
+    const rows = grid(session, events);
     if (session.id !== this.#shown || this.#slots.children.length !== rows.length) {
       this.#shown = session.id;
       this.#cells.clear();
@@ -35,7 +35,7 @@ export class Grid {
     }
     document.getElementById("columns").hidden = false;
     document.getElementById("dialogues-title").hidden = session.dialogues.length === 0;
-    const dialogues = session.dialogues.map((each) => dialogue(each, told));
+    const dialogues = session.dialogues.map((each) => dialogue(each, events));
     const words = dialogues.map((each) => each.textContent).join("\n");
     if (this.#dialogues.dataset.words !== session.id + words) {
       this.#dialogues.dataset.words = session.id + words;
@@ -85,25 +85,26 @@ export class Grid {
   }
 }
 
-function dialogue(each, told) {
-  const event = told.find((one) => one.payload.dialogueId === each.dialogueId);
+function dialogue(each, events) {
+  const id = `turn23-slot${each.targetSlotId}`;
+  const event = events.find((one) => one.payload.dialogueId === id);
   const order = `${each.commenterSlotIds.join(", ") || "nobody"} → ${each.targetSlotId}`;
   let shown = state("waiting", "waiting");
   let why = each.waitsFor.length ? `for ${each.waitsFor.join(", ")}` : "for its turn";
   if (event) {
-    shown = event.payload.status === "complete" ? state("ready", "told") : state("late", "told");
+    shown = event.payload.status === "complete" ? state("ready", "sent") : state("late", "sent");
     why = event.payload.status === "complete" ? "" : "in part";
   } else if (each.decided) {
-    shown = state("failed", "not told");
+    shown = state("failed", "not sent");
     why = "";
   }
   const name = element("span", { class: "order", "aria-hidden": "true" }, order);
-  const said = `${each.commenterSlotIds.join(" and ") || "nobody"} to ${each.targetSlotId}: `;
+  const label = `${each.commenterSlotIds.join(" and ") || "nobody"} to ${each.targetSlotId}: `;
   return element(
     "li",
     {},
     name,
-    element("span", { class: "unseen" }, said),
+    element("span", { class: "unseen" }, label),
     shown,
     why && element("span", { class: "quiet" }, why),
   );

@@ -4,10 +4,10 @@ import { clock, element, state } from "./dom.js";
 
 const LINES_MAX = 200;
 
-/** The part of the page that shows what was told. */
+/** The part of the page that shows what was decided. */
 export class Log {
   #list = document.getElementById("log");
-  #told = new Map();
+  #events = new Map();
   #ids = new Set();
 
   /** Add a line; return whether it is new. */
@@ -15,8 +15,8 @@ export class Log {
     if (this.#ids.has(line.id)) return false;
     this.#ids.add(line.id);
     if (line.event) {
-      const events = this.#told.get(line.sessionId) ?? [];
-      this.#told.set(line.sessionId, [...events, line.event]);
+      const events = this.#events.get(line.sessionId) ?? [];
+      this.#events.set(line.sessionId, [...events, line.event]);
     }
     document.getElementById("no-events").hidden = true;
     this.#list.prepend(element("li", { class: "arrives" }, entry(line)));
@@ -26,7 +26,7 @@ export class Log {
 
   /** Return a session's events, as far as they are known here. */
   of(sessionId) {
-    return this.#told.get(sessionId) ?? [];
+    return this.#events.get(sessionId) ?? [];
   }
 }
 

@@ -1,26 +1,27 @@
-// One session as a grid of slots by turns, from what the gateway says or what session.json says.
+// One session as a grid of slots by turns, from the gateway's state or from session.json.
 
 const TURNS = [1, 2, 3];
 
-/** Return the session that the gateway's state tells of. */
-export function fromState(seen) {
+/** Return a live session of the gateway's state. */
+export function fromState(status) {
   return {
-    id: seen.sessionId,
+    id: status.sessionId,
     live: true,
     message: "",
-    slots: seen.slotIds,
-    agents: agentsOf(seen.utterances),
-    over: seen.turn3Complete,
-    cells: cellsOf(seen.utterances, (told) => ({
-      mix: told.waveMixPathRel,
-      speech: told.speechPathRel,
+    slots: status.slotIds,
+    agents: new Map(status.utterances.map((each) => [each.slotId, each.agentId])),
+    over: status.turn3Complete,
+    cells: cellsOf(status.utterances),
+    dialogues: status.dialogues.map(({ dialogue, decided, waitsFor }) => ({
+      ...dialogue,
+      decided,
+      waitsFor,
     })),
-    dialogues: seen.dialogues.map((each) => ({ ...each, waitsFor: each.waitsFor ?? [] })),
-    turn1Decided: seen.turn1Decided,
+    turn1Decided: status.turn1Decided,
   };
 }
 
-/** Return the session that a session.json tells of. */
+/** Return a past session from its session.json. */
 export function fromDocument(document) {
   return {
     id: document.sessionId,
@@ -29,28 +30,25 @@ export function fromDocument(document) {
     slots: document.slots.map((slot) => slot.slotId),
     agents: new Map(document.slots.map((slot) => [slot.slotId, slot.agentId])),
     over: true,
-    cells: cellsOf(document.utterances, (told) => ({
-      mix: told.waveMixPath,
-      speech: told.speechPath,
-    })),
+    cells: cellsOf(document.utterances),
     dialogues: document.dialogues.map((each) => ({ ...each, decided: true, waitsFor: [] })),
     turn1Decided: true,
   };
 }
 
-/** Return every cell of a session with the state that is shown; `told` has its events by key. */
-export function grid(session, told) {
+/** Return every cell of a session with the state that is shown; `events` are those that were sent of it. */
+export function grid(session, events) {
   return session.slots.map((slot) => ({
     slot,
     agent: session.agents.get(slot) ?? "",
     cells: TURNS.map((turn) => {
       const cell = session.cells.get(`${turn}:${slot}`);
-      return { turn, slot, ...cell, shown: shown(session, turn, slot, cell, told) };
+      return { turn, slot, ...cell, shown: shown(session, turn, slot, cell, events) };
     }),
   }));
 }
 
-function shown(session, turn, slot, cell, told) {
+function shown(session, turn, slot, cell, events) {
   if (cell === undefined) {
     if (turn === 1) return session.over ? "none" : "waiting";
     return "none";
@@ -58,7 +56,7 @@ function shown(session, turn, slot, cell, told) {
   if (cell.state === "failed") return "failed";
   const decided = decidedFor(session, turn, slot, cell);
   if (cell.state !== "ready") return decided ? "late" : "waiting";
-  return missedBy(told, turn, slot) ? "late" : "ready";
+  return missedBy(events, turn, slot) ? "late" : "ready";
 }
 
 function decidedFor(session, turn, slot, cell) {
@@ -68,8 +66,8 @@ function decidedFor(session, turn, slot, cell) {
 }
 
 /** Return whether an event went out without this utterance. */
-function missedBy(told, turn, slot) {
-  for (const event of told) {
+function missedBy(events, turn, slot) {
+  for (const event of events) {
     const payload = event.payload;
     if (turn === 1 && payload.missingSlotIds?.includes(slot)) return true;
     if (turn === 2 && payload.missingCommenterSlotIds?.includes(slot)) return true;
@@ -77,21 +75,18 @@ function missedBy(told, turn, slot) {
   return false;
 }
 
-function agentsOf(utterances) {
-  return new Map(utterances.map((told) => [told.slotId, told.agentId]));
-}
-
-function cellsOf(utterances, paths) {
+function cellsOf(utterances) {
   return new Map(
-    utterances.map((told) => [
-      `${told.turnIndex}:${told.slotId}`,
+    utterances.map((each) => [
+      `${each.turnIndex}:${each.slotId}`,
       {
-        state: told.state,
-        text: told.text ?? "",
-        error: told.error ?? "",
-        targetSlotId: told.targetSlotId,
-        voice: told.voiceProfile ?? "",
-        ...paths(told),
+        state: each.wave.type,
+        text: each.text ?? "",
+        error: each.wave.type === "failed" ? `${each.wave.stage}: ${each.wave.message}` : "",
+        targetSlotId: each.targetSlotId,
+        voice: each.voiceProfile ?? "",
+        mix: each.wave.mixPath,
+        speech: each.speechPath,
       },
     ]),
   );

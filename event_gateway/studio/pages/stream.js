@@ -3,7 +3,7 @@
 const AGAIN_MS = 1000;
 
 /** Listen for ever; `onAway(true)` when the gateway is gone, `onAway(false)` when it is back. */
-export function listen({ onState, onTold, onAway }) {
+export function listen({ onState, onDecision, onAway }) {
   let last = "";
   let source;
 
@@ -11,9 +11,9 @@ export function listen({ onState, onTold, onAway }) {
     source = new EventSource(last ? `/v1/watch?after=${last}` : "/v1/watch");
     source.addEventListener("open", () => onAway(false));
     source.addEventListener("state", (event) => onState(JSON.parse(event.data)));
-    source.addEventListener("told", (event) => {
+    source.addEventListener("decision", (event) => {
       last = event.lastEventId;
-      onTold(JSON.parse(event.data));
+      onDecision(JSON.parse(event.data));
     });
     source.addEventListener("error", () => {
       onAway(true);

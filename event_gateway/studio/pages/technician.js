@@ -1,4 +1,4 @@
-// The technician's page: what the gateway says, drawn.
+// The technician's page: the gateway's state, drawn.
 
 import { ask, clock, element, state, write } from "./dom.js";
 import { Grid } from "./grid.js";
@@ -30,7 +30,7 @@ listen({
     if (arrived.length && !chosen) shown = arrived.at(-1).sessionId;
     draw();
   },
-  onTold(line) {
+  onDecision(line) {
     if (!log.add(line)) return;
     const event = line.event;
     if (event) {
@@ -92,22 +92,11 @@ function drawSigns() {
     client !== null,
     client ? `connected, ${name}since ${clock(client.since)}` : "not connected",
   );
-  sign("backend", now.backendHeard, now.backendHeard ? "heard" : "not heard");
-  const troubles = [];
-  if (!now.recording) {
-    troubles.push("The outbox can't be written: nothing is sent until it can. Is the disk full?");
-  }
-  const theirs = now.backendArtifactsDir;
-  if (theirs !== null && theirs !== now.artifactsDir) {
-    troubles.push(
-      `The conversation writes to ${theirs}, this gateway looks in ${now.artifactsDir}:` +
-        " set RR_ARTIFACTS_DIR alike for both.",
-    );
-  }
-  if (at("troubles").dataset.words !== troubles.join()) {
-    at("troubles").dataset.words = troubles.join();
-    const notes = troubles.map((trouble) => element("p", { class: "note bad" }, trouble));
-    at("troubles").replaceChildren(...notes);
+  sign("backend", now.backendAlive, now.backendAlive ? "connected" : "silent");
+  if (at("problems").dataset.words !== now.problems.join()) {
+    at("problems").dataset.words = now.problems.join();
+    const notes = now.problems.map((problem) => element("p", { class: "note bad" }, problem));
+    at("problems").replaceChildren(...notes);
   }
 }
 
@@ -180,9 +169,9 @@ function drawSession() {
 
 const STATES = {
   idle: () => "",
-  running: (it) => `Rehearsing ${it.of.slice(0, 8)}: ${it.sent} of ${it.events} told.`,
+  running: (it) => `Rehearsing ${it.of.slice(0, 8)}: ${it.sent} of ${it.events} sent.`,
   waiting: () => "The rehearsal waits: a live session is under way.",
-  ended: (it) => `Rehearsed ${it.of.slice(0, 8)}: ${it.sent} of ${it.events} told.`,
+  ended: (it) => `Rehearsed ${it.of.slice(0, 8)}: ${it.sent} of ${it.events} sent.`,
   stopped: (it) => `The rehearsal has ended: ${it.reason}.`,
 };
 
@@ -201,13 +190,13 @@ function drawRehearsal() {
 at("rehearse").addEventListener("submit", async (event) => {
   event.preventDefault();
   refused = "";
-  const wish = {
+  const request = {
     sessionId: shown,
     speed: Number(at("speed").value),
     loop: at("loop").checked,
   };
   try {
-    await ask("/v1/rehearsal", { method: "POST", body: JSON.stringify(wish) });
+    await ask("/v1/rehearsal", { method: "POST", body: JSON.stringify(request) });
   } catch (error) {
     refused = `Not now: ${error.message}.`;
   }

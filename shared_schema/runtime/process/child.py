@@ -1,4 +1,4 @@
-"""The server process, seen from its supervisor."""
+"""The server process, seen from its supervisor, and how long to wait before the next one."""
 
 import contextlib
 import os
@@ -7,9 +7,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
-from shared_schema.runtime.process.parent import MARKED, MARKER
+from shared_schema.runtime.process.ending import SUPERVISED
+
+LONG_LIFE_S: Final = 1.0
+FIRST_WAIT_S: Final = 0.25
+LONGEST_WAIT_S: Final = 5.0
 
 
 class Child:
@@ -23,9 +28,17 @@ class Child:
         None while it runs; negative is the number of the signal that ended it (POSIX).
     """
 
-    def __init__(self, command: Sequence[str], *, on_end: Callable[["Child"], None]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        on_end: Callable[["Child"], None],
+    ) -> None:
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, env={**os.environ, MARKER: MARKED}
+            command,
+            stdin=subprocess.PIPE,
+            env={**os.environ, **environment, SUPERVISED: "1"},
         )
         self._started = time.monotonic()
         self._on_end = on_end
@@ -78,3 +91,27 @@ class Child:
         with contextlib.suppress(OSError):
             if self._process.stdin is not None:
                 self._process.stdin.close()
+
+
+class BackOff:
+    """The wait before the next start; it grows only while the server fails by itself at once.
+
+    * It had lived for `LONG_LIFE_S`: no wait, and the next short life is the first again.
+    * It was killed (SIGKILL says nothing about its health): `FIRST_WAIT_S`, however often, so that
+      a gateway killed ten times in a row is back within 2 s each time.
+    * Otherwise `FIRST_WAIT_S`, doubling with every further short life up to `LONGEST_WAIT_S`.
+    """
+
+    def __init__(self) -> None:
+        self._next_wait_s = FIRST_WAIT_S
+
+    def after(self, lived_s: float, *, killed: bool = False) -> float:
+        """Return the seconds to wait after a server that lived for `lived_s` seconds."""
+        if lived_s >= LONG_LIFE_S:
+            self._next_wait_s = FIRST_WAIT_S
+            return 0.0
+        if killed:
+            return FIRST_WAIT_S
+        wait_s = self._next_wait_s
+        self._next_wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+        return wait_s

@@ -1,19 +1,30 @@
-"""The commands that both servers have: supervise and restart. To serve is `plain`."""
+"""The commands that both servers have: supervise, restart, stop, status. To serve is `plain`."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import typer
 
+from shared_schema.environment import undo_honcho
 from shared_schema.layout import RUN_DIR
+from shared_schema.runtime.process.control import (
+    NoSupervisor,
+    RequestFailed,
+    RunFile,
+    request_restart,
+    request_stop,
+    running,
+)
 from shared_schema.runtime.process.exits import CONFIGURATION, FAILED, OK, exit_code_of, say
-from shared_schema.runtime.process.logs import bearable_streams
-from shared_schema.runtime.process.restart import NoSupervisor, RestartFailed, request_restart
+from shared_schema.runtime.process.logs import use_utf8_streams
 from shared_schema.runtime.process.supervise import supervise as run_supervised
-from shared_schema.settings import Settings, load_settings
+from shared_schema.settings import load_settings
 
 
 def server_cli(package: str, service: str) -> typer.Typer:
-    """Return the commands of ``python -m <package>`` that both have: `supervise` and `restart`."""
+    """Return the commands of ``python -m <package>`` that both servers have."""
     app = typer.Typer(
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -21,40 +32,86 @@ def server_cli(package: str, service: str) -> typer.Typer:
         f" Example: python -m {package}",
     )
 
+    def finish(command: Callable[[Path], int]) -> None:
+        """Run a command on the folder of the run files, and end with its exit code."""
+
+        def run() -> int:
+            root = load_settings().artifacts_dir.expanduser().resolve()
+            try:
+                return command(root / RUN_DIR)
+            except RequestFailed as error:
+                say(f"{service}: {error}")
+                return CONFIGURATION if isinstance(error, NoSupervisor) else FAILED
+
+        raise typer.Exit(exit_code_of(run, name=service))
+
     @app.callback()
     def main() -> None:
-        bearable_streams()
+        use_utf8_streams()
+        undo_honcho()
 
     @app.command(
         help=f"Serve, and start again after a crash. Example: python -m {package} supervise"
     )
     def supervise() -> None:
-        raise typer.Exit(
-            exit_code_of(
-                lambda: run_supervised(package, run_dir=_run_dir(load_settings())), name=service
-            )
-        )
+        finish(lambda run_dir: run_supervised(package, run_dir=run_dir))
 
     @app.command(
         help=f"Ask the supervisor for a fresh server. Example: python -m {package} restart"
     )
     def restart() -> None:
-        def ask() -> int:
-            try:
-                restarted = request_restart(package, _run_dir(load_settings()))
-            except NoSupervisor as error:
-                say(f"{service}: {error}")
-                return CONFIGURATION
-            except RestartFailed as error:
-                say(f"{service}: {error}")
-                return FAILED
+        def ask(run_dir: Path) -> int:
+            restarted = request_restart(package, run_dir)
             typer.echo(f"{service} restarted: process {restarted.new_pid}")
             return OK
 
-        raise typer.Exit(exit_code_of(ask, name=service))
+        finish(ask)
+
+    @app.command(
+        help="End the supervisor and its server, also where their terminal is gone; under honcho"
+        f" that ends the whole show. Example: python -m {package} stop"
+    )
+    def stop() -> None:
+        def ask(run_dir: Path) -> int:
+            try:
+                ended = request_stop(package, run_dir)
+            except NoSupervisor as nobody:
+                typer.echo(f"{service}: nothing to stop: {nobody.reason}")
+            else:
+                typer.echo(f"{service} stopped: {_processes(ended)}")
+            return OK
+
+        finish(ask)
+
+    @app.command(
+        help="Show whether the server and its supervisor run; exit code 0 if it listens."
+        f" Example: python -m {package} status"
+    )
+    def status() -> None:
+        def show(run_dir: Path) -> int:
+            run = running(package, run_dir)
+            typer.echo(f"{service}: {_processes(run)}")
+            return OK if run.listening else FAILED
+
+        finish(show)
 
     return app
 
 
-def _run_dir(settings: Settings) -> Path:
-    return settings.artifacts_dir.expanduser().resolve() / RUN_DIR
+def _processes(run: RunFile) -> str:
+    """Return ``supervisor 12, server 13 (up 4 min), start 2`` and the like."""
+    server = "no server at the moment"
+    if run.server_pid is not None:
+        silent = "" if run.listening else ", not listening yet"
+        server = f"server {run.server_pid}{_age(run.server_pid)}{silent}"
+    refused = f"; it refuses to start: {run.refusal}" if run.refusal else ""
+    ending = ", ending" if run.ending else ""
+    return f"supervisor {run.supervisor_pid}, {server}, start {run.starts}{ending}{refused}"
+
+
+def _age(pid: int) -> str:
+    try:
+        minutes = (time.time() - psutil.Process(pid).create_time()) / 60
+    except psutil.Error:
+        return ""
+    return f" (up {minutes:.0f} min)" if minutes < 120 else f" (up {minutes / 60:.0f} h)"

@@ -1,66 +1,96 @@
-"""How a supervisor is asked to restart its server: one line each way over the loopback.
+"""Asking a running supervisor for a restart or a stop, by two kinds of files in ``artifacts/run``.
 
-The supervisor writes its port, a secret and the process ids to ``run/<package>.json`` in the
-artifacts folder, readable by its user only. Signals would be simpler, but Windows has none.
+``<package>.json`` is the run file: the supervisor writes it at every change and removes it as it
+ends. ``<package>.<random>.request`` is a request: the supervisor, which wakes four times a second
+anyway, takes it and removes it. The run file is the answer. No port and no signal, so that it is
+the same on every platform.
+
+Rules
+-----
+* A request names the life of the supervisor that it is for. The next supervisor removes what a dead
+  one left, and does not obey it. Only who may read the run file knows the life.
+* A restart names the number of starts that the run file told: one start serves everybody who asked
+  before it, and nobody is served twice.
+* Requests have names of their own, so that none takes the place of another.
+* Who gives up waiting takes its request back.
 """
 
 import contextlib
-import hmac
 import os
-import secrets
-import socket
-import threading
 import time
+import uuid
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeVar
 
 import msgspec
+import psutil
 from msgspec import Struct
 
-from shared_schema.files import moved_into_place
+from shared_schema.layout import moved_into_place
 
-LOOPBACK: Final = "127.0.0.1"
-LINE_MAX_BYTES: Final = 4096
-# A client that connects and says nothing is cut off after this.
-REQUEST_WITHIN_S: Final = 2.0
-# The asking side waits for 10 s; the answer that it takes too long must arrive before.
-ANSWER_WITHIN_S: Final = 9.5
-CLIENTS_MAX: Final = 16
-LAST_ANSWERS_WITHIN_S: Final = 0.3
+ANSWER_TIMEOUT_S: Final = 10.0
+POLL_INTERVAL_S: Final = 0.05
+REQUEST_MAX_BYTES: Final = 4096
+
+Action = Literal["restart", "stop"]
+T = TypeVar("T")
 
 
-class RunFile(Struct, frozen=True, kw_only=True):
-    """Where a living supervisor can be reached."""
+class RunFile(Struct, frozen=True, kw_only=True, rename="camel"):
+    """How a supervisor stands.
+
+    Attributes
+    ----------
+    life : str
+        Random; a later supervisor, of the same process id too, has another.
+    server_pid : int or None
+        None between two servers.
+    starts : int
+        How many servers it has started.
+    listening : bool
+        Whether the server accepts requests.
+    refusal : str
+        Why the last server could not start; empty while starts succeed.
+    """
 
     package: str
-    port: int
-    token: str
+    life: str
     supervisor_pid: int
-    server_pid: int | None
+    server_pid: int | None = None
+    starts: int = 0
+    listening: bool = False
+    refusal: str = ""
+    ending: bool = False
 
 
-class Request(Struct, frozen=True, kw_only=True, tag="restart"):
-    """Asks for a restart; the only thing that can be asked."""
+class Request(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What is asked of one supervisor; `after_starts` matters to a restart."""
 
-    token: str
+    life: str
+    action: Action
+    after_starts: int = 0
 
 
-class Restarted(Struct, frozen=True, kw_only=True, tag="restarted"):
+class Restarted(Struct, frozen=True, kw_only=True):
     """The new server process was started; `old_pid` is None if none was running."""
 
     old_pid: int | None
     new_pid: int
 
 
-class Refused(Struct, frozen=True, kw_only=True, tag="refused"):
-    """The supervisor did not do it."""
-
-    reason: str
+class RequestFailed(Exception):
+    """It was not done; the message says why and what to do, in one line."""
 
 
-Answer = Restarted | Refused
+class NoSupervisor(RequestFailed):
+    """Nobody supervises this package on this artifacts folder: the reason, and what to start."""
+
+    def __init__(self, package: str, reason: str) -> None:
+        super().__init__(
+            f"{reason}: start it with `python -m {package} supervise` or `honcho start`"
+        )
+        self.reason = reason
 
 
 def run_file(run_dir: Path, package: str) -> Path:
@@ -68,129 +98,190 @@ def run_file(run_dir: Path, package: str) -> Path:
     return run_dir / f"{package}.json"
 
 
-def write_run_file(run_dir: Path, content: RunFile) -> None:
-    """Write the file, whole or not at all, readable by this user only (POSIX)."""
-    with moved_into_place(run_file(run_dir, content.package), sync=False) as path:
-        path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(content) + b"\n")
+class Control:
+    """The supervisor's side. The main thread calls everything here."""
+
+    def __init__(self, package: str, run_dir: Path) -> None:
+        self._run_dir = run_dir
+        self._pattern = f"{package}.*.request"
+        self._run = RunFile(package=package, life=uuid.uuid4().hex, supervisor_pid=os.getpid())
+        self._path = run_file(run_dir, package)
+        self._published = False
+        self._closed = False
+
+    def publish(self, **changes: int | str | None) -> None:
+        """Write the run file with these fields changed; if it fails, `requests` tries again.
+
+        Raises
+        ------
+        OSError
+            If it can't be written.
+        """
+        self._run = msgspec.structs.replace(self._run, **changes)
+        self._published = False
+        _write_private(self._path, msgspec.json.encode(self._run))
+        self._published = True
+
+    def requests(self) -> list[Request]:
+        """Take the requests that are for this supervisor, and remove the others."""
+        with contextlib.suppress(OSError):
+            if not self._closed and not (self._published and self._path.exists()):
+                _write_private(self._path, msgspec.json.encode(self._run))
+                self._published = True
+        taken = []
+        with contextlib.suppress(OSError):  # the folder is gone
+            for path in sorted(self._run_dir.glob(self._pattern)):
+                with contextlib.suppress(OSError):  # somebody has it open (Windows): next time
+                    request = _read_request(path)
+                    path.unlink(missing_ok=True)
+                    if request is not None and request.life == self._run.life:
+                        taken.append(request)
+        return taken
+
+    def close(self) -> None:
+        """Remove the run file, and requests that came too late."""
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+        self._closed = True
+        self.requests()
 
 
-def read_line(connection: socket.socket, *, within_s: float) -> bytes:
-    """Return the peer's line without its end; what it sent so far if it closes before.
+def running(package: str, run_dir: Path) -> RunFile:
+    """Return how the package's supervisor stands.
 
     Raises
     ------
-    OSError
-        If the line is too long or takes longer than `within_s` (TimeoutError).
+    NoSupervisor
+        If none runs.
     """
-    deadline = time.monotonic() + within_s
-    line = b""
-    while not line.endswith(b"\n"):
-        left_s = deadline - time.monotonic()
-        if left_s <= 0:
-            raise TimeoutError("no line in time")
-        if len(line) > LINE_MAX_BYTES:
-            raise OSError("line too long")
-        connection.settimeout(left_s)
-        part = connection.recv(LINE_MAX_BYTES)
-        if not part:
-            break
-        line += part
-    return line.rstrip(b"\n")
+    path = run_file(run_dir, package)
+    try:
+        run = msgspec.json.decode(path.read_bytes(), type=RunFile)
+    except FileNotFoundError:
+        reason = f"no supervisor of {package} runs ({path} is missing)"
+        raise NoSupervisor(package, reason) from None
+    except (OSError, msgspec.MsgspecError, ValueError) as error:
+        raise NoSupervisor(package, f"{path} cannot be read ({error})") from error
+    if not _lives(run):
+        reason = f"the supervisor of {package} (pid {run.supervisor_pid}) does not run any more"
+        raise NoSupervisor(package, reason)
+    return run
 
 
-class ControlServer:
-    """Accepts requests in threads of its own, from construction to `close`.
+def request_restart(
+    package: str, run_dir: Path, *, timeout_s: float = ANSWER_TIMEOUT_S
+) -> Restarted:
+    """Ask the package's supervisor for a restart and wait until the new server was started.
 
-    Whatever a client sends, or does not send, concerns only its own connection. The run file lies
-    there for the same time. Construction raises OSError if it cannot be written.
+    Started means that its process runs; it listens later.
+
+    Raises
+    ------
+    NoSupervisor
+        If there is nobody to ask.
+    RequestFailed
+        If the supervisor refused or did not answer within `timeout_s`.
     """
+    before = running(package, run_dir)
 
-    def __init__(
-        self, package: str, run_dir: Path, restart: Callable[[], "Future[Restarted]"]
-    ) -> None:
-        self._package = package
-        self._run_dir = run_dir
-        self._restart = restart
-        self._listener = socket.create_server((LOOPBACK, 0))
-        self._room = threading.BoundedSemaphore(CLIENTS_MAX)
-        self._closing = False
-        self._port: int = self._listener.getsockname()[1]
-        self._token = secrets.token_hex(32)
-        try:
-            self.advertise(None)
-        except OSError:
-            self._listener.close()
-            raise
-        self._thread = threading.Thread(target=self._accept, name="control", daemon=True)
-        self._thread.start()
+    def answer() -> Restarted | None:
+        now = _reread(package, run_dir, before)
+        if now is None:
+            raise RequestFailed(f"the supervisor of {package} has ended meanwhile")
+        if now.ending:
+            raise RequestFailed(f"the supervisor of {package} refused: it is ending")
+        if now.starts > before.starts and now.server_pid is not None:
+            return Restarted(old_pid=before.server_pid, new_pid=now.server_pid)
+        if not _lives(now):
+            running(package, run_dir)  # which says so
+        return None
 
-    def advertise(self, server_pid: int | None) -> None:
-        """Write the run file anew."""
-        content = RunFile(
-            package=self._package,
-            port=self._port,
-            token=self._token,
-            supervisor_pid=os.getpid(),
-            server_pid=server_pid,
-        )
-        write_run_file(self._run_dir, content)
+    return _asked(before, run_dir, "restart", answer, timeout_s)
 
-    def close(self) -> None:
-        """Stop accepting; answers under way are given before it returns, silent clients cut off."""
+
+def request_stop(package: str, run_dir: Path, *, timeout_s: float = ANSWER_TIMEOUT_S) -> RunFile:
+    """Ask the package's supervisor to end, with its server; return how it stood, when it is gone.
+
+    Raises
+    ------
+    NoSupervisor
+        If there is none.
+    RequestFailed
+        If it does not end within `timeout_s`.
+    """
+    before = running(package, run_dir)
+    return _asked(before, run_dir, "stop", lambda: None if _lives(before) else before, timeout_s)
+
+
+def _asked(
+    before: RunFile,
+    run_dir: Path,
+    action: Action,
+    answer: Callable[[], T | None],
+    timeout_s: float,
+) -> T:
+    """Leave a request, wait for the answer, and take the request back if none comes."""
+    path = run_dir / f"{before.package}.{uuid.uuid4().hex}.request"
+    request = Request(life=before.life, action=action, after_starts=before.starts)
+    try:
+        _write_private(path, msgspec.json.encode(request))
+    except OSError as error:
+        raise RequestFailed(f"cannot write {path}: {error.strerror or error}") from error
+    give_up_at = time.monotonic() + timeout_s
+    who = f"the supervisor of {before.package} (pid {before.supervisor_pid})"
+    try:
+        while (found := answer()) is None:
+            if time.monotonic() >= give_up_at:
+                if path.exists():
+                    raise RequestFailed(f"{who} did not answer within {timeout_s:g} s")
+                late = "end" if action == "stop" else "have a server again"
+                raise RequestFailed(f"{who} did not {late} within {timeout_s:g} s")
+            time.sleep(POLL_INTERVAL_S)
+        return found
+    finally:
         with contextlib.suppress(OSError):
-            run_file(self._run_dir, self._package).unlink(missing_ok=True)
-        self._closing = True
-        # Closing a socket does not wake a thread that waits in accept(): a connection does.
-        with contextlib.suppress(OSError):
-            socket.create_connection((LOOPBACK, self._port), timeout=1).close()
-        self._thread.join(timeout=1)
-        self._listener.close()
-        until = time.monotonic() + LAST_ANSWERS_WITHIN_S
-        for _ in range(CLIENTS_MAX):
-            if not self._room.acquire(timeout=max(until - time.monotonic(), 0.0)):
-                break
-
-    def _accept(self) -> None:
-        while not self._closing:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                # Out of descriptors, or a client that left while queueing.
-                time.sleep(0.05)
-                continue
-            if self._closing or not self._room.acquire(blocking=False):
-                connection.close()
-                continue
-            threading.Thread(
-                target=self._converse, args=(connection,), name="control-client", daemon=True
-            ).start()
-
-    def _converse(self, connection: socket.socket) -> None:
-        try:
-            with connection, contextlib.suppress(OSError):
-                answer = self._answer(read_line(connection, within_s=REQUEST_WITHIN_S))
-                connection.settimeout(REQUEST_WITHIN_S)
-                connection.sendall(msgspec.json.encode(answer) + b"\n")
-        finally:
-            self._room.release()
-
-    def _answer(self, line: bytes) -> Answer:
-        try:
-            request = msgspec.json.decode(line, type=Request)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            return Refused(reason="not a request")
-        if not hmac.compare_digest(request.token.encode(), self._token.encode()):
-            return Refused(reason="wrong token")
-        try:
-            return self._restart().result(ANSWER_WITHIN_S)
-        except TimeoutError:
-            return Refused(reason=f"the server was not back within {ANSWER_WITHIN_S:g} s")
-        except RestartImpossible as impossible:
-            return Refused(reason=str(impossible))
+            path.unlink(missing_ok=True)
 
 
-class RestartImpossible(Exception):
-    """The supervisor cannot restart its server, e.g. because it is ending itself."""
+def _reread(package: str, run_dir: Path, before: RunFile) -> RunFile | None:
+    """Return the run file anew; None if it is gone or another supervisor's."""
+    try:
+        now = msgspec.json.decode(run_file(run_dir, package).read_bytes(), type=RunFile)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError, ValueError):
+        return before  # it is being replaced (Windows)
+    return now if now.life == before.life else None
+
+
+def _lives(run: RunFile) -> bool:
+    """Return whether the supervisor's process is there, and its id not given to another program."""
+    try:
+        process = psutil.Process(run.supervisor_pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        command = process.cmdline()
+        return not command or any(run.package in part for part in command)
+    except psutil.AccessDenied:
+        return True
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _read_request(path: Path) -> Request | None:
+    """Return a request; None if it is not one."""
+    with path.open("rb") as file:
+        content = file.read(REQUEST_MAX_BYTES)
+    try:
+        return msgspec.json.decode(content, type=Request)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all, readable by this user only (POSIX)."""
+    with moved_into_place(path, sync=False) as partial:
+        partial.unlink(missing_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content + b"\n")

@@ -1,22 +1,23 @@
 """What a process's exit code says, and how a refused start becomes one line and a code."""
 
-import contextlib
-import sys
 from collections.abc import Callable
 from typing import Final
 
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
+from shared_schema.runtime.process.output import write_line
+from shared_schema.runtime.process.start_note import note_refusal
 
 # Did what it was asked to do, ending on SIGTERM or Ctrl-C included.
 OK: Final = 0
-# Broke, or had to be ended hard; the supervisor starts the server again.
+# Crashed, or had to be ended hard; the supervisor starts the server again.
 FAILED: Final = 1
 # Another process holds the port, the bus address, the outbox or the supervisor's lock.
 ANOTHER_INSTANCE: Final = 75
 # A setting is wrong or the machine does not allow what it asks for.
 CONFIGURATION: Final = 78
 
-# Starting again would only say the same thing again: the supervisor ends with the same code.
+# Before a first server has listened, starting again would only say the same thing again: the
+# supervisor ends with the same code.
 FINAL: Final = frozenset({ANOTHER_INSTANCE, CONFIGURATION})
 
 
@@ -35,20 +36,28 @@ class StartRefused(Exception):
 
 
 def exit_code_of(run: Callable[[], int], *, name: str) -> int:
-    """Return what `run` returns; a refusal is told in one line on stderr and becomes its code."""
+    """Return what `run` returns; a refusal becomes one line on stderr and its exit code."""
     try:
         return run()
     except InvalidSetting as error:
-        say(f"{name}: {error}")
+        _refuse(f"{name}: {error}")
         return CONFIGURATION
     except StartRefused as refused:
-        say(f"{name}: {refused}")
+        _refuse(f"{name}: {refused}")
         return refused.exit_code
 
 
 def say(line: str) -> None:
-    """Write one line to stderr, for a person, at once; a reader who has left is no trouble."""
-    # stderr escapes what its encoding lacks, in a Windows console too.
-    with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(" ".join(line.split()) + "\n")
-        sys.stderr.flush()
+    """Write one line to stderr, for a person; a reader who has left is no trouble."""
+    write_line("stderr", _one_line(line))
+
+
+def _refuse(reason: str) -> None:
+    """Say why the start is refused, unless the last server of this supervisor said the same."""
+    line = _one_line(reason)
+    if note_refusal(line):
+        say(line)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

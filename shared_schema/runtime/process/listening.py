@@ -17,7 +17,7 @@ from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION,
 
 LOCALHOST: Final = "localhost"
 BACKLOG: Final = 512
-# What a machine without IPv6 answers to a wish for ::1.
+# What a machine without IPv6 answers when ::1 is asked for.
 NO_SUCH_ADDRESS: Final = frozenset(
     {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EINVAL}
 )
@@ -73,13 +73,15 @@ def _targets(host: str) -> list[Target]:
             host or None, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except (OSError, UnicodeError) as error:
-        raise StartRefused(f"{host!r} is no host to listen on: {error}", CONFIGURATION) from error
+        raise StartRefused(
+            f"{host!r} is not a host to listen on: {error}", CONFIGURATION
+        ) from error
     return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
 
 
 def _listen(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
-    # Only a socket that says it is TCP is told by asyncio to send small things at once; otherwise
-    # every second one waits until the client has acknowledged the first, for 40 ms on Linux.
+    # asyncio switches Nagle's algorithm off only for a socket whose protocol is named TCP; with it
+    # every second small message waits until the first is acknowledged, for 40 ms on Linux.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if sys.platform == "win32":

@@ -2,10 +2,10 @@
 
 ``2026-11-24T12:00:00.123Z info    gateway  event sent  session=5f2c seq=1``
 
-stderr, because stdout belongs to what a command was asked to print; honcho merges the two.
+stderr, because stdout belongs to what a command was asked to print; honcho merges the two. To log
+never waits for who reads the log: see `output`.
 """
 
-import contextlib
 import io
 import json
 import logging
@@ -14,16 +14,9 @@ import sys
 from collections.abc import Iterator, MutableMapping
 from typing import IO, Any, Final, Literal, TextIO, cast
 
-# Where rich is installed structlog loads it, for a console renderer that we do not use: half of a
-# server's start. A name that is None in sys.modules is "not installed" to an import.
-_shown = sys.modules.get("rich")
-sys.modules["rich"] = None  # type: ignore[assignment]
-import structlog  # noqa: E402
+import structlog
 
-if _shown is None:
-    del sys.modules["rich"]
-else:
-    sys.modules["rich"] = _shown
+from shared_schema.runtime.process.output import start_output
 
 Level = Literal["debug", "info", "warning", "error"]
 Form = Literal["text", "json"]
@@ -34,7 +27,7 @@ LEVELS: Final[dict[str, int]] = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
-# They tell every connection at info.
+# They log every connection at info.
 CHATTY: Final = ("uvicorn", "uvicorn.error", "asyncio", "httpx", "httpcore", "websockets")
 RESET: Final = "\x1b[0m"
 COLOURS: Final = {"debug": "\x1b[2m", "warning": "\x1b[33m", "error": "\x1b[31m"}
@@ -50,10 +43,10 @@ def configure_logging(*, level: Level, form: Form, service: str) -> None:
     level
         What lies below it costs next to nothing and is not written.
     service
-        Which process speaks, e.g. ``gateway``; stands in every line.
+        Which process logs, e.g. ``gateway``; stands in every line.
     """
-    bearable_streams()
-    stream = cast(TextIO, _Unbreakable(sys.stderr))
+    use_utf8_streams()
+    stream = cast(TextIO, start_output("stderr", _log_dropped))
     threshold = LEVELS[level]
 
     def name_service(_logger: object, _method: str, event: _Event) -> _Event:
@@ -87,27 +80,15 @@ def configure_logging(*, level: Level, form: Form, service: str) -> None:
     logging.captureWarnings(True)
 
 
-def bearable_streams() -> None:
-    """Make stdout and stderr UTF-8 and unable to fail on a character, in a pipe or a console."""
+def use_utf8_streams() -> None:
+    """Make stdout and stderr UTF-8, unable to fail on a character, in a pipe or a console."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
-class _Unbreakable(io.TextIOBase):
-    """A stream whose reader may leave: a line that nobody reads must not end the show."""
-
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        with contextlib.suppress(OSError, ValueError):
-            return self._stream.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            self._stream.flush()
+def _log_dropped(count: int) -> None:
+    structlog.get_logger("log").warning("log lines dropped: nobody was reading", count=count)
 
 
 def _as_json(_logger: object, _method: str, event: _Event) -> str:

@@ -1,13 +1,17 @@
 """A server without a command line: what ``python -m <package>`` is when nothing follows it.
 
 The library of the commands is a sixth of a server's start, and a supervisor starts servers again
-and again, so `__main__` comes here at once when there is no argument.
+and again, so `__main__` comes here at once when there is no argument. It may import neither that
+library nor what only a supervisor needs, so it is a room of its own.
 """
 
+import os
 from importlib import import_module
 
+from shared_schema.environment import undo_honcho
+from shared_schema.runtime.process.ending import SUPERVISED
 from shared_schema.runtime.process.exits import exit_code_of
-from shared_schema.runtime.process.logs import bearable_streams, configure_logging
+from shared_schema.runtime.process.logs import configure_logging, use_utf8_streams
 from shared_schema.settings import load_settings
 
 
@@ -15,9 +19,11 @@ def serve_as(service: str, module: str) -> int:
     """Read the settings, begin the log, and serve until asked to end; return the exit code.
 
     `module` has the function ``serve(settings) -> int``. It is imported last: a wrong setting is
-    told at once, and the log is there before anybody logs (see `logs`).
+    reported at once, and the log is there before anybody logs.
     """
-    bearable_streams()
+    use_utf8_streams()
+    if SUPERVISED not in os.environ:  # otherwise the supervisor has done that
+        undo_honcho()
 
     def run() -> int:
         settings = load_settings()

@@ -2,8 +2,8 @@
 
 The order: the port, then the application's own resources, then requests; and back. A refused start
 is one line and its exit code. Asked to end (SIGTERM, Ctrl-C, the supervisor gone), the server stops
-accepting, gives requests and sockets `GRACE_S` to finish, lets the application close what it
-opened, and ends with 0; what still runs `deadline.END_WITHIN_S` after the asking is ended hard.
+accepting, gives requests and sockets `CLOSE_TIMEOUT_S` to finish, lets the application close what
+it opened, and ends with 0; what still runs `ending.END_TIMEOUT_S` after that is ended hard.
 """
 
 import asyncio
@@ -11,24 +11,27 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Literal
 
 import structlog
 import uvicorn
 
-from shared_schema.runtime.process.deadline import end_within
+from shared_schema.runtime.process.ending import (
+    end_within,
+    on_ending_signal,
+    watch_supervisor,
+)
 from shared_schema.runtime.process.exits import FAILED, OK, StartRefused, exit_code_of
 from shared_schema.runtime.process.listening import listen_on, urls
-from shared_schema.runtime.process.parent import watch_parent
-from shared_schema.runtime.process.signals import on_ending_signal
+from shared_schema.runtime.process.start_note import note_listening
 
-GRACE_S: Final = 2
-WS_PING_EVERY_S: Final = 20.0
+CLOSE_TIMEOUT_S: Final = 2
+WS_PING_INTERVAL_S: Final = 20.0
 WS_MESSAGE_MAX_BYTES: Final = 65536
 # Windows does not wake a waiting loop for Ctrl-C.
-LOOK_EVERY_S: Final = 0.25
+POLL_INTERVAL_S: Final = 0.25
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +47,6 @@ def run_server(
     host: str,
     port: int,
     name: str,
-    on_listening: Callable[[Sequence[str]], None] | None = None,
     ws: WebSocketClass = "websockets-sansio",
 ) -> int:
     """Serve until asked to end; return the exit code. Main thread, once in a process.
@@ -59,8 +61,6 @@ def run_server(
         ``localhost`` for both loopbacks, or any host or address of this machine.
     name
         Stands in front of lines for people.
-    on_listening
-        Called with the URLs when requests are answered.
     ws
         uvicorn's WebSocket protocol: its name, or a class of our own.
     """
@@ -71,7 +71,7 @@ def run_server(
             with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
                 # The selector loop on every platform: ZeroMQ's descriptors need add_reader, which
                 # Windows' default loop lacks.
-                return runner.run(_Serving(open_app, sockets, name, on_listening, ws).run())
+                return runner.run(_Serving(open_app, sockets, name, ws).run())
         finally:
             for listener in sockets:
                 listener.close()
@@ -80,7 +80,7 @@ def run_server(
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, with its signals handled by us and a word when it is ready."""
+    """uvicorn, with its signals handled by us and a call when it accepts requests."""
 
     def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
         super().__init__(config)
@@ -103,13 +103,11 @@ class _Serving:
         open_app: OpenApp,
         sockets: list[socket.socket],
         name: str,
-        on_listening: Callable[[Sequence[str]], None] | None,
         ws: WebSocketClass,
     ) -> None:
         self._open_app = open_app
         self._sockets = sockets
         self._name = name
-        self._on_listening = on_listening
         self._ws = ws
         self._server: _Server | None = None
         self._ending = False
@@ -117,10 +115,10 @@ class _Serving:
     async def run(self) -> int:
         self._loop = asyncio.get_running_loop()
         on_ending_signal(self._ask_to_end)
-        watch_parent(self._ask_to_end, name=self._name)
+        watch_supervisor(self._ask_to_end, name=self._name)
         self._task = asyncio.create_task(self._serve())
         while not self._task.done():
-            await asyncio.wait({self._task}, timeout=LOOK_EVERY_S)
+            await asyncio.wait({self._task}, timeout=POLL_INTERVAL_S)
         return self._outcome()
 
     async def _serve(self) -> None:
@@ -138,14 +136,12 @@ class _Serving:
         refused = _refusal_in(error)
         if refused is not None:
             raise refused
-        log.error("server broke", exc_info=error)
+        log.error("server crashed", exc_info=error)
         return FAILED
 
     def _started(self) -> None:
-        where = urls(self._sockets)
-        log.info("listening", url=" ".join(where), pid=os.getpid())
-        if self._on_listening is not None:
-            self._on_listening(where)
+        note_listening()
+        log.info("listening", url=" ".join(urls(self._sockets)), pid=os.getpid())
 
     def _ask_to_end(self) -> None:
         """Called by signal handlers and from other threads."""
@@ -170,11 +166,11 @@ def _config(app: App, ws: WebSocketClass) -> uvicorn.Config:
         app,
         lifespan="off",  # open_app does that, and can refuse in one line
         ws=ws,
-        ws_ping_interval=WS_PING_EVERY_S,
+        ws_ping_interval=WS_PING_INTERVAL_S,
         ws_ping_timeout=None,  # TouchDesigner may never pong
         ws_per_message_deflate=False,
         ws_max_size=WS_MESSAGE_MAX_BYTES,
-        timeout_graceful_shutdown=GRACE_S,
+        timeout_graceful_shutdown=CLOSE_TIMEOUT_S,
         log_config=None,
         access_log=False,
         server_header=False,

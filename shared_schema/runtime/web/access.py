@@ -1,7 +1,7 @@
-"""Who may come in: the Host that was asked for, the page that asks, and the token.
+"""Access control: the Host that was asked for, the page that asks, and the token.
 
 Every web page open on this machine can reach our port. Browsers tell which page asks (Origin) and
-which name it looked up (Host); programs such as TouchDesigner send no Origin and pass.
+which name it looked up (Host); programs such as TouchDesigner send no Origin and are allowed.
 """
 
 import hmac
@@ -13,10 +13,10 @@ from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared_schema.runtime.process.exits import StartRefused
+from shared_schema.runtime.web.answers import problem
 from shared_schema.settings import Settings, variable
 from shared_schema.sockets import BusAddress, CurveKeys
 
@@ -63,8 +63,8 @@ def bus_address(settings: Settings) -> BusAddress:
     return BusAddress(settings.bus_url)
 
 
-class Doors:
-    """ASGI middleware that refuses with 403 (401 without the token) before anything is accepted."""
+class AccessControl:
+    """ASGI middleware: refuses with 403 (401 without the token) before anything is accepted."""
 
     def __init__(
         self,
@@ -82,13 +82,12 @@ class Doors:
         self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the request if it may come in."""
+        """Serve the request if it is allowed."""
         if scope["type"] in ("http", "websocket"):
             refusal = self._refusal(scope)
             if refusal is not None:
                 status, reason = refusal
-                response = JSONResponse({"error": {"message": reason}}, status_code=status)
-                await response(scope, receive, send)
+                await problem(status, reason)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

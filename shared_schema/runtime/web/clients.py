@@ -8,8 +8,9 @@ remote provider may be: through what `ALL_PROXY`, `HTTPS_PROXY` and their siblin
 import ipaddress
 import os
 import ssl
+import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,11 +19,12 @@ from urllib.parse import urlsplit
 import httpx
 from msgspec import Struct
 
-from shared_schema.errors import InvalidSetting
+from shared_schema.decoding import InvalidSetting
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
 
+POLL_INTERVAL_S: Final = 0.1
 _PROXY_SCHEMES: Final = ("http", "https", "socks5", "socks5h")
 _CERTIFICATE_VARIABLES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -39,6 +41,19 @@ def local_socket(url: str, headers: Mapping[str, str] | None = None) -> "ClientC
     from websockets.sync.client import connect  # noqa: PLC0415  # not for those who speak HTTP only
 
     return connect(url, additional_headers=headers, compression=None, max_size=None, proxy=None)
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Return the header that carries the token; none without one."""
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def missing_after(look: Callable[[], str | None], timeout_s: float) -> str | None:
+    """Call `look` until nothing is missing; return what still is after `timeout_s`."""
+    give_up_at = time.monotonic() + timeout_s
+    while (missing := look()) is not None and time.monotonic() < give_up_at:
+        time.sleep(POLL_INTERVAL_S)
+    return missing
 
 
 class Route(Struct, frozen=True, kw_only=True):

@@ -1,29 +1,34 @@
-"""A page of ours and its files: read once, served from memory, and asking nobody else.
+"""A server's page and its files: Starlette's static files, with a policy around them.
 
-The content security policy keeps it so: scripts, styles, sounds and streams from this server only.
+The content security policy keeps the page to itself: scripts, styles, sounds and streams come from
+the server that it was opened at, and from nowhere else.
 """
 
-import hashlib
+import mimetypes
 from collections.abc import Sequence
 from http import HTTPStatus
+from os import PathLike, stat_result
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from shared_schema.runtime.web.access import TOKEN_COOKIE
+from shared_schema.runtime.web.answers import problem
 
 # What both pages are made with: the water, the sounds.
 SHARED_PAGES: Final = Path(__file__).parents[2] / "pages"
 
 # By name, because a Windows registry may say something else, and modules are refused then.
 _TYPES: Final = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
 _POLICY: Final = "; ".join(
@@ -47,49 +52,44 @@ _HEADERS: Final = {
 }
 
 
-class _File(Struct, frozen=True):
-    content: bytes
-    media_type: str
-    etag: str
-
-
-class Pages:
+class Pages(StaticFiles):
     """``/`` and ``/pages/<file>`` of one server."""
 
     def __init__(self, folder: Path, *, token: str = "") -> None:
+        super().__init__(directory=folder)
+        self.all_directories = [folder, SHARED_PAGES]
         self._token = token
-        self._files = {
-            path.name: _read(path)
-            for each in (SHARED_PAGES, folder)
-            for path in sorted(each.iterdir())
-            if path.suffix in _TYPES
-        }
+        for suffix, media_type in _TYPES.items():
+            mimetypes.add_type(media_type, suffix)
 
-    def routes(self) -> Sequence[Route]:
+    def routes(self) -> Sequence[BaseRoute]:
         """Return what serves the page and its files."""
-        return [Route("/", self.index), Route("/pages/{name}", self.file)]
+        return [Route("/", self.index), Mount("/pages", self)]
 
     async def index(self, request: Request) -> Response:
         """The page itself; opened with the token, it keeps it for its own requests."""
-        response = self._serve("index.html", request)
+        response = await self.get_response("index.html", request.scope)
         if self._token:
             response.set_cookie(TOKEN_COOKIE, self._token, httponly=True, samesite="strict")
         return response
 
-    async def file(self, request: Request) -> Response:
-        """One of the page's files."""
-        return self._serve(request.path_params["name"], request)
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Return the file, or the house's own refusal."""
+        try:
+            return await super().get_response(path, scope)
+        except HTTPException as refused:
+            status = HTTPStatus(refused.status_code)
+            message = "no such file" if status == HTTPStatus.NOT_FOUND else status.phrase
+            return problem(status, message, headers=refused.headers)
 
-    def _serve(self, name: str, request: Request) -> Response:
-        file = self._files.get(name)
-        if file is None:
-            return JSONResponse({"error": {"message": "no such file"}}, HTTPStatus.NOT_FOUND)
-        headers = {**_HEADERS, "ETag": file.etag}
-        if request.headers.get("if-none-match") == file.etag:
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        return Response(file.content, media_type=file.media_type, headers=headers)
-
-
-def _read(path: Path) -> _File:
-    content = path.read_bytes()
-    return _File(content, _TYPES[path.suffix], f'"{hashlib.sha256(content).hexdigest()[:16]}"')
+    def file_response(
+        self,
+        full_path: str | PathLike[str],
+        stat_result: stat_result,
+        scope: Scope,
+        status_code: int = 200,
+    ) -> Response:
+        """Return the file under the policy."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers.update(_HEADERS)
+        return response

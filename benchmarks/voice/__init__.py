@@ -1,0 +1,1 @@
+"""What the embedded voice costs, beside what it cost before and beside its model alone."""

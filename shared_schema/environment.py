@@ -1,0 +1,194 @@
+"""The environment as its owner meant it: the shell's variables, and ``.env`` where they are silent.
+
+``.env`` is read by rules of our own, which are those of most readers but for backslashes, which
+stay as they are: paths of Windows are what is written there. What cannot be read is refused with
+file, line and remedy.
+
+honcho reads ``.env`` too, by the rules of a POSIX shell and in the system's code page, and exports
+what it has read over the shell's variables: ``C:\\shows\\art`` arrives as ``C:showsart``. Started
+with ``-e none``, as the documents do, it reads nothing. Otherwise `undo_honcho` takes back at the
+start of each process of ours what honcho exported, so that our reading holds, the shell's variables
+win over it, and an edited ``.env`` is in force after a restart.
+"""
+
+import contextlib
+import os
+import re
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+from typing import Final
+
+from shared_schema.decoding import InvalidSetting
+
+DOTENV: Final = Path(".env")
+# honcho sets it for each process that it starts.
+HONCHO_MARKER: Final = "HONCHO_PROCESS_NAME"
+
+_LINE: Final = re.compile(
+    r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=(?P<space>\s*)"
+    r"(?:'(?P<single>[^']*)'|\"(?P<double>(?:[^\"\\]|\\.)*|[^\"]*)\"|(?P<plain>[^'\"].*?|))"
+    r"(?:\s+#.*)?"
+)
+# What settings and keys begin and end with: read in the file each time, so that an edit counts.
+# Anything else, e.g. a proxy's address, is there for libraries, in the environment only.
+_READ_BY_US: Final = ("RR_", "_KEY")
+_REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+
+
+def merged(environment: Mapping[str, str] | None, dotenv: Path | None) -> dict[str, str]:
+    """Return what is in `dotenv` and, winning over it, in `environment` (default: our own).
+
+    Raises
+    ------
+    InvalidSetting
+        If the file cannot be read as what it should be.
+    """
+    mine = os.environ if environment is None else environment
+    return {**(read_dotenv(dotenv, mine) if dotenv is not None else {}), **mine}
+
+
+def read_dotenv(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables in a file; none if there is no such file.
+
+    ``${NAME}`` stands for a variable of an earlier line or of `environment`, but not in single
+    quotes.
+
+    Raises
+    ------
+    InvalidSetting
+        Naming the file, the line and what to do.
+    """
+    values: dict[str, str] = {}
+    for number, line in enumerate(_text(path).split("\n"), start=1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        match = _LINE.fullmatch(text)
+        if match is None:
+            raise InvalidSetting(f"{path}, line {number}: {_remedy(text)}")
+        name, value = match["name"], match["single"]
+        if name.upper().startswith("RR_") and not name.isupper():
+            raise InvalidSetting(f"{path}, line {number}: write {name.upper()}, in capitals")
+        if value is None:
+            value = match["plain"]
+            if value is None:
+                value = match["double"].replace('\\"', '"')
+            elif match["space"] and value.startswith("#"):
+                value = ""
+            elif value.count('"') % 2:
+                raise InvalidSetting(f"{path}, line {number}: a quote of {name} has no partner")
+            known = {**environment, **values}
+            value = _REFERENCE.sub(lambda found: known.get(found[1], ""), value)  # noqa: B023
+        values[name] = value
+    return values
+
+
+def undo_honcho(
+    environment: MutableMapping[str, str] | None = None, *, dotenv: Path = DOTENV
+) -> None:
+    """Take back what honcho exported from ``.env`` into this process (default: its environment).
+
+    What honcho exported has the value that honcho reads in the file; what was set in between, in a
+    line of the Procfile, has another. The shell's own variables are those of the nearest process
+    above that honcho did not start, which is honcho.
+    """
+    mine = os.environ if environment is None else environment
+    under_honcho = mine.pop(HONCHO_MARKER, None) is not None
+    exported = {name for name, value in _as_honcho_reads(dotenv).items() if mine.get(name) == value}
+    if not exported:
+        return
+    ours: dict[str, str] = {}
+    with contextlib.suppress(InvalidSetting):  # which the settings report
+        ours = read_dotenv(dotenv, mine)
+    # `honcho run` leaves no marker: what it exported is known by having been read differently.
+    shells = _environment_above() if under_honcho else {}
+    for name in exported:
+        if name in shells:
+            mine[name] = shells[name]
+        elif under_honcho or ours.get(name) != mine[name]:
+            if name.startswith(_READ_BY_US[0]) or name.endswith(_READ_BY_US[1]):
+                del mine[name]
+            else:
+                mine[name] = ours.get(name, mine[name])
+
+
+def add_to_dotenv(values: Mapping[str, str], path: Path = DOTENV) -> None:
+    """Write variables at the end of a file, in UTF-8; a new one is readable by its user only.
+
+    By ourselves, because what PowerShell's ``>>`` writes is UTF-16.
+
+    Raises
+    ------
+    InvalidSetting
+        If one of them is there already, or the file cannot be read or written.
+    """
+    there = sorted(values.keys() & read_dotenv(path, {}).keys())
+    if there:
+        raise InvalidSetting(f"{path} has {', '.join(there)} already: take the old lines out first")
+    lines = "".join(f"{name}='{value}'\n" for name, value in values.items())
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "ab") as file:
+            if _text(path)[-1:] not in ("", "\n"):
+                file.write(b"\n")
+            file.write(lines.encode())
+    except OSError as error:
+        raise InvalidSetting(f"{path} cannot be written: {error.strerror or error}") from None
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InvalidSetting(f"{path} cannot be read: {error.strerror or error}") from None
+    if data.startswith(_UTF_16) or b"\0" in data:
+        raise InvalidSetting(f"{path}, line 1: the file is in UTF-16: save it as UTF-8")
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InvalidSetting(
+            f"{path}, line {line}: a character is not in UTF-8 (a Windows code page or Latin-1?):"
+            " save the file as UTF-8"
+        ) from None
+
+
+def _remedy(text: str) -> str:
+    """Return what is wrong with a line; its value may be a secret and is not shown."""
+    named = re.match(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)", text)
+    name = named[1] if named else "NAME"
+    value = text.partition("=")[2].lstrip()
+    if named and re.match(r"\s*=", text[named.end() :]) and value[:1] in ("'", '"'):
+        if value.count(value[0]) == 1:
+            return f"the quote of {name} is not closed: add {value[0]} at the end, or leave it out"
+        return f"something follows the quoted value of {name}: put all of it into the quotes"
+    if named and re.match(r"\s*:", text[named.end() :]):
+        return f"write {name}=value, with = in place of the colon"
+    return f"not a setting: write {name}=value"
+
+
+def _as_honcho_reads(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    try:
+        from honcho.environ import parse  # noqa: PLC0415  # its own rules, and only where it matters
+
+        with path.open() as file:  # in the encoding that honcho takes
+            return dict(parse(file.read()))
+    except (OSError, ValueError):  # honcho can't read it either, so it exported nothing
+        return {}
+
+
+def _environment_above() -> dict[str, str]:
+    """Return the environment of the nearest process above that honcho did not start."""
+    import psutil  # noqa: PLC0415  # only under honcho
+
+    with contextlib.suppress(psutil.Error, OSError):
+        for process in psutil.Process().parents():
+            environment = process.environ()
+            if HONCHO_MARKER not in environment:
+                return dict(environment)
+    return {}

@@ -1,0 +1,70 @@
+"""What a server lets its supervisor know of its start: that it listens, or why it does not.
+
+The note is a file of one size that is written over in place: a full disk, which is among the
+reasons, does not keep it from being written. The environment names it, and the reason that was
+given last, so that the same reason is not given again at every try.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Final
+
+# Not RR_ names: those are settings, and unknown ones stop the start.
+NOTE: Final = "REFLECTIVE_START_NOTE"
+LAST_REFUSAL: Final = "REFLECTIVE_LAST_REFUSAL"
+NOTE_BYTES: Final = 4096
+LISTENING: Final = "listening"
+
+
+class StartNote:
+    """The supervisor's side."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.resolve()
+        self._begun = False
+
+    def begin(self, last_refusal: str) -> dict[str, str]:
+        """Write an empty note; return what the next server's environment needs."""
+        self._begun = False
+        with contextlib.suppress(OSError):  # the server is started all the same
+            with self._path.open("r+b" if self._path.exists() else "wb") as file:
+                file.write(_padded(""))
+            self._begun = True
+        noted = {NOTE: str(self._path)} if self._begun else {}
+        return {**noted, LAST_REFUSAL: last_refusal} if last_refusal else noted
+
+    def read(self) -> str:
+        """Return what the server wrote: `LISTENING`, a reason, or nothing yet."""
+        if self._begun:
+            with contextlib.suppress(OSError):
+                return self._path.read_bytes().rstrip().decode("utf-8", "replace")
+        return ""
+
+    def remove(self) -> None:
+        """Leave nothing behind."""
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+
+def note_listening() -> None:
+    """Let the supervisor know that this server accepts requests; does nothing without one."""
+    _note(LISTENING)
+    os.environ.pop(NOTE, None)
+
+
+def note_refusal(reason: str) -> bool:
+    """Let the supervisor know why this start is refused; return whether that is news."""
+    _note(reason)
+    return reason != os.environ.get(LAST_REFUSAL)
+
+
+def _note(text: str) -> None:
+    path = os.environ.get(NOTE, "")
+    if path:
+        with contextlib.suppress(OSError), Path(path).open("r+b") as file:
+            file.write(_padded(text))
+
+
+def _padded(text: str) -> bytes:
+    return text.encode()[:NOTE_BYTES].ljust(NOTE_BYTES)

@@ -1,0 +1,58 @@
+"""What both servers answer with besides their pages: refusals, sound, and streams."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from sse_starlette import EventSourceResponse
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
+
+from shared_schema.decoding import OutsideArtifacts
+from shared_schema.layout import Artifacts
+
+
+def problem(
+    status: HTTPStatus, message: str, *, field: str = "", headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """Return what every refused request is answered with: which field is wrong, and why."""
+    return JSONResponse(
+        {"error": {"field": field, "message": message}}, status_code=status, headers=headers
+    )
+
+
+def sound_route(artifacts: Artifacts) -> Route:
+    """Return ``/v1/audio/<path>``: a WAV of the artifacts folder or a range of it, nothing else."""
+
+    async def audio(request: Request) -> Response:
+        try:
+            path = artifacts.path(request.path_params["path"])
+        except OutsideArtifacts:
+            path = None
+        if path is None or path.suffix != ".wav" or not path.is_file():
+            return problem(HTTPStatus.NOT_FOUND, "no such WAV", field="path")
+        return FileResponse(path, media_type="audio/wav")
+
+    return Route("/v1/audio/{path:path}", audio)
+
+
+class EventStream(EventSourceResponse):
+    """What sse-starlette does, and a last chunk when the server ends before the stream.
+
+    Without it the reader sees a broken connection, and uvicorn logs an error for each.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        complete = False
+
+        async def watching_for_the_end(message: Message) -> None:
+            nonlocal complete
+            await send(message)
+            last = not message.get("more_body", False)
+            complete = message["type"] == "http.response.body" and last
+
+        await super().__call__(scope, receive, watching_for_the_end)
+        if not complete:  # to a client that has left, uvicorn sends nothing
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
