@@ -239,7 +239,7 @@ def ask(protocol: str, status: int, body: bytes, kinds: dict[str, str]) -> Any:
 
     from chat_backend.agents.models.agent import ModelAgent  # noqa: PLC0415
     from chat_backend.agents.models.client import ServerClient, build_model  # noqa: PLC0415
-    from tests.providers.test_odd_models import seat_of  # noqa: PLC0415
+    from tests.providers.odd_models import seat_of  # noqa: PLC0415
 
     seat = seat_of(protocol)
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from chat_backend.errors import SpeechFailed
 from chat_backend.speech import hibari
+from chat_backend.speech.audio import SAMPLE_RATE_HZ
 from chat_backend.speech.hibari import MAX_S, HibariModel, HibariSpeech, synthesize
 from chat_backend.speech.speakable import MAX_SPOKEN_CHARS, bare, speakable
-from chat_backend.speech.wav import SAMPLE_RATE_HZ
 
 
 @pytest.mark.parametrize(
