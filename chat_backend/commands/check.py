@@ -68,7 +68,7 @@ def check(settings: Settings) -> int:
     problems = [row for row in rows if row.problem]
     for row in problems:
         console.print(
-            f"[red]{escape(row.who)}: {escape(row.problem)}[/] {escape(row.remedy)}".rstrip(),
+            f"[red]{escape(row.who)}: {escape(row.problem.rstrip('.'))}.[/] {escape(row.remedy)}",
             soft_wrap=True,
         )
     return FAILED if problems else OK

@@ -17,6 +17,8 @@ from shared_schema.chat import ErrorType
 
 # What is quoted of a provider's own words.
 EXCERPT_CHARS: Final = 160
+# What an error counts as that names no status.
+UNNAMED_STATUS: Final = 500
 
 Kind = Literal[
     "key", "access", "credit", "load", "busy", "model", "missing", "filter", "timeout", "server",
@@ -90,7 +92,7 @@ _TREATMENTS: Final[Mapping[Kind, _Treatment]] = {
     ),
     "sound": _Treatment(
         "sent no speech", _SERVER, again=True, down=True,
-        remedy="Is it a server of speech, and are model, voice and RR_TTS_OPENAI_RATE right?",
+        remedy="Ask it for the same by hand: are its URL, model and voice right?",
     ),
     "redirect": _Treatment(
         "redirects to another host", _SERVER, again=False, down=True,
@@ -168,7 +170,7 @@ _PATTERNS: Final[tuple[tuple[Kind, str], ...]] = (
         r"(invalid|incorrect|wrong|missing|expired|revoked|no|bad|not)[ _-]?.{0,24}"
         r"(api|access|auth)[ _-]?(key|token)"
         r"|api[ _-]?key.{0,24}(invalid|not valid|missing|wrong|expired|required|incorrect)"
-        r"|invalid[ _](x-api-key|credentials)|unauthenticated"
+        r"|(invalid|validate)[ _](x-api-key|credentials)|unauthenticated|unauthorized"
         r"|authentication[ _](error|fail)",
     ),
     (
@@ -245,8 +247,11 @@ def refused(
     wait = f", asks to wait {retry_after_s:g} s" if retry_after_s is not None else ""
     if kind == "sound":
         return failed(provider, kind, f"({excerpt(words)})")
-    inner = " inside a 200" if inside and status != 200 else ""
-    told = f"{status}{inner}{wait if kind == 'load' else ''}"
+    told = str(status)
+    if inside and status != 200:
+        told = "inside a 200" if status == UNNAMED_STATUS else f"{status} inside a 200"
+    if kind == "load":
+        told += wait
     quoted = f": {excerpt(words)}" if words.strip() else ""
     return failed(provider, kind, f"({told}){quoted}", retry_after_s=retry_after_s)
 

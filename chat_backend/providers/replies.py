@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from chat_backend.providers.failure import Kind, ProviderFailed, refused
+from chat_backend.providers.failure import UNNAMED_STATUS, Kind, ProviderFailed, refused
 
 # Below an error's own object, where its sentence and its code may stand.
 _WORDS: Final = (
@@ -17,7 +17,6 @@ _WORDS: Final = (
 _CODES: Final = ("code", "status", "type", "status_code", "statusCode", "http_status", "error_code")
 _FAILED: Final = {"error", "failed", "failure", "fail"}
 _MAX_DEPTH: Final = 6
-_DEFAULT_STATUS: Final = 500
 
 
 class Trouble(Struct, frozen=True, kw_only=True):
@@ -37,6 +36,8 @@ class Trouble(Struct, frozen=True, kw_only=True):
         How long the provider asked us to wait.
     other_format : bool
         Whether the same request for another format may succeed.
+    remedy : str
+        What an operator can do, where more is known than the kind says.
     """
 
     status: int
@@ -45,11 +46,12 @@ class Trouble(Struct, frozen=True, kw_only=True):
     inside: bool = False
     retry_after_s: float | None = None
     other_format: bool = False
+    remedy: str = ""
 
 
 def refused_by(provider: str, trouble: Trouble) -> ProviderFailed:
     """Return the failure that a reply stands for."""
-    return refused(
+    failure = refused(
         trouble.status,
         provider,
         words=trouble.words,
@@ -57,6 +59,8 @@ def refused_by(provider: str, trouble: Trouble) -> ProviderFailed:
         inside=trouble.inside,
         retry_after_s=trouble.retry_after_s,
     )
+    failure.remedy = trouble.remedy or failure.remedy
+    return failure
 
 
 def parsed(body: bytes) -> Any:
@@ -122,7 +126,7 @@ def status_in(*places: Any) -> int:
                 status = _status(place.get(name))
                 if status:
                     return status
-    return _DEFAULT_STATUS
+    return UNNAMED_STATUS
 
 
 def text_in(body: bytes) -> str:

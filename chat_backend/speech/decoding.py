@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from chat_backend.providers import replies
 from chat_backend.providers.failure import excerpt
 from chat_backend.speech.formats import (
+    ANOTHER_FORMAT,
+    ENDS_EARLY,
+    NOT_A_SERVER,
     SNDFILE,
     WHOLE,
     Label,
@@ -101,7 +104,7 @@ def decoded(data: bytes, media_type: str, expected: Expected) -> Sound:
         raise NotSpeech("nothing")
     container = container_of(data)
     if container is not None and is_cut(data, container, framed=expected.framed):
-        raise NotSpeech(f"a sound file ({container}) whose end is missing")
+        raise NotSpeech(f"a sound file ({container}) whose end is missing", remedy=ENDS_EARLY)
     if container is not None:
         channels, rate_hz = _from_container(data, container, expected)
     elif text := text_of(data):
@@ -110,6 +113,7 @@ def decoded(data: bytes, media_type: str, expected: Expected) -> Sound:
             f"text instead of sound: {words}",
             trouble=replies.trouble_in(replies.parsed(text.encode())),
             web_page=words.startswith("a web page"),
+            remedy=NOT_A_SERVER,
         )
     elif not expected.raw:
         raise NotSpeech(f"{named(media_type)} in no format that is known")
@@ -122,10 +126,12 @@ def decoded(data: bytes, media_type: str, expected: Expected) -> Sound:
         raise NotSpeech(f"more than {MAX_S:g} s of sound")
     largest = max(float(channels.max()), -float(channels.min()))
     if not largest <= LARGEST_SAMPLE:
-        raise NotSpeech("samples that are not numbers, or far beyond full scale")
+        raise NotSpeech(
+            "samples that are not numbers, or far beyond full scale", remedy=ANOTHER_FORMAT
+        )
     samples = mono(channels)
     if container is not None and _is_noise(samples / max(largest, 1.0), rate_hz, least=0.0):
-        raise NotSpeech(f"noise in a file of the form {container}")
+        raise NotSpeech(f"noise in a file of the form {container}", remedy=ANOTHER_FORMAT)
     return Sound(samples, rate_hz)
 
 
@@ -133,7 +139,8 @@ def check_rate(rate_hz: int) -> None:
     """Raise `NotSpeech` if a sample rate is outside of what is accepted."""
     if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
         raise NotSpeech(
-            f"a sample rate of {rate_hz} Hz; {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} are accepted"
+            f"a sample rate of {rate_hz} Hz; {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} are accepted",
+            remedy=ANOTHER_FORMAT,
         )
 
 
@@ -171,6 +178,9 @@ def _from_container(data: bytes, container: str, expected: Expected) -> tuple[Ar
         raise NotSpeech(
             f"{container}, which needs more than is installed: uv sync --extra ears",
             other_format=True,
+            remedy="Install the extra: uv sync --extra ears. Or "
+            + ANOTHER_FORMAT[:1].lower()
+            + ANOTHER_FORMAT[1:],
         )
     try:
         return _by_av(data, expected)
@@ -203,7 +213,7 @@ def _by_sndfile(data: bytes, expected: Expected) -> tuple[Array, int]:
         ):
             share = min(share, part.promised)
         if share < WHOLE:
-            raise NotSpeech(f"only {100 * share:.0f} % of a sound file")
+            raise NotSpeech(f"only {100 * share:.0f} % of a sound file", remedy=ENDS_EARLY)
         found.append(samples)
     return np.concatenate(found), form[0]
 
@@ -241,7 +251,9 @@ def _by_av(data: bytes, expected: Expected) -> tuple[Array, int]:
         raise NotSpeech("a sound file without any sound")
     # An encoder's delay and padding count as duration in some forms.
     if size < (WHOLE * min(whole_s, MAX_S) - 0.1) * rate_hz:
-        raise NotSpeech(f"only {size / rate_hz:.2f} s of {whole_s:.2f} s of sound")
+        raise NotSpeech(
+            f"only {size / rate_hz:.2f} s of {whole_s:.2f} s of sound", remedy=ENDS_EARLY
+        )
     return np.concatenate(pieces), rate_hz
 
 

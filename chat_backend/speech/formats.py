@@ -9,6 +9,14 @@ from chat_backend.providers.replies import Trouble
 Label = tuple[str, Mapping[str, str]]
 
 
+ANOTHER_FORMAT: Final = (
+    "Let the server send WAV, MP3, FLAC, Ogg, or raw 16-bit samples (their rate in the media type,"
+    " or in RR_TTS_OPENAI_RATE)."
+)
+NOT_A_SERVER: Final = "Does the URL lead to a server of speech? What it wrote may say more."
+ENDS_EARLY: Final = "The server, or something between, ends too early: look at its log."
+
+
 class NotSpeech(Exception):
     """Why what was received is not speech.
 
@@ -20,6 +28,8 @@ class NotSpeech(Exception):
         Whether it is one, as behind a wrong URL.
     other_format : bool
         Whether it may be sound in a format that can't be read.
+    remedy : str
+        What an operator can do about it.
     """
 
     def __init__(
@@ -29,11 +39,13 @@ class NotSpeech(Exception):
         trouble: Trouble | None = None,
         web_page: bool = False,
         other_format: bool = False,
+        remedy: str = "",
     ) -> None:
         super().__init__(message)
         self.trouble = trouble
         self.web_page = web_page
         self.other_format = other_format
+        self.remedy = remedy or (ANOTHER_FORMAT if other_format else "")
 
 
 _MAGIC: Final[tuple[tuple[int, bytes, str], ...]] = (
@@ -92,7 +104,7 @@ def container_of(data: bytes) -> str | None:
     for magic, name in _FOREIGN:
         # Two letters may begin raw samples as well; they are looked at as such.
         if len(magic) > 2 and data.startswith(magic):
-            raise NotSpeech(f"{name} instead of sound")
+            raise NotSpeech(f"{name} instead of sound", remedy=NOT_A_SERVER)
     return None
 
 

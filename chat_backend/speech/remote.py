@@ -12,7 +12,7 @@ import msgspec
 from chat_backend.errors import SpeechFailed
 from chat_backend.providers import replies
 from chat_backend.providers.calls import ProviderCalls
-from chat_backend.providers.failure import ProviderFailed, failed, retry_after, timed_out
+from chat_backend.providers.failure import ProviderFailed, excerpt, failed, retry_after, timed_out
 from chat_backend.providers.keys import Keys
 from chat_backend.providers.replies import Trouble, refused_by
 from chat_backend.providers.servers import MAX_REDIRECTS, Remarks, redirected
@@ -92,6 +92,7 @@ class RemoteSpeech:
     async def _fetch(self, text: str, profile: VoiceProfile, partial: Path) -> None:
         """Make one call, adapted to what the server takes."""
         asked = self._asked
+        unread: Trouble | None = None
         for _ in range(_MAX_ADAPTATIONS):
             request = self._api.request(text, profile, asked)
             trouble = await self._exchange(request, text, partial)
@@ -101,8 +102,11 @@ class RemoteSpeech:
                     self._remarks.add(f"{self._api.provider} {described(asked)}")
                 return
             following = self._api.instead(asked, trouble)
+            if trouble.other_format:
+                unread = trouble
             if following is None:
-                raise refused_by(self._api.provider, trouble)
+                # Where another format did not help, what came first says more.
+                raise refused_by(self._api.provider, unread or trouble)
             asked = following
         raise failed(self._api.provider, "request", "(in every form that we know)")
 
@@ -130,7 +134,8 @@ class RemoteSpeech:
             raise
         except Exception as error:  # a proxy's handshake raises what it likes
             # Without the cause: its request has the key in a header.
-            raise failed(provider, "network", f"({type(error).__name__})") from None
+            reason = excerpt(self._keys.redacted(str(error))) or type(error).__name__
+            raise failed(provider, "network", f"({reason})") from None
         raise failed(provider, "protocol", "(it redirects in a circle)")
 
     async def _refusal(self, reply: httpx.Response) -> Trouble:
@@ -165,6 +170,7 @@ class RemoteSpeech:
                 words=str(error),
                 kind="sound",
                 other_format=error.other_format,
+                remedy=error.remedy,
             )
             words = self._keys.redacted(trouble.words)
             return msgspec.structs.replace(trouble, words=words, inside=True)

@@ -15,7 +15,7 @@ import pytest
 from shared_schema.decoding import InvalidSetting
 from shared_schema.runtime.web.clients import is_loopback, proxy_for, route_to
 from tests.providers.odd import Odd, sound
-from tests.providers.sounds import pcm
+from tests.support.sounds import pcm
 
 ROOT = Path(__file__).parents[2]
 REMOTE = "https://api.provider.example/v1"

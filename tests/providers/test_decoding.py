@@ -9,7 +9,7 @@ import soxr
 
 from chat_backend.speech.decoding import Expected, decoded
 from chat_backend.speech.formats import NotSpeech
-from tests.providers.sounds import (
+from tests.support.sounds import (
     FILES,
     MORE_FILES,
     NO_SOUND,

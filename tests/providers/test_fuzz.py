@@ -35,7 +35,7 @@ from chat_backend.speech.remote import RemoteSpeech
 from chat_backend.speech.speech_api import SpeechAPI
 from shared_schema.settings import Settings
 from tests.providers.asking import response_question
-from tests.providers.sounds import FILES, MORE_FILES, NO_SOUND, pcm
+from tests.support.sounds import FILES, MORE_FILES, NO_SOUND, pcm
 
 # Many examples take their time.
 pytestmark = pytest.mark.timeout(120 + 3 * int(os.environ.get("FUZZ_EXAMPLES", "0")))
@@ -239,7 +239,7 @@ def ask(protocol: str, status: int, body: bytes, kinds: dict[str, str]) -> Any:
 
     from chat_backend.agents.models.agent import ModelAgent  # noqa: PLC0415
     from chat_backend.agents.models.client import ServerClient, build_model  # noqa: PLC0415
-    from tests.providers.test_odd_models import seat_of  # noqa: PLC0415
+    from tests.providers.odd_models import seat_of  # noqa: PLC0415
 
     seat = seat_of(protocol)
 

@@ -1,10 +1,6 @@
 """Servers of models that are "compatible": how they are asked, what they answer, how they fail."""
 
-import asyncio
 import json
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,116 +8,27 @@ import pytest
 
 pytest.importorskip("pydantic_ai", reason="needs the extra: uv sync --extra llm")
 
-from chat_backend.agents.base import Agents, SpokenResponse
 from chat_backend.agents.models.opening import open_agents
-from chat_backend.agents.models.seats import Seat, decide
+from chat_backend.agents.models.seats import decide
 from chat_backend.agents.models.table import load_models
-from chat_backend.errors import AgentFailed
 from chat_backend.metrics import Metrics
 from chat_backend.providers.calls import CallLimits
 from chat_backend.providers.keys import Keys
 from chat_backend.providers.servers import Remarks
 from shared_schema.settings import Settings
 from tests.providers.asking import comment_question, response_question
-from tests.providers.conftest import SECRETS
 from tests.providers.odd import Odd, Reply, Request, as_json
-
-WORDS = "The harbour keeps the ropes."
-ANSWER = {"text": WORDS, "voice_profile": "calm_soothing"}
-TEXT = json.dumps(ANSWER)
-# An agent of each protocol, where all agents' providers are the odd server.
-AGENT = {
-    "anthropic": "claude-opus-4-5",
-    "responses": "gpt-5.2",
-    "gemini": "gemini-3",
-    "chat": "gpt-4o",
-}
-
-
-def chat(content: Any, *, finish: str = "stop", **message: Any) -> dict[str, Any]:
-    """Return a chat completion."""
-    whole = {"role": "assistant", "content": content, **message}
-    return {"choices": [{"message": whole, "finish_reason": finish}]}
-
-
-def in_protocol(path: str, text: str) -> dict[str, Any]:
-    """Return an answer in the protocol that a path belongs to."""
-    if path.endswith("/messages"):
-        return {"content": [{"type": "text", "text": text}]}
-    if path.endswith("/responses"):
-        content = [{"type": "output_text", "text": text, "annotations": []}]
-        item = {"type": "message", "id": "m", "role": "assistant", "status": "completed"}
-        return {"output": [{**item, "content": content}]}
-    if path.endswith(":generateContent"):
-        return {"candidates": [{"content": {"role": "model", "parts": [{"text": text}]}}]}
-    return chat(text)
-
-
-@asynccontextmanager
-async def agents_of(
-    odd: Odd, limits: CallLimits, remarks: Remarks | None = None, **more: Any
-) -> AsyncIterator[Agents]:
-    """Yield the agents of a show whose providers are all the odd server."""
-    chosen: dict[str, Any] = {
-        "anthropic_url": odd.url,
-        "openai_url": f"{odd.url}/v1",
-        "google_url": odd.url,
-        "llm_url": f"{odd.url}/v1",
-        "llm_model": "small",
-    }
-    settings = Settings(**{**chosen, **more})
-    models = load_models(settings.agent_models)
-    if not settings.agent_models:
-        models.agents["gpt-4o"] = load_own()
-    keys = Keys(SECRETS)
-    seats = decide(settings, models, keys)
-    async with open_agents(
-        seats, keys, settings, Metrics(), limits=limits, remarks=remarks
-    ) as agents:
-        yield agents
-
-
-def load_own() -> Any:
-    """Return the agent that asks the server of RR_LLM_URL."""
-    from chat_backend.agents.models.table import AgentModel  # noqa: PLC0415
-
-    return AgentModel(provider="llm", model="small")
-
-
-def seat_of(protocol: str) -> Seat:
-    """Return an agent's seat in a protocol, at a server that nobody calls."""
-    url = "http://localhost:1"
-    settings = Settings(
-        anthropic_url=url,
-        openai_url=f"{url}/v1",
-        google_url=url,
-        llm_url=f"{url}/v1",
-        llm_model="m",
-    )
-    models = load_models(None)
-    models.agents["gpt-4o"] = load_own()
-    agent_id: Any = AGENT[protocol]
-    return decide(settings, models, Keys({})).taken[agent_id]
-
-
-async def answer_of(
-    odd: Odd, limits: CallLimits, protocol: str = "chat", **more: Any
-) -> SpokenResponse:
-    """Ask once."""
-    agent_id: Any = AGENT[protocol]
-    async with agents_of(odd, limits, **more) as agents:
-        return await agents.of(agent_id).respond(response_question(agent_id))
-
-
-async def failure_of(
-    odd: Odd, limits: CallLimits, protocol: str = "chat", **more: Any
-) -> AgentFailed:
-    """Ask, and return why there was no answer."""
-    with pytest.raises(AgentFailed) as raised:
-        await answer_of(odd, limits, protocol, **more)
-    assert raised.value.remedy, "an operator learns what to do"
-    assert raised.value.error_type != "unknown"
-    return raised.value
+from tests.providers.odd_models import (
+    AGENT,
+    ANSWER,
+    TEXT,
+    WORDS,
+    agents_of,
+    answer_of,
+    chat,
+    failure_of,
+    in_protocol,
+)
 
 
 @pytest.mark.parametrize(
@@ -366,202 +273,3 @@ async def test_the_settings_file_says_what_a_server_takes(
         await agents.of("gpt-5.1").respond(response_question("gpt-5.1"))
     assert [form_of(each) for each in odd.received] == ["json_object", "prompt"]
     assert all("max_tokens" in each.body for each in odd.received)
-
-
-ERRORS = [
-    ({"error": {"message": "Invalid API key", "code": 401}}, "rejected the API key", 1),
-    (
-        {"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}},
-        "no credit or quota left",
-        1,
-    ),
-    ({"error": {"message": "Rate limit", "code": 429}}, "limits our calls", 3),
-    ({"error": "internal"}, "failed (500 inside a 200): internal", 3),
-    ({"error": {"message": "Overloaded", "type": "overloaded_error"}}, "is overloaded", 3),
-    ({"error": {"message": "No such model: x", "code": 404}}, "does not know the model", 1),
-    ({"object": "error", "message": "context too long", "code": 400}, "rejected the req", 2),
-    ({"detail": "Could not validate credentials"}, "", 3),
-]
-
-
-@pytest.mark.parametrize(("body", "says", "calls"), ERRORS)
-@pytest.mark.parametrize("protocol", AGENT)
-async def test_an_error_inside_a_200_counts_as_its_status(  # noqa: PLR0917
-    odd: Odd, quick: CallLimits, protocol: str, body: Any, says: str, calls: int
-) -> None:
-    """In all four protocols."""
-    odd.always(as_json(body))
-    assert says in str(await failure_of(odd, quick, protocol))
-    assert len(odd.received) == calls
-
-
-@pytest.mark.parametrize(
-    ("body", "says", "calls"),
-    [
-        ({"choices": []}, "an answer", 3),
-        ({"choices": [{"error": {"code": 502, "message": "upstream"}}]}, "overloaded", 3),
-        ({"choices": [{"error": {"message": "Insufficient credits", "code": 402}}]}, "credit", 1),
-        ({"choices": None, "message": "out of credits"}, "credit", 1),
-        (chat(None, refusal="I'd rather not."), "refused to answer, or its filter", 1),
-        (chat("", finish="content_filter"), "refused to answer, or its filter", 1),
-        (chat(None), "no usable answer", 2),
-    ],
-)
-async def test_a_completion_that_holds_no_answer_is_called_what_it_is(
-    odd: Odd, quick: CallLimits, body: Any, says: str, calls: int
-) -> None:
-    """Retried where that can help."""
-    odd.always(as_json(body))
-    assert says in str(await failure_of(odd, quick))
-    assert len(odd.received) == calls
-
-
-REFUSAL = {"type": "refusal", "refusal": "I can't discuss credit cards."}
-REFUSED: dict[str, list[Any]] = {
-    "anthropic": [{"content": [], "stop_reason": "refusal"}],
-    "responses": [
-        {"output": [{"type": "message", "content": [REFUSAL]}]},
-        {"output": [], "incomplete_details": {"reason": "content_filter"}, "status": "incomplete"},
-    ],
-    "gemini": [
-        {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}},
-        {"candidates": [{"finishReason": "SAFETY"}]},
-        {"candidates": [{"finishReason": "RECITATION", "content": {"parts": []}}]},
-    ],
-    "chat": [
-        chat(None, refusal="I can't discuss credit cards."),
-        chat("", finish="content_filter"),
-    ],
-}
-
-
-@pytest.mark.parametrize(
-    ("protocol", "body"), [(name, each) for name, bodies in REFUSED.items() for each in bodies]
-)
-async def test_a_refusal_is_called_that_in_every_protocol(
-    odd: Odd, quick: CallLimits, protocol: str, body: Any
-) -> None:
-    """And is not asked for again."""
-    odd.always(as_json(body))
-    assert "refused to answer, or its filter did" in str(await failure_of(odd, quick, protocol))
-    assert len(odd.received) == 1
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "says", "calls"),
-    [
-        (401, {"error": {"message": "Incorrect API key"}}, "rejected the API key (401): Inc", 1),
-        (403, {"error": {"message": "no access to model x"}}, "denied access (403): no acc", 1),
-        (429, {"error": {"code": "insufficient_quota", "message": "quota"}}, "no credit", 1),
-        (400, {"error": {"message": "Your credit balance is too low"}}, "no credit", 1),
-        (404, {"error": {"message": "model 'small' not found, try pulling it"}}, "the model", 1),
-        (400, {"error": {"code": "content_filter", "message": "content management"}}, "refus", 1),
-        (503, {"error": {"message": "Loading model"}}, "is overloaded", 3),
-    ],
-)
-@pytest.mark.parametrize("protocol", AGENT)
-async def test_the_providers_words_reach_the_operator(  # noqa: PLR0917
-    odd: Odd, quick: CallLimits, protocol: str, status: int, body: Any, says: str, calls: int
-) -> None:
-    """In all four protocols alike."""
-    odd.always(as_json(body, status))
-    assert says in str(await failure_of(odd, quick, protocol))
-    assert len(odd.received) == calls
-
-
-async def test_a_forgotten_v1_is_found_once_and_remarked(odd: Odd, quick: CallLimits) -> None:
-    """For the rest of the process's life."""
-    odd.answer = lambda request: (
-        as_json(chat(TEXT)) if request.path.startswith("/v1/") else Reply(status=404)
-    )
-    remarks = Remarks()
-    async with agents_of(odd, quick, remarks, llm_url=odd.url) as agents:
-        for _ in range(2):
-            await agents.of("gpt-4o").respond(response_question("gpt-4o"))
-    completions = "/chat/completions"
-    assert odd.paths() == [completions, f"/v1{completions}", f"/v1{completions}"]
-    assert remarks.lines == [f"llm answers at {odd.url}/v1: write the /v1 into its URL"]
-
-
-async def test_a_url_that_leads_nowhere_says_so(odd: Odd, quick: CallLimits) -> None:
-    """Both were tried."""
-    odd.always(Reply(status=404, body=b"404 page not found"))
-    error = await failure_of(odd, quick, llm_url=odd.url)
-    assert "has nothing at this URL (404): 404 page not found" in str(error)
-    assert "/v1" in error.remedy
-    assert len(odd.received) == 2
-
-
-@pytest.mark.parametrize(
-    ("protocol", "url"),
-    [
-        ("anthropic", "/v1"),
-        ("anthropic", "/v1/messages"),
-        ("gemini", "/v1beta/"),
-        ("chat", "/v1/chat/completions"),
-        ("responses", "/v1/responses"),
-    ],
-)
-async def test_a_url_may_end_as_it_was_copied(
-    odd: Odd, quick: CallLimits, protocol: str, url: str
-) -> None:
-    """With a version that the library adds itself, or with the endpoint."""
-    setting = {"responses": "openai", "gemini": "google", "chat": "llm"}.get(protocol, protocol)
-    odd.answer = lambda request: as_json(in_protocol(request.path, TEXT))
-    await answer_of(odd, quick, protocol, **{f"{setting}_url": odd.url + url})
-    assert odd.paths()[0].count("/v1") == 1
-
-
-@pytest.mark.parametrize("protocol", AGENT)
-async def test_redirects_stay_on_the_host(odd: Odd, quick: CallLimits, protocol: str) -> None:
-    """With the key there, and never elsewhere."""
-
-    def answer(request: Request) -> Reply:
-        if request.path.startswith("/moved"):
-            return as_json(in_protocol(request.path, TEXT))
-        return Reply(status=308, headers={"location": f"/moved{request.path}"})
-
-    odd.answer = answer
-    assert (await answer_of(odd, quick, protocol)).text == WORDS
-    odd.received.clear()
-    odd.always(Reply(status=301, headers={"location": "https://elsewhere.example/v1"}))
-    error = await failure_of(odd, quick, protocol)
-    assert "redirects to another host (https://elsewhere.example)" in str(error)
-    assert len(odd.received) == 1
-
-
-@pytest.mark.parametrize("protocol", AGENT)
-async def test_a_key_that_is_quoted_back_is_redacted(
-    odd: Odd, quick: CallLimits, protocol: str
-) -> None:
-    """In the words of an error, a page, and a 200."""
-    key = {"anthropic": "ANTHROPIC", "gemini": "GOOGLE", "chat": "LLM"}.get(protocol, "OPENAI")
-    secret = SECRETS[f"{key}_API_KEY"]
-    for reply in (
-        as_json({"error": {"message": f"bad key {secret}"}}, 401),
-        as_json({"error": {"message": f"bad key {secret}"}}),
-        Reply(body=f"<html><title>{secret}</title></html>".encode()),
-        Reply(body=f"who is {secret}?".encode()),
-    ):
-        odd.always(reply)
-        message = str(await failure_of(odd, quick, protocol))
-        assert "[key]" in message
-        assert "MARKED" not in message
-
-
-async def test_models_and_voices_have_limits_of_their_own(odd: Odd) -> None:
-    """Six calls of models at once by default."""
-    busy: list[int] = [0, 0]
-
-    def answer(_: Request) -> Reply:
-        busy[0] += 1
-        busy[1] = max(busy[1], busy[0])
-        time.sleep(0.2)
-        busy[0] -= 1
-        return as_json(chat(TEXT))
-
-    odd.answer = answer
-    async with agents_of(odd, CallLimits(concurrency=Settings().llm_concurrency)) as agents:
-        agent = agents.of("gpt-4o")
-        await asyncio.gather(*(agent.respond(response_question("gpt-4o")) for _ in range(12)))
-    assert busy[1] <= 6

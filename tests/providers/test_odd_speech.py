@@ -19,7 +19,7 @@ from chat_backend.speech.engine import FallbackUsed, Speech
 from shared_schema.settings import Settings
 from tests.providers.conftest import SECRETS
 from tests.providers.odd import Odd, Reply, Request, as_json, sound
-from tests.providers.sounds import (
+from tests.support.sounds import (
     FILES,
     NO_SOUND,
     PITCH_HZ,
@@ -343,7 +343,7 @@ async def test_the_providers_words_reach_the_operator(  # noqa: PLR0917
         ({"error": {"message": "Invalid API key", "code": 401}}, "rejected the API key", 1),
         (OPENAI_QUOTA, "no credit or quota left", 1),
         ({"error": {"message": "Rate limit", "code": "429"}}, "limits our calls", 3),
-        ({"error": "internal"}, "failed (500 inside a 200): internal", 3),
+        ({"error": "internal"}, "failed (inside a 200): internal", 3),
         ([{"error": {"code": 503, "message": "busy"}}], "is overloaded", 3),
         ({"type": "error", "error": {"type": "overloaded_error"}}, "is overloaded", 3),
         ({"success": False, "message": "out of credits"}, "no credit", 1),

@@ -3,7 +3,6 @@
 import io
 import math
 import mmap
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -97,8 +96,7 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
     """Yield the sounds in a file: one, or each of several WAVs in a row, their sizes corrected."""
     content = _odd_wav(path) if path.is_file() else b""
     if not content:
-        # As bytes, for names that are no text; Windows has none of those.
-        with soundfile.SoundFile(path if os.name == "nt" else os.fsencode(path)) as file:
+        with soundfile.SoundFile(path) as file:
             yield file
     for part in wav_sizes.parts_of(content) if content else ():
         with soundfile.SoundFile(io.BytesIO(part.data)) as file:

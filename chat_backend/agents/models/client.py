@@ -34,6 +34,7 @@ from chat_backend.providers import replies
 from chat_backend.providers.calls import ProviderCalls
 from chat_backend.providers.failure import (
     ProviderFailed,
+    excerpt,
     failed,
     kind_of,
     retry_after,
@@ -206,7 +207,8 @@ class ServerClient(httpx2.AsyncClient):
                 raise timed_out(self._provider) from None
             except Exception as error:  # a proxy's handshake raises what it likes
                 # Without the cause: its request has the key in a header.
-                raise failed(self._provider, "network", f"({type(error).__name__})") from None
+                reason = excerpt(self._keys.redacted(str(error))) or type(error).__name__
+                raise failed(self._provider, "network", f"({reason})") from None
             if not reply.has_redirect_location:
                 return reply
             url = redirected(self._provider, url, reply.headers.get("location"))

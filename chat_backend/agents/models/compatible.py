@@ -231,7 +231,8 @@ def unanswered(answer: Body, protocol: str) -> Trouble | None:
     limited = isinstance(reason, str) and reason.lower() in _LIMITED
     if not found and not limited:
         words = words_in(answer)
-        return Trouble(status=status_in(answer), words=words or "a reply without an answer in it")
+        words = words or "a reply without an answer in it"
+        return Trouble(status=status_in(answer), words=words, inside=True)
     return None
 
 
