@@ -29,6 +29,7 @@ from shared_schema.layout import Artifacts
 from shared_schema.runtime.process.exits import StartRefused
 from shared_schema.runtime.process.serving import run_server
 from shared_schema.runtime.web.access import bus_address
+from shared_schema.runtime.web.connections import HttpLimits
 from shared_schema.settings import Settings, variable
 from waves.errors import WavesError
 from waves.job import failure
@@ -48,6 +49,7 @@ def serve(settings: Settings, *, agents: Agents | None = None, speech: Speech | 
         host=settings.chat_host,
         port=settings.chat_port,
         name="chat",
+        limits=HttpLimits.of(settings),
     )
 
 

@@ -29,6 +29,7 @@ from shared_schema.layout import GATEWAY_DIR, Artifacts
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, StartRefused
 from shared_schema.runtime.process.serving import run_server
 from shared_schema.runtime.web.access import bus_address, is_loopback
+from shared_schema.runtime.web.connections import HttpLimits
 from shared_schema.settings import Settings
 from shared_schema.sockets import BusAddress, LoopReader, drain, open_subscriber
 
@@ -50,6 +51,7 @@ def serve(settings: Settings) -> int:
         port=settings.gateway_port,
         name="gateway",
         ws=EventsProtocol,
+        limits=HttpLimits.of(settings),
     )
 
 

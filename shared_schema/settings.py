@@ -110,6 +110,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     waves_executor: typing.Literal["pool", "dask"] = "pool"
     dask_scheduler: Annotated[str, Meta(pattern=r"\A(?:(?:tcp|tls)://\S+:\d+)?\Z")] = ""
 
+    # What clients may hold of each server
+    http_max_connections: Annotated[int, Meta(ge=32, le=10_000)] = 200
+    http_header_timeout_s: Positive = 10.0
+    http_body_timeout_s: Positive = 30.0
+    http_send_timeout_s: Positive = 30.0
+    http_max_body_memory_mb: Positive = 64.0
+
     # Everywhere
     log_level: typing.Literal["debug", "info", "warning", "error"] = "info"
     log_format: typing.Literal["text", "json"] = "text"
