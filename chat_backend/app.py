@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
 
+import structlog
 from msgspec import Struct
 from sse_starlette import ServerSentEvent
 from starlette.applications import Starlette
@@ -33,6 +34,7 @@ from shared_schema.layout import Artifacts
 from shared_schema.runtime.web.access import AccessControl
 from shared_schema.runtime.web.answers import EventStream, problem, sound_route
 from shared_schema.runtime.web.pages import Pages
+from shared_schema.runtime.web.tokens import Token
 from shared_schema.settings import Settings
 
 # A comment line that keeps proxies from cutting a stream in a long turn, in seconds.
@@ -40,6 +42,8 @@ SSE_PING_S = 15
 RETRY_AFTER_S = 5
 RESET_MAX_BYTES = 1024
 PAGES = Path(__file__).parent / "pages"
+log = structlog.get_logger("chat")
+
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -48,6 +52,24 @@ class Voices(Struct, frozen=True, kw_only=True):
 
     agents: dict[AgentId, str]
     speech: str
+
+
+class Kiosk(Pages):
+    """The kiosk's page; shown to visitors, it warns once if the technician's is open to them."""
+
+    def __init__(self, folder: Path, *, token: Token, operator_token: str) -> None:
+        super().__init__(folder, token=token)
+        self._warned = bool(operator_token)
+
+    async def index(self, request: Request) -> Response:
+        """The page itself."""
+        if "kiosk" in request.query_params and not self._warned:
+            self._warned = True
+            log.warning(
+                "a kiosk is open, and whoever uses it can read all visitors' words at the gateway:"
+                " set RR_OPERATOR_TOKEN"
+            )
+        return await super().index(request)
 
 
 class Chat:
@@ -71,6 +93,8 @@ class Chat:
         self._artifacts = artifacts
         self._metrics = metrics
         self._voices = voices
+        self._token = Token.of(settings, "chat_token")
+        self._pages = Kiosk(PAGES, token=self._token, operator_token=settings.operator_token)
 
     def app(self) -> AccessControl:
         """Return the ASGI application."""
@@ -81,7 +105,7 @@ class Chat:
             Route("/v1/agents", self.agents),
             Route("/v1/health", self.health),
             sound_route(self._artifacts),
-            *Pages(PAGES).routes(),
+            *self._pages.routes(),
             Route("/metrics", self.metrics),
         ]
         cors = Middleware(
@@ -95,6 +119,7 @@ class Chat:
             host=self._settings.chat_host,
             allowed_origins=self._settings.cors_origins,
             origins_setting="RR_CORS_ORIGINS",
+            token=self._token,
         )
 
     async def chat(self, request: Request) -> Response:

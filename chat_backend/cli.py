@@ -8,6 +8,8 @@ from chat_backend.commands.sessions import app as sessions
 from shared_schema.runtime.process.cli import server_cli
 from shared_schema.runtime.process.exits import exit_code_of
 from shared_schema.runtime.process.logs import configure_logging
+from shared_schema.runtime.web.client import gateway_token
+from shared_schema.runtime.web.hosts import chat_url, gateway_url
 from shared_schema.settings import load_settings
 
 app = server_cli("chat_backend", "chat")
@@ -37,9 +39,10 @@ def say(
             Visit(
                 message=message,
                 visit_id=visit,
-                chat_url=f"http://localhost:{settings.chat_port}",
-                gateway_url=f"http://localhost:{settings.gateway_port}",
-                token=settings.events_token,
+                chat_url=chat_url(settings),
+                gateway_url=gateway_url(settings),
+                chat_token=settings.chat_token,
+                gateway_token=gateway_token(settings),
                 wait_for_client=wait and settings.events_ws_enabled,
                 stay=stay,
                 timeout_s=timeout,

@@ -7,6 +7,8 @@ import typer
 from shared_schema.environment import DOTENV, add_to_dotenv
 from shared_schema.runtime.process.cli import server_cli
 from shared_schema.runtime.process.exits import exit_code_of
+from shared_schema.runtime.web.client import gateway_token
+from shared_schema.runtime.web.hosts import gateway_url
 from shared_schema.settings import Settings, load_settings
 
 app = server_cli("event_gateway", "gateway")
@@ -30,9 +32,9 @@ def listen(
 
     def run() -> int:
         settings = load_settings()
-        where = url or f"ws://localhost:{settings.gateway_port}{settings.events_ws_path}"
+        where = url or f"{gateway_url(settings, 'ws')}{settings.events_ws_path}"
         return receive(
-            where, Expectation(sessions=sessions, timeout_s=timeout, token=settings.events_token)
+            where, Expectation(sessions=sessions, timeout_s=timeout, token=gateway_token(settings))
         )
 
     raise typer.Exit(exit_code_of(run, name="listen"))
@@ -57,8 +59,8 @@ def rehearse(
             session_id=session,
             speed=speed,
             loop=loop,
-            gateway_url=f"http://localhost:{settings.gateway_port}",
-            token=settings.events_token,
+            gateway_url=gateway_url(settings),
+            token=gateway_token(settings),
         )
         return rehearsing.rehearse(plan, typer.echo)
 

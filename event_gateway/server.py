@@ -28,8 +28,9 @@ from shared_schema.bus import MAX_MESSAGE_BYTES
 from shared_schema.layout import GATEWAY_DIR, Artifacts
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, StartRefused
 from shared_schema.runtime.process.serving import run_server
-from shared_schema.runtime.web.access import bus_address, is_loopback
+from shared_schema.runtime.web.access import bus_address
 from shared_schema.runtime.web.connections import HttpLimits
+from shared_schema.runtime.web.tokens import Token, require_token
 from shared_schema.settings import Settings
 from shared_schema.sockets import BusAddress, LoopReader, drain, open_subscriber
 
@@ -64,7 +65,10 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
     StartRefused
         If another gateway runs, or the settings would open a door without a lock.
     """
-    _check_doors(settings)
+    events_token, operator_token = (
+        Token.of(settings, name) for name in ("events_token", "operator_token")
+    )
+    require_token("gateway_host", settings.gateway_host, events_token)
     address = bus_address(settings)
     if address.curve is not None and not address.curve.server_secret:
         raise StartRefused("RR_BUS_CURVE_SERVER_SECRET must be set too: the gateway needs it")
@@ -122,12 +126,14 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
             orchestrator=orchestrator,
             delivery=delivery,
             metrics=metrics,
-            studio=_open_studio(stack, settings, orchestrator, delivery),
+            studio=_open_studio(
+                stack, orchestrator, delivery, page_token=operator_token or events_token
+            ),
         ).app()
 
 
 def _open_studio(
-    stack: AsyncExitStack, settings: Settings, orchestrator: Orchestrator, delivery: Delivery
+    stack: AsyncExitStack, orchestrator: Orchestrator, delivery: Delivery, *, page_token: Token
 ) -> Studio:
     """Return what serves the technician's page; a rehearsal ends with the stack."""
     recordings = Recordings(orchestrator.outbox, orchestrator.artifacts)
@@ -146,7 +152,7 @@ def _open_studio(
         status_stream=StatusStream(
             orchestrator=orchestrator, delivery=delivery, rehearsal=rehearsal
         ),
-        token=settings.events_token,
+        token=page_token,
     )
 
 
@@ -163,15 +169,6 @@ async def _run_timers(
             prune_at = time.monotonic() + PRUNE_INTERVAL_S
             orchestrator.outbox.prune(before=time.time() - retention_s)
         await asyncio.sleep(TICK_S)
-
-
-def _check_doors(settings: Settings) -> None:
-    if not is_loopback(settings.gateway_host) and not settings.events_token:
-        raise StartRefused(
-            f"RR_GATEWAY_HOST={settings.gateway_host} can be reached from other machines: set"
-            " RR_EVENTS_TOKEN, or use localhost",
-            CONFIGURATION,
-        )
 
 
 def _open_outbox(artifacts: Artifacts) -> Outbox:

@@ -47,7 +47,8 @@ class Visit(Struct, frozen=True, kw_only=True):
     visit_id: str
     chat_url: str
     gateway_url: str
-    token: str
+    chat_token: str
+    gateway_token: str
     wait_for_client: bool
     stay: bool
     timeout_s: float
@@ -82,14 +83,14 @@ def _wait_until_served(http: httpx.Client, plan: Visit) -> None:
 def _missing(http: httpx.Client, plan: Visit) -> str | None:
     """Return what a visit still lacks."""
     try:
-        http.get(f"{plan.chat_url}/v1/health").raise_for_status()
+        http.get(f"{plan.chat_url}/v1/health", headers=bearer(plan.chat_token)).raise_for_status()
     except httpx.HTTPError:
         return f"no chat backend at {plan.chat_url}"
     if not plan.wait_for_client:
         return None
     try:
         health = (
-            http.get(f"{plan.gateway_url}/healthz", headers=bearer(plan.token))
+            http.get(f"{plan.gateway_url}/healthz", headers=bearer(plan.gateway_token))
             .raise_for_status()
             .json()
         )
@@ -106,7 +107,8 @@ def _follow(http: httpx.Client, plan: Visit, show: Show) -> None:
     body = {"message": plan.message}
     if plan.visit_id:
         body["visitId"] = plan.visit_id
-    with http.stream("POST", f"{plan.chat_url}/v1/chat", json=body) as response:
+    headers = bearer(plan.chat_token)
+    with http.stream("POST", f"{plan.chat_url}/v1/chat", json=body, headers=headers) as response:
         if response.status_code != httpx.codes.OK:
             response.read()
             raise VisitFailed(f"{response.status_code}: {response.text}")

@@ -10,7 +10,8 @@ from event_gateway.errors import GatewayError
 from event_gateway.outbox import OutboxReader
 from shared_schema.layout import GATEWAY_DIR, Artifacts
 from shared_schema.runtime.process.exits import FAILED, OK, say
-from shared_schema.runtime.web.client import bearer
+from shared_schema.runtime.web.client import bearer, gateway_token
+from shared_schema.runtime.web.hosts import gateway_url
 from shared_schema.settings import Settings
 
 REQUEST_TIMEOUT_S: Final = 5.0
@@ -36,9 +37,9 @@ def _from_gateway(settings: Settings, session_id: str) -> list[str] | None:
     """Return the events from the running gateway; None if none runs."""
     try:
         response = httpx.get(
-            f"http://localhost:{settings.gateway_port}/v1/events/history",
+            f"{gateway_url(settings)}/v1/events/history",
             params={"sessionId": session_id},
-            headers=bearer(settings.events_token),
+            headers=bearer(gateway_token(settings)),
             timeout=REQUEST_TIMEOUT_S,
             trust_env=False,
         )

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Final
 
 import soundfile
 from msgspec import UNSET, Struct
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.sync.client import ClientConnection, connect
 
 from shared_schema import VERSION
@@ -31,6 +32,8 @@ RECONNECT_INTERVAL_S: Final = 0.25
 QUOTE_CHARS: Final = 60
 # Close codes after which a client stays away.
 DO_NOT_RECONNECT: Final = range(4000, 4100)
+# Answers that stay the same, however often the same is asked for.
+REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 
 
 class Expectation(Struct, frozen=True, kw_only=True):
@@ -141,7 +144,14 @@ def _connected(url: str, expect: Expectation, show: Callable[[str], None]) -> Cl
             socket = connect(
                 url, additional_headers=bearer(expect.token), compression=None, max_size=None
             )
+        except (InvalidURI, ValueError, OverflowError) as error:
+            raise ExpectationFailed(
+                f"{url} is no address of a socket, e.g. ws://localhost:8000/v1/events: {error}"
+            ) from None
         except (OSError, InvalidHandshake) as error:
+            if isinstance(error, InvalidStatus) and error.response.status_code in REFUSED:
+                reason = (error.response.body or b"").decode("utf-8", "replace")
+                raise ExpectationFailed(f"the gateway refused {url}: {error} {reason}") from None
             if not shown:
                 show(f"waiting for the gateway at {url} ({error})")
                 shown = True

@@ -18,6 +18,7 @@ from shared_schema.ids import is_session_id
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.web.answers import EventStream, problem, sound_route
 from shared_schema.runtime.web.pages import Pages
+from shared_schema.runtime.web.tokens import Token
 
 PAGES: Final = Path(__file__).parent / "pages"
 REQUEST_MAX_BYTES: Final = 4096
@@ -39,7 +40,7 @@ class Studio:
         recordings: Recordings,
         rehearsal: Rehearsal,
         status_stream: StatusStream,
-        token: str,
+        token: Token,
     ) -> None:
         self._artifacts = artifacts
         self._recordings = recordings
