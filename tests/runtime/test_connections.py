@@ -12,13 +12,12 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from shared_schema.runtime.process.exits import CONFIGURATION
-from shared_schema.runtime.process.serving import _config
+from shared_schema.runtime.process.serving import _config, _Server
 from shared_schema.runtime.web.connections import (
     MAX_WEBSOCKETS,
     BoundedWebSocket,
@@ -122,6 +121,7 @@ def test_a_body_that_is_not_completed_is_given_up(
     toys.answering_pid()
     head = b"POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
     drip_until_closed(sockets.enter_context(opened(toys, head)))
+    assert "Traceback" not in toy.output()
     toy.wait_for_line(f"RR_HTTP_BODY_TIMEOUT_S={TIMEOUT_S:g}")
 
 
@@ -266,7 +266,7 @@ async def test_an_accepted_connection_sends_small_messages_at_once() -> None:
     limits = HttpLimits()
     connections = Connections(limits)
     config = _config(Starlette(), BoundedWebSocket, connections, limits)
-    server = uvicorn.Server(config)
+    server = _Server(config, connections, lambda: None)
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0) as listener:
         assert listener.proto == 0
         listener.bind(("127.0.0.1", 0))

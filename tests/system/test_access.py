@@ -178,9 +178,9 @@ def test_audio_is_of_sessions_only(gateway: System) -> None:
         )
         for path in (*served, *hidden):
             write_wav(gateway.artifacts / path)
-        (gateway.artifacts / "tts/sessions/a/link.wav").symlink_to(
-            gateway.artifacts / "stt/sessions/a/b.wav"
-        )
+        if sys.platform != "win32":  # links need a privilege there
+            link = gateway.artifacts / "tts/sessions/a/link.wav"
+            link.symlink_to(gateway.artifacts / "stt/sessions/a/b.wav")
         odd = (
             "tts/sessions/../../b.wav",
             "tts/sessions/a/link.wav",

@@ -102,6 +102,7 @@ class _Server(uvicorn.Server):
     ) -> None:
         super().__init__(config)
         self._connections = connections
+        connections.open = self.server_state.connections
         self._on_started = on_started
 
     @contextlib.contextmanager

@@ -147,7 +147,7 @@ class AccessControl:
             # A page of our own names the host and port that it was opened at, whatever they are;
             # the host was checked above.
             normal = _normal_origin(origin)
-            own = normal.partition("://")[2] == _normal_origin(host)
+            own = bool(host) and normal.partition("://")[2] == _normal_origin(host)
             if not own and normal not in self._origins:
                 shown = origin[:LOGGED_MAX_CHARS]
                 reason = f"origin {shown!r} is not allowed; add it to {self._origins_setting} if it"

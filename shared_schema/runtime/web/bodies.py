@@ -3,6 +3,8 @@
 from http import HTTPStatus
 from typing import Final
 
+import structlog
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared_schema.runtime.web.answers import problem
@@ -10,6 +12,8 @@ from shared_schema.runtime.web.refusals import RefusalLog
 from shared_schema.settings import variable
 
 RETRY_AFTER_S: Final = 5
+
+log = structlog.get_logger("web")
 
 
 class BodyMemoryFull(Exception):
@@ -58,6 +62,8 @@ class BodyMemory:
 
         try:
             await self._app(scope, counting, releasing)
+        except ClientDisconnect:
+            log.debug("the client left before its request was complete", path=scope["path"])
         except BodyMemoryFull:
             release()
             await self._refuse(scope, receive, send)

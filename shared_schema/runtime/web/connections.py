@@ -74,6 +74,7 @@ class Connections:
             State.BODY: ("body_timeout_s", "a request's body was not complete"),
             State.SEND: ("send_timeout_s", "a client did not read a response"),
         }
+        # uvicorn's own set of the server's protocols.
         self.open: set[Any] = set()
 
     def opened(self, newcomer: "Connection") -> None:
@@ -153,7 +154,6 @@ class BoundedHttp(H11Protocol):
 
     def __init__(self, *, limiter: Connections, **arguments: Any) -> None:
         super().__init__(**arguments)
-        limiter.open = self.connections
         self._limiter = limiter
         self._pauses = 0
         self.opened_at = 0.0
