@@ -14,12 +14,13 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 from msgspec import Struct
 
 from shared_schema.decoding import InvalidSetting
+from shared_schema.settings import Settings
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
@@ -44,8 +45,13 @@ def local_socket(url: str, headers: Mapping[str, str] | None = None) -> "ClientC
 
 
 def bearer(token: str) -> dict[str, str]:
-    """Return the header that carries the token; none without one."""
-    return {"Authorization": f"Bearer {token}"} if token else {}
+    """Return the header that carries the token, in ASCII; none without one."""
+    return {"Authorization": f"Bearer {quote(token)}"} if token else {}
+
+
+def gateway_token(settings: Settings) -> str:
+    """Return what opens all of the gateway."""
+    return settings.operator_token or settings.events_token
 
 
 def missing_after(look: Callable[[], str | None], timeout_s: float) -> str | None:
