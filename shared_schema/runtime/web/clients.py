@@ -20,6 +20,7 @@ import httpx
 from msgspec import Struct
 
 from shared_schema.decoding import InvalidSetting
+from shared_schema.runtime.web.hosts import is_loopback
 from shared_schema.settings import Settings
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def route_to(url: str, environment: Mapping[str, str] | None = None) -> Route:
         In one line, if the proxy that would be used can't be.
     """
     variables = os.environ if environment is None else environment
-    if is_loopback(urlsplit(url).hostname or ""):
+    if is_local(urlsplit(url).hostname or ""):
         return Route(proxy=None, verify=_own_certificates())
     verify, remark = _certificates(variables)
     return Route(proxy=proxy_for(url, variables), verify=verify, remark=remark)
@@ -93,10 +94,10 @@ def _own_certificates() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine."""
+def is_local(host: str) -> bool:
+    """Return whether a connection to a host stays on this machine."""
     name = host.strip("[]").rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
+    if is_loopback(name) or name.endswith(".localhost"):
         return True
     try:
         address = ipaddress.ip_address(name.partition("%")[0])
