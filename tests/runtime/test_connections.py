@@ -25,6 +25,7 @@ from shared_schema.runtime.web.connections import (
     HttpLimits,
 )
 from shared_schema.runtime.web.refusals import RefusalLog
+from shared_schema.settings import Settings
 
 from .toys import Toys, wait_for
 
@@ -263,7 +264,7 @@ def test_more_connections_than_the_system_allows_are_refused_at_the_start() -> N
 
 async def test_an_accepted_connection_sends_small_messages_at_once() -> None:
     """Nagle's algorithm is off also where the listener's protocol has no name, as on Windows."""
-    limits = HttpLimits()
+    limits = HttpLimits.of(Settings())
     connections = Connections(limits)
     config = _config(Starlette(), BoundedWebSocket, connections, limits)
     server = _Server(config, connections, lambda: None)

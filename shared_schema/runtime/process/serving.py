@@ -35,6 +35,7 @@ from shared_schema.runtime.web.connections import (
     HttpLimits,
 )
 from shared_schema.runtime.web.refusals import limit_library_lines
+from shared_schema.settings import Settings
 
 CLOSE_TIMEOUT_S: Final = 2
 WS_PING_INTERVAL_S: Final = 20.0
@@ -74,11 +75,11 @@ def run_server(
     ws
         The WebSocket protocol, for an application that needs more of it.
     limits
-        What clients may hold; by default what the settings have by default.
+        What clients may hold; by default the settings' defaults.
     """
 
     def run() -> int:
-        bounds = limits or HttpLimits()
+        bounds = limits or HttpLimits.of(Settings())
         allow_descriptors(bounds.max_connections)
         limit_library_lines()
         sockets = listen_on(host, port)

@@ -32,11 +32,11 @@ _PRINTABLE: Final = "".join(map(chr, range(0x20, 0x7F)))
 class HttpLimits(Struct, frozen=True, kw_only=True):
     """What clients may hold of one server; the fields of `Settings` with ``http_`` before them."""
 
-    max_connections: int = 200
-    header_timeout_s: float = 10.0
-    body_timeout_s: float = 30.0
-    send_timeout_s: float = 30.0
-    max_body_memory_mb: float = 64.0
+    max_connections: int
+    header_timeout_s: float
+    body_timeout_s: float
+    send_timeout_s: float
+    max_body_memory_mb: float
 
     @classmethod
     def of(cls, settings: Settings) -> "HttpLimits":
