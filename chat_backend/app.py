@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from chat_backend.agents.base import Agents
@@ -31,7 +31,7 @@ from shared_schema.decoding import InvalidMessage
 from shared_schema.ids import AGENT_IDS, VOICE_PROFILES, AgentId
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.web.access import AccessControl
-from shared_schema.runtime.web.answers import EventStream, problem, sound_route
+from shared_schema.runtime.web.answers import EventStream, Json, limited_body, problem, sound_route
 from shared_schema.runtime.web.pages import Pages
 from shared_schema.settings import Settings
 
@@ -50,27 +50,16 @@ class Voices(Struct, frozen=True, kw_only=True):
     speech: str
 
 
-class Chat:
+class Chat(Struct, frozen=True, kw_only=True):
     """The endpoints of the chat backend."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        sessions: Sessions,
-        visits: Visits,
-        agents: Agents,
-        artifacts: Artifacts,
-        metrics: Metrics,
-        voices: Voices,
-    ) -> None:
-        self._settings = settings
-        self._sessions = sessions
-        self._visits = visits
-        self._agents = agents
-        self._artifacts = artifacts
-        self._metrics = metrics
-        self._voices = voices
+    settings: Settings
+    sessions: Sessions
+    visits: Visits
+    agents: Agents
+    artifacts: Artifacts
+    metrics: Metrics
+    voices: Voices
 
     def app(self) -> AccessControl:
         """Return the ASGI application."""
@@ -78,38 +67,42 @@ class Chat:
             Route("/v1/chat", self.chat, methods=["POST"]),
             Route("/v1/sessions/{session_id}/stop", self.stop, methods=["POST"]),
             Route("/v1/reset", self.reset, methods=["POST"]),
-            Route("/v1/agents", self.agents),
+            Route("/v1/agents", self.list_agents),
             Route("/v1/health", self.health),
-            sound_route(self._artifacts),
+            sound_route(self.artifacts),
             *Pages(PAGES).routes(),
-            Route("/metrics", self.metrics),
+            Route("/metrics", self.exposition),
         ]
         cors = Middleware(
             CORSMiddleware,
-            allow_origins=self._settings.cors_origins,
+            allow_origins=self.settings.cors_origins,
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
         )
         return AccessControl(
             Starlette(routes=routes, middleware=[cors]),
-            host=self._settings.chat_host,
-            allowed_origins=self._settings.cors_origins,
+            host=self.settings.chat_host,
+            allowed_origins=self.settings.cors_origins,
             origins_setting="RR_CORS_ORIGINS",
         )
 
     async def chat(self, request: Request) -> Response:
         """Begin a session and stream it."""
+        limit = self.settings.chat_max_body_bytes
+        body = await limited_body(request, limit)
+        if body is None:
+            return problem(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"the body is above {limit} bytes (RR_CHAT_MAX_BODY_BYTES)",
+                field="message",
+            )
         try:
-            body = await _body(request, limit=self._settings.chat_max_body_bytes)
-            wanted = decode_chat_request(body, max_chars=self._settings.chat_message_max_chars)
-        except _TooLarge as error:
-            reason = f"{error} (RR_CHAT_MAX_BODY_BYTES)"
-            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason, field="message")
+            wanted = decode_chat_request(body, max_chars=self.settings.chat_message_max_chars)
         except InvalidMessage as error:
             status = HTTPStatus.UNPROCESSABLE_ENTITY if error.field else HTTPStatus.BAD_REQUEST
             return problem(status, str(error), field=error.field)
         try:
-            workflow = self._sessions.start(wanted)
+            workflow = self.sessions.start(wanted)
         except TooManySessions as error:
             return problem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
@@ -121,30 +114,31 @@ class Chat:
     async def stop(self, request: Request) -> Response:
         """End a running session in order."""
         session_id = request.path_params["session_id"]
-        if await self._sessions.stop(session_id):
-            return JSONResponse({"sessionId": session_id, "stopped": True})
+        if await self.sessions.stop(session_id):
+            return Json({"sessionId": session_id, "stopped": True})
         return problem(HTTPStatus.NOT_FOUND, "no such session runs", field="sessionId")
 
     async def reset(self, request: Request) -> Response:
         """Forget the history of one visit, or of all; running sessions and files stay."""
+        body = await limited_body(request, RESET_MAX_BYTES)
+        if body is None:
+            reason = f"the body is above {RESET_MAX_BYTES} bytes"
+            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason, field="visitId")
         try:
-            body = await _body(request, limit=RESET_MAX_BYTES)
             wanted = decode_reset_request(body)
-        except _TooLarge as error:
-            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error), field="visitId")
         except InvalidMessage as error:
             return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), field=error.field)
-        return JSONResponse({"reset": True, "visits": self._visits.reset(wanted.visit_id)})
+        return Json({"reset": True, "visits": self.visits.reset(wanted.visit_id)})
 
-    async def agents(self, _: Request) -> Response:
+    async def list_agents(self, _: Request) -> Response:
         """Who can sit in a slot, and with which voices they speak."""
         default = {slot.agent_id: slot.slot_id for slot in DEFAULT_SLOTS}
-        return JSONResponse(
+        return Json(
             {
                 "agents": [
                     {
                         "agentId": agent,
-                        "description": self._agents.describe(agent),
+                        "description": self.agents.describe(agent),
                         "defaultSlotId": default[agent],
                     }
                     for agent in AGENT_IDS
@@ -155,26 +149,26 @@ class Chat:
 
     async def health(self, _: Request) -> Response:
         """The process lives and takes visitors, or how many it has."""
-        running, most = self._sessions.running, self._settings.chat_max_sessions
-        return JSONResponse(
+        running, most = self.sessions.running, self.settings.chat_max_sessions
+        return Json(
             {
                 "server": SERVER_NAME,
                 "version": VERSION,
                 "status": "ok" if running < most else "busy",
                 "sessionsRunning": running,
                 "sessionsMax": most,
-                "wavesEnabled": self._settings.waves_enabled,
-                "eventsEnabled": self._settings.events_ws_enabled,
-                "visitIdleS": self._settings.chat_visit_idle_s,
-                "agents": self._voices.agents,
-                "speech": self._voices.speech,
+                "wavesEnabled": self.settings.waves_enabled,
+                "eventsEnabled": self.settings.events_ws_enabled,
+                "visitIdleS": self.settings.chat_visit_idle_s,
+                "agents": self.voices.agents,
+                "speech": self.voices.speech,
                 "warnings": self._warnings(),
             }
         )
 
     def _warnings(self) -> list[str]:
         """Return what an operator should look after soon."""
-        free, least = free_gb(self._artifacts.root), self._settings.disk_min_gb
+        free, least = free_gb(self.artifacts.root), self.settings.disk_min_gb
         if free >= least:
             return []
         return [
@@ -182,23 +176,9 @@ class Chat:
             " run `python -m chat_backend sessions prune`, or set RR_ARTIFACTS_KEEP_DAYS"
         ]
 
-    async def metrics(self, _: Request) -> Response:
+    async def exposition(self, _: Request) -> Response:
         """What was counted, for Prometheus."""
-        return Response(self._metrics.text(), media_type=METRICS_TYPE)
-
-
-class _TooLarge(Exception):
-    """A body beyond the limit."""
-
-
-async def _body(request: Request, *, limit: int) -> bytes:
-    """Read a request's body, but no more than is allowed."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise _TooLarge(f"the body is above {limit} bytes")
-    return bytes(body)
+        return Response(self.metrics.text(), media_type=METRICS_TYPE)
 
 
 async def _sse(stream: SessionStream) -> AsyncIterator[ServerSentEvent]:

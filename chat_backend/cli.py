@@ -29,22 +29,10 @@ def say(
     Example: python -m chat_backend say "What does the sea dream of?"
     """
 
-    from chat_backend.commands.say import Visit, run_visit  # noqa: PLC0415  # not for the server
+    from chat_backend.commands.say import run_visit  # noqa: PLC0415  # not for the server
 
     def run() -> int:
-        settings = load_settings()
-        return run_visit(
-            Visit(
-                message=message,
-                visit_id=visit,
-                chat_url=f"http://localhost:{settings.chat_port}",
-                gateway_url=f"http://localhost:{settings.gateway_port}",
-                token=settings.events_token,
-                wait_for_client=wait and settings.events_ws_enabled,
-                stay=stay,
-                timeout_s=timeout,
-            )
-        )
+        return run_visit(load_settings(), message, visit, wait=wait, stay=stay, timeout_s=timeout)
 
     raise typer.Exit(exit_code_of(run, name="say"))
 

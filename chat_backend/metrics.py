@@ -1,5 +1,7 @@
 """The chat backend's metrics for Prometheus."""
 
+from functools import partial
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 # From an embedded voice (50 ms) to a provider that hangs.
@@ -11,49 +13,36 @@ class Metrics:
     """One registry a backend, so that two in one process (in tests) do not mix."""
 
     def __init__(self) -> None:
-        registry = CollectorRegistry()
-        self._registry = registry
-        self.sessions = Counter("rr_chat_sessions", "Sessions begun.", registry=registry)
-        self.running = Gauge("rr_chat_sessions_running", "Sessions in turns.", registry=registry)
-        self.slot_errors = Counter(
-            "rr_chat_slot_errors", "Slots that failed in a turn.", ["type"], registry=registry
-        )
-        self.provider_calls = Counter(
+        self._registry = CollectorRegistry()
+        counter = partial(Counter, registry=self._registry)
+        gauge = partial(Gauge, registry=self._registry)
+        self.sessions = counter("rr_chat_sessions", "Sessions begun.")
+        self.running = gauge("rr_chat_sessions_running", "Sessions in turns.")
+        self.slot_errors = counter("rr_chat_slot_errors", "Slots that failed in a turn.", ["type"])
+        self.provider_calls = counter(
             "rr_provider_calls",
             "Calls to a provider by how they ended.",
             [*_OF_PROVIDER, "outcome"],
-            registry=registry,
         )
         self.provider_seconds = Histogram(
             "rr_provider_seconds",
             "How long a call took.",
             _OF_PROVIDER,
             buckets=_LATENCY_BUCKETS_S,
-            registry=registry,
+            registry=self._registry,
         )
-        self.provider_retries = Counter(
-            "rr_provider_retries", "Calls made again.", _OF_PROVIDER, registry=registry
+        self.provider_retries = counter("rr_provider_retries", "Calls made again.", _OF_PROVIDER)
+        self.provider_tokens = counter(
+            "rr_provider_tokens", "Tokens read and written by models.", [*_OF_PROVIDER, "direction"]
         )
-        self.provider_tokens = Counter(
-            "rr_provider_tokens",
-            "Tokens read and written by models.",
-            [*_OF_PROVIDER, "direction"],
-            registry=registry,
-        )
-        self.circuit_open = Gauge(
+        self.circuit_open = gauge(
             "rr_provider_circuit_open",
             "1 while a provider's circuit is open: it is not called.",
             _OF_PROVIDER,
-            registry=registry,
         )
-        self.speech_characters = Counter(
-            "rr_speech_characters", "Characters spoken.", ["provider"], registry=registry
-        )
-        self.speech_fallbacks = Counter(
-            "rr_speech_fallbacks",
-            "Utterances that the embedded voice spoke instead.",
-            ["provider"],
-            registry=registry,
+        self.speech_characters = counter("rr_speech_characters", "Characters spoken.", ["provider"])
+        self.speech_fallbacks = counter(
+            "rr_speech_fallbacks", "Utterances that the embedded voice spoke instead.", ["provider"]
         )
 
     def text(self) -> bytes:

@@ -88,8 +88,14 @@ async def open_chat(
             )
             publish = publisher.publish
         events = SessionEvents(ledger, publish)
-        results = _Results(asyncio.get_running_loop())
-        submit = _submitter(stack, settings, artifacts, ledger.epoch, results)
+        loop = asyncio.get_running_loop()
+
+        def on_result(result: WavesJobResult) -> None:
+            """Bring a result from a thread of the pool into the event loop."""
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(sessions.waves_finished, result)
+
+        submit = _submitter(stack, settings, artifacts, ledger.epoch, on_result)
         await voice.start()
         stack.push_async_callback(voice.close)
         services = Services(
@@ -104,7 +110,6 @@ async def open_chat(
         sessions = Sessions(
             services, visits, max_sessions=settings.chat_max_sessions, seed=settings.seed
         )
-        results.take = sessions.waves_finished
         stack.push_async_callback(sessions.close)
         sweeping = asyncio.create_task(
             asyncio.to_thread(sweep_newest, artifacts, swept(settings)), name="leftovers"
@@ -118,7 +123,7 @@ async def open_chat(
             )
             stack.callback(pruning.cancel)
         yield Chat(
-            settings,
+            settings=settings,
             sessions=sessions,
             visits=visits,
             agents=agents,
@@ -136,18 +141,6 @@ async def _expire_visits(visits: Visits) -> None:
     while True:
         await asyncio.sleep(VISIT_CHECK_INTERVAL_S)
         visits.expire()
-
-
-class _Results:
-    """Brings results from the pool's threads into the event loop."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self.take: Callable[[WavesJobResult], None] = lambda _: None
-
-    def __call__(self, result: WavesJobResult) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(lambda: self.take(result))
 
 
 def _submitter(

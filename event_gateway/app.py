@@ -2,12 +2,12 @@
 
 import time
 from http import HTTPStatus
-from typing import Any
 
 import msgspec
+from msgspec import Struct
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
@@ -19,87 +19,67 @@ from event_gateway.studio.routes import Studio
 from event_gateway.studio.status import SessionStatus
 from shared_schema import SERVER_NAME, VERSION
 from shared_schema.runtime.web.access import AccessControl
-from shared_schema.runtime.web.answers import problem
+from shared_schema.runtime.web.answers import Json, problem
 from shared_schema.settings import Settings
 
 
-class Json(Response):
-    """A response whose content is a Struct or anything made of them."""
-
-    media_type = "application/json"
-
-    def render(self, content: Any) -> bytes:
-        """Return the content's JSON."""
-        return msgspec.json.encode(content)
-
-
-class Gateway:
+class Gateway(Struct, frozen=True, kw_only=True):
     """The endpoints of a gateway that publishes events."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        orchestrator: Orchestrator,
-        delivery: Delivery,
-        metrics: Metrics,
-        studio: Studio,
-    ) -> None:
-        self._settings = settings
-        self._orchestrator = orchestrator
-        self._delivery = delivery
-        self._metrics = metrics
-        self._studio = studio
+    settings: Settings
+    orchestrator: Orchestrator
+    delivery: Delivery
+    metrics: Metrics
+    studio: Studio
 
     def app(self) -> AccessControl:
         """Return the ASGI application."""
         routes = [
             # Some TouchDesigner builds can only open "/".
-            *[WebSocketRoute(path, self.events) for path in _paths(self._settings)],
+            *[WebSocketRoute(path, self.events) for path in _paths(self.settings)],
             Route("/healthz", self.healthz),
             Route("/readyz", self.readyz),
-            Route("/metrics", self.metrics),
+            Route("/metrics", self.exposition),
             Route("/v1/sessions", self.sessions),
             Route("/v1/events/history", self.history),
             Route("/asyncapi.json", self.asyncapi),
-            *self._studio.routes(),
+            *self.studio.routes(),
         ]
-        return _guarded(Starlette(routes=routes), self._settings)
+        return _guarded(Starlette(routes=routes), self.settings)
 
     async def events(self, websocket: WebSocket) -> None:
         """The one TouchDesigner socket."""
-        await self._delivery.serve(websocket)
+        await self.delivery.serve(websocket)
 
     async def healthz(self, _: Request) -> Response:
         """The process lives."""
-        client = self._delivery.client
-        return JSONResponse(
+        client = self.delivery.client
+        return Json(
             {
                 "server": SERVER_NAME,
                 "version": VERSION,
                 "clientConnected": client is not None,
                 "clientName": client.name if client else "",
-                "backendHeard": self._orchestrator.backend_alive,
-                "sessionsLive": len(self._orchestrator.readiness),
+                "backendHeard": self.orchestrator.backend_alive,
+                "sessionsLive": len(self.orchestrator.readiness),
             }
         )
 
     async def readyz(self, _: Request) -> Response:
         """It can do its work; 503 and the reasons when not."""
-        problems = self._orchestrator.problems()
-        return JSONResponse(
-            {"ready": not problems, "reasons": problems}, status_code=503 if problems else 200
-        )
+        problems = self.orchestrator.problems()
+        status = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
+        return Json({"ready": not problems, "reasons": problems}, status)
 
-    async def metrics(self, _: Request) -> Response:
+    async def exposition(self, _: Request) -> Response:
         """Prometheus text."""
-        self._orchestrator.refresh_gauges()
-        return PlainTextResponse(self._metrics.text(), media_type="text/plain; version=0.0.4")
+        self.orchestrator.count_received()
+        return PlainTextResponse(self.metrics.text(), media_type="text/plain; version=0.0.4")
 
     async def sessions(self, _: Request) -> Response:
         """The live sessions."""
         now = time.monotonic()
-        sessions = [SessionStatus.of(each, now) for each in self._orchestrator.readiness]
+        sessions = [SessionStatus.of(each, now) for each in self.orchestrator.readiness]
         return Json({"sessions": sessions})
 
     async def history(self, request: Request) -> Response:
@@ -116,12 +96,12 @@ class Gateway:
                 "expected the last seq that you have, 0 for none",
                 field="after",
             )
-        rows = self._orchestrator.outbox.history(session_id, after_seq=int(after))
+        rows = self.orchestrator.outbox.history(session_id, after_seq=int(after))
         return Json({"events": [msgspec.Raw(row.event.encode()) for row in rows]})
 
     async def asyncapi(self, request: Request) -> Response:
         """What is sent on the socket, as AsyncAPI 3."""
-        return _asyncapi(self._settings)
+        return Json(describe(self.settings))
 
 
 def disabled_app(settings: Settings) -> AccessControl:
@@ -132,7 +112,7 @@ def disabled_app(settings: Settings) -> AccessControl:
         await websocket.close(CLOSE_DISABLED, "events are off: RR_EVENTS_WS_ENABLED=false")
 
     async def healthz(_: Request) -> Response:
-        return JSONResponse({"server": SERVER_NAME, "version": VERSION, "enabled": False})
+        return Json({"server": SERVER_NAME, "version": VERSION, "enabled": False})
 
     routes = [
         *[WebSocketRoute(path, events) for path in _paths(settings)],
@@ -153,12 +133,4 @@ def _guarded(app: Starlette, settings: Settings) -> AccessControl:
         allowed_origins=settings.allowed_origins,
         origins_setting="RR_ALLOWED_ORIGINS",
         token=settings.events_token,
-    )
-
-
-def _asyncapi(settings: Settings) -> Response:
-    return JSONResponse(
-        describe(
-            host=settings.gateway_host, port=settings.gateway_port, path=settings.events_ws_path
-        )
     )

@@ -25,15 +25,12 @@ def listen(
     """
 
     # Only this command needs NumPy; the gateway starts without it.
-    from event_gateway.commands.listen import Expectation  # noqa: PLC0415
     from event_gateway.commands.listen import listen as receive  # noqa: PLC0415
 
     def run() -> int:
         settings = load_settings()
         where = url or f"ws://localhost:{settings.gateway_port}{settings.events_ws_path}"
-        return receive(
-            where, Expectation(sessions=sessions, timeout_s=timeout, token=settings.events_token)
-        )
+        return receive(where, settings.events_token, sessions=sessions, timeout_s=timeout)
 
     raise typer.Exit(exit_code_of(run, name="listen"))
 
@@ -49,18 +46,10 @@ def rehearse(
     Live sessions come first and end it. Needs a running gateway and a connected client.
     Example: python -m event_gateway rehearse latest --speed 2 --loop
     """
-    from event_gateway.commands import rehearse as rehearsing  # noqa: PLC0415  # only here
+    from event_gateway.commands.rehearse import rehearse as follow  # noqa: PLC0415  # only here
 
     def run() -> int:
-        settings = load_settings()
-        plan = rehearsing.Plan(
-            session_id=session,
-            speed=speed,
-            loop=loop,
-            gateway_url=f"http://localhost:{settings.gateway_port}",
-            token=settings.events_token,
-        )
-        return rehearsing.rehearse(plan, typer.echo)
+        return follow(load_settings(), session, speed=speed, loop=loop, show=typer.echo)
 
     raise typer.Exit(exit_code_of(run, name="rehearse"))
 
@@ -96,27 +85,17 @@ def history(session: Annotated[str, typer.Argument(help="The session's id.")]) -
 
 
 @app.command()
-def describe(
-    markdown: Annotated[bool, typer.Option(help="For people: docs/events.md.")] = False,
-) -> None:
-    """Print what is sent on the socket, as AsyncAPI 3 (docs/asyncapi.json) or as a page.
+def describe() -> None:
+    """Print what is sent on the socket, as AsyncAPI 3.
 
-    Example: python -m event_gateway describe --markdown
+    Example: python -m event_gateway describe
     """
     import json  # noqa: PLC0415  # only here
 
     from event_gateway.commands.describe import describe as document  # noqa: PLC0415
-    from event_gateway.commands.describe import page  # noqa: PLC0415
 
     def run() -> int:
-        if markdown:
-            typer.echo(page(), nl=False)
-            return 0
-        defaults = Settings()
-        described = document(
-            host=defaults.gateway_host, port=defaults.gateway_port, path=defaults.events_ws_path
-        )
-        typer.echo(json.dumps(described, indent=2))
+        typer.echo(json.dumps(document(Settings()), indent=2))
         return 0
 
     raise typer.Exit(exit_code_of(run, name="describe"))

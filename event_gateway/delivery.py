@@ -10,7 +10,6 @@ import socket
 import time
 from asyncio.transports import BaseTransport
 from collections import deque
-from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -29,6 +28,7 @@ from shared_schema.events import (
     decode_client_message,
     encode_event,
 )
+from shared_schema.settings import Settings
 
 log = structlog.get_logger("gateway")
 
@@ -36,7 +36,6 @@ log = structlog.get_logger("gateway")
 # the standard's 1012 (service restart): reconnect.
 CLOSE_REPLACED: Final = 4001
 CLOSE_DISABLED: Final = 4002
-CLOSE_FORBIDDEN: Final = 4003
 CLOSE_FLOOD: Final = 4008
 
 ABORT: Final = "reflective_resonance.abort"
@@ -89,7 +88,6 @@ class Client:
         self.sent: dict[str, int] = {}
         self.resume: dict[str, int] | None = None
         self.resumed = False
-        self.replaced = False
         self.first_frame = asyncio.Event()
         self.wake = asyncio.Event()
 
@@ -112,36 +110,23 @@ class Client:
 class Delivery:
     """Serves one client at a time; the newest wins."""
 
-    def __init__(
-        self,
-        *,
-        outbox: Outbox,
-        metrics: Metrics,
-        start_grace_s: float,
-        replay_window_s: float,
-        send_timeout_s: float,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, outbox: Outbox, metrics: Metrics, settings: Settings) -> None:
         self._outbox = outbox
         self._metrics = metrics
-        self._start_grace_s = start_grace_s
-        self._replay_window_s = replay_window_s
-        self._send_timeout_s = send_timeout_s
-        self._clock = clock
-        self._started_at = clock()
+        self._settings = settings
+        self._started_at = time.monotonic()
         # Where a client within the grace begins; moves on with what was sent.
         self._grace_cursor = outbox.head()
         self._last_takeover = -TAKEOVER_INTERVAL_S
         self.client: Client | None = None
-        self.last_event: Row | None = None
         self._finished_at = (0, 0.0)
+        metrics.connected.set_function(lambda: self.client is not None)
 
     def notify(self, rows: list[Row], finished_at: float = 0.0) -> None:
         """Wake the client's writer: the outbox has new events.
 
         `finished_at` is when the worker finished that made them due, for the histogram; or 0.
         """
-        self.last_event = rows[-1]
         if self.client is not None:
             if finished_at:
                 self._finished_at = (rows[-1].id, finished_at)
@@ -178,7 +163,7 @@ class Delivery:
     async def _slow_takeovers(self, reader: asyncio.Task[None]) -> None:
         """Let clients evict each other at most once a second."""
         while self.client is not None and not reader.done():
-            wait_s = self._last_takeover + TAKEOVER_INTERVAL_S - self._clock()
+            wait_s = self._last_takeover + TAKEOVER_INTERVAL_S - time.monotonic()
             if wait_s <= 0:
                 return
             log.warning("clients take over from each other too fast", wait_s=round(wait_s, 2))
@@ -188,24 +173,21 @@ class Delivery:
         before, self.client = self.client, client
         if before is not None:
             client.cursor = before.cursor
-        elif self._clock() - self._started_at <= self._start_grace_s:
+        elif time.monotonic() - self._started_at <= self._settings.events_start_grace_s:
             client.cursor = self._grace_cursor
         else:
             client.cursor = self._outbox.head()
-        self._metrics.connected.set(1)
         log.info("client connected", peer=_peer(client.websocket))
         if before is not None:
-            self._last_takeover = self._clock()
+            self._last_takeover = time.monotonic()
             self._metrics.takeovers.inc()
             log.warning("client replaced by another", old=_peer(before.websocket))
-            before.replaced = True
             before.wake.set()
 
     def _leave(self, client: Client) -> None:
         log.info("client gone", peer=_peer(client.websocket))
         if self.client is client:
             self.client = None
-            self._metrics.connected.set(0)
 
     async def _read(self, client: Client) -> None:
         while True:
@@ -241,9 +223,10 @@ class Delivery:
         await self._send(client, encode_event(HelloAck()))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(client.first_frame.wait(), FIRST_FRAME_TIMEOUT_S)
-        while not client.replaced:
+        while self.client is client:
             client.wake.clear()
-            await self._send_control(client)
+            while client.control:
+                await self._send(client, encode_event(client.control.popleft()))
             if client.resume is not None and not client.resumed:
                 await self._send(client, encode_event(self._resume(client, client.resume)))
             if not await self._send_next(client):
@@ -259,7 +242,7 @@ class Delivery:
         has = dict(resume)
         for session_id, seq in client.sent.items():
             has[session_id] = max(seq, has.get(session_id, 0))
-        since = time.time() - self._replay_window_s
+        since = time.time() - self._settings.events_replay_window_s
         lacking = self._outbox.lacking(has, since=since, cursor=client.cursor)
         client.cursor = self._outbox.head()
         client.replay.extend(lacking)
@@ -269,18 +252,14 @@ class Delivery:
             replay_count=len(lacking), unknown_sessions=tuple(self._outbox.unknown(list(resume)))
         )
 
-    async def _send_control(self, client: Client) -> None:
-        while client.control:
-            await self._send(client, encode_event(client.control.popleft()))
-
     async def _send_next(self, client: Client) -> bool:
         """Send the next event; return whether there was one."""
         row = self._next(client)
         if row is None:
             return False
-        begun = self._clock()
+        begun = time.monotonic()
         await self._send(client, row.event)
-        self._metrics.send_seconds.observe(self._clock() - begun)
+        self._metrics.send_seconds.observe(time.monotonic() - begun)
         self._metrics.sent.inc()
         newest, finished_at = self._finished_at
         if row.id == newest:
@@ -304,7 +283,7 @@ class Delivery:
 
     async def _send(self, client: Client, text: str) -> None:
         try:
-            async with asyncio.timeout(self._send_timeout_s):
+            async with asyncio.timeout(self._settings.events_send_timeout_s):
                 await client.websocket.send_text(text)
         except TimeoutError:
             log.warning("client is not reading: connection aborted", peer=_peer(client.websocket))

@@ -1,5 +1,7 @@
 """The gateway's metrics for Prometheus."""
 
+from functools import partial
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 # From a socket on this machine (0.1 ms) to a client that hangs.
@@ -10,44 +12,28 @@ class Metrics:
     """One registry a gateway, so that two in one process (in tests) do not mix."""
 
     def __init__(self) -> None:
-        registry = CollectorRegistry()
-        self._registry = registry
-        self.events = Counter(
-            "rr_events", "Events produced.", ["type", "status"], registry=registry
+        self._registry = CollectorRegistry()
+        counter = partial(Counter, registry=self._registry)
+        gauge = partial(Gauge, registry=self._registry)
+        histogram = partial(Histogram, buckets=_LATENCY_BUCKETS_S, registry=self._registry)
+        self.events = counter("rr_events", "Events produced.", ["type", "status"])
+        self.undelivered = counter("rr_events_undelivered", "Events produced with no client there.")
+        self.sent = counter("rr_events_sent", "Events sent to a client.")
+        self.dropped = counter(
+            "rr_decisions_dropped", "Dialogues that can't be played.", ["reason"]
         )
-        self.undelivered = Counter(
-            "rr_events_undelivered", "Events produced with no client there.", registry=registry
-        )
-        self.sent = Counter("rr_events_sent", "Events sent to a client.", registry=registry)
-        self.dropped = Counter(
-            "rr_decisions_dropped", "Dialogues that can't be played.", ["reason"], registry=registry
-        )
-        self.messages = Counter("rr_bus_messages", "Bus messages used.", registry=registry)
-        self.ignored = Counter(
-            "rr_bus_ignored", "Bus messages not used.", ["reason"], registry=registry
-        )
-        self.gaps = Gauge("rr_bus_gaps", "Holes seen in the backend's facts.", registry=registry)
-        self.snapshots = Gauge("rr_bus_snapshots", "Snapshots joined.", registry=registry)
-        self.sessions = Gauge("rr_sessions_live", "Sessions not closed yet.", registry=registry)
-        self.outbox_rows = Gauge("rr_outbox_rows", "Decisions on record.", registry=registry)
-        self.outbox_failures = Counter(
-            "rr_outbox_failures", "Calls of the outbox that failed.", registry=registry
-        )
-        self.connected = Gauge("rr_client_connected", "1 while a client is.", registry=registry)
-        self.takeovers = Counter(
-            "rr_client_takeovers", "Clients that replaced another.", registry=registry
-        )
-        self.send_seconds = Histogram(
-            "rr_send_seconds",
-            "Time to hand one event to the socket.",
-            buckets=_LATENCY_BUCKETS_S,
-            registry=registry,
-        )
-        self.done_to_sent_seconds = Histogram(
-            "rr_done_to_sent_seconds",
-            "From a worker's completion to the frame it made due.",
-            buckets=_LATENCY_BUCKETS_S,
-            registry=registry,
+        self.messages = counter("rr_bus_messages", "Bus messages used.")
+        self.ignored = counter("rr_bus_ignored", "Bus messages not used.", ["reason"])
+        self.gaps = gauge("rr_bus_gaps", "Holes seen in the backend's facts.")
+        self.snapshots = gauge("rr_bus_snapshots", "Snapshots merged.")
+        self.sessions = gauge("rr_sessions_live", "Sessions not closed yet.")
+        self.outbox_rows = gauge("rr_outbox_rows", "Decisions on record.")
+        self.outbox_failures = counter("rr_outbox_failures", "Calls of the outbox that failed.")
+        self.connected = gauge("rr_client_connected", "1 while a client is.")
+        self.takeovers = counter("rr_client_takeovers", "Clients that replaced another.")
+        self.send_seconds = histogram("rr_send_seconds", "Time to hand one event to the socket.")
+        self.done_to_sent_seconds = histogram(
+            "rr_done_to_sent_seconds", "From a worker's completion to the frame it made due."
         )
 
     def text(self) -> bytes:

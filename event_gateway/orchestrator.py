@@ -4,6 +4,7 @@ It decides nothing and owns no socket; `tick` and `handle` are called by the eve
 """
 
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable, Collection
 from typing import Final
@@ -23,8 +24,6 @@ from event_gateway.core.decisions import (
     Decision,
     DialogueDropped,
     DialogueDue,
-    Observation,
-    Origin,
     SnapshotMerged,
     Turn1Due,
 )
@@ -47,6 +46,7 @@ from shared_schema.decoding import InvalidMessage, WrongProtocol
 from shared_schema.facts import Fact, SessionBegun
 from shared_schema.ids import timestamp
 from shared_schema.layout import Artifacts
+from shared_schema.settings import Settings
 from shared_schema.sockets import Frames
 
 log = structlog.get_logger("gateway")
@@ -66,23 +66,28 @@ class Orchestrator:
 
     def __init__(
         self,
+        settings: Settings,
         *,
-        limits: Limits,
-        continuity: Continuity,
         outbox: Outbox,
-        artifacts: Artifacts,
         metrics: Metrics,
         subscribe: Callable[[bytes], None],
         unsubscribe: Callable[[bytes], None],
         on_events: Callable[[list[Row], float], None],
         clock: Callable[[], float] = time.monotonic,
+        nonces: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
+        limits = Limits(
+            turn1_timeout_s=settings.events_turn1_timeout_s,
+            dialogue_timeout_s=settings.events_dialogue_timeout_s,
+            session_limit_s=settings.events_session_limit_s,
+            replay_window_s=settings.events_replay_window_s,
+        )
         self.readiness = Readiness(limits, self._recall)
-        self.continuity = continuity
+        self.continuity = Continuity(silence_s=settings.bus_silence_s, nonces=nonces, now=clock())
         self.outbox = outbox
-        self.artifacts = artifacts
+        self.artifacts = Artifacts(settings.artifacts_dir)
         self.metrics = metrics
-        self._renderer = Renderer(artifacts)
+        self._renderer = Renderer(self.artifacts)
         self._subscribe = subscribe
         self._unsubscribe = unsubscribe
         self._on_events = on_events
@@ -91,12 +96,16 @@ class Orchestrator:
         self._logged_once: set[str] = set()
         # A lost outbox can't say what was decided before; see _is_forgotten.
         self._outbox_was_lost = outbox.moved_aside is not None
-        self._received = 0
         # When the worker finished whose message is being handled; 0 for anything else.
         self._finished_at = 0.0
         self.backend_artifacts: str | None = None
         self._wrong_protocol: WrongProtocol | None = None
         self._wrong_protocol_at = 0.0
+        self._received = 0
+        metrics.gaps.set_function(lambda: self.continuity.gaps)
+        metrics.snapshots.set_function(lambda: self.continuity.snapshots)
+        metrics.sessions.set_function(lambda: len(self.readiness))
+        metrics.outbox_rows.set_function(outbox.count)
 
     @property
     def recording(self) -> bool:
@@ -120,8 +129,8 @@ class Orchestrator:
             problems.append(
                 "the outbox can't be written; nothing is sent until it can: is the disk full?"
             )
-        ours = self.artifacts.root.as_posix()
         if not self.agrees_on_artifacts:
+            ours = self.artifacts.root.as_posix()
             problems.append(
                 f"the chat backend writes to {self.backend_artifacts}, this gateway looks in"
                 f" {ours}; set RR_ARTIFACTS_DIR to the same folder for both"
@@ -131,20 +140,15 @@ class Orchestrator:
                 "two chat backends publish on this gateway's bus: end one of them, or give each a"
                 " gateway and a bus (RR_BUS_URL) of its own"
             )
-        mismatch = self.wrong_protocol
-        if mismatch is not None:
+        mismatch = self._wrong_protocol
+        recent = self._clock() - self._wrong_protocol_at < WRONG_PROTOCOL_FORGOTTEN_S
+        if mismatch is not None and recent:
             older = "chat backend" if mismatch.theirs < mismatch.ours else "gateway"
             problems.append(
                 f"a process on the bus uses protocol {mismatch.theirs}, this gateway"
                 f" {mismatch.ours}: update and restart the {older}, which is the older one"
             )
         return problems
-
-    @property
-    def wrong_protocol(self) -> WrongProtocol | None:
-        """Return the mismatch if a process with another protocol version publishes now."""
-        recent = self._clock() - self._wrong_protocol_at < WRONG_PROTOCOL_FORGOTTEN_S
-        return self._wrong_protocol if recent else None
 
     def start(self) -> None:
         """Subscribe, and request what happened before."""
@@ -189,32 +193,24 @@ class Orchestrator:
         if not self.continuity.held:
             self._record(self.readiness.advance(now))
 
-    def refresh_gauges(self) -> None:
-        """Bring the metrics that mirror a state up to date."""
-        # A counter's lock for every message would be felt.
+    def count_received(self) -> None:
+        """Bring the counter of messages up to date: its lock for each of them would be felt."""
         self.metrics.messages.inc(self._received)
         self._received = 0
-        self.metrics.gaps.set(self.continuity.gaps)
-        self.metrics.snapshots.set(self.continuity.snapshots)
-        self.metrics.sessions.set(len(self.readiness))
-        self.metrics.outbox_rows.set(self.outbox.count())
 
     def _act(self, actions: list[Action], now: float) -> None:
         for action in actions:
             match action:
                 case Observe(observation=observation, origin=origin):
-                    self._observe(observation, now, origin)
+                    if isinstance(observation, SnapshotMerged):
+                        self._outbox_was_lost = False
+                    self._record(self.readiness.apply(observation, now, origin))
                 case RequestSnapshot(nonce=nonce):
                     self._subscribe(snapshot_topic(nonce))
                 case CancelSnapshot(nonce=nonce):
                     self._unsubscribe(snapshot_topic(nonce))
                 case Ignored(reason=reason):
                     self._ignore(reason, "")
-
-    def _observe(self, observation: Observation, now: float, origin: Origin | None) -> None:
-        if isinstance(observation, SnapshotMerged):
-            self._outbox_was_lost = False
-        self._record(self.readiness.apply(observation, now, origin))
 
     def _recall(self, fact: Fact | SnapshotSession) -> Collection[str]:
         """Return the keys decided of a session, recorded or not."""

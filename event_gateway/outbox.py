@@ -7,7 +7,6 @@ have a `seq` too, so that a session's numbers have no gap, but are not sent live
 
 import itertools
 import sqlite3
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
@@ -19,11 +18,9 @@ from event_gateway.errors import AnotherGateway, GatewayError, OutboxUnavailable
 RowStatus = Literal["produced", "expired", "dropped", "closed"]
 
 OUTBOX_FILE: Final = "outbox.sqlite3"
-# "RREO": tells our file from any other SQLite database.
+# "RREO": distinguishes our file from any other SQLite database.
 APPLICATION_ID: Final = 0x5252454F
 SCHEMA_VERSION: Final = 1
-TAIL_ROWS: Final = 64
-MAX_SEQS: Final = 20_000
 _HEADER_BYTES: Final = 100
 
 _SCHEMA: Final = f"""
@@ -43,23 +40,18 @@ PRAGMA user_version = {SCHEMA_VERSION};
 
 
 class Row(Struct, frozen=True):
-    """A produced event as a client's writer needs it."""
+    """A recorded decision; without an event, `seq` is 0 and `event` is empty.
 
-    id: int
-    session_id: str
-    seq: int
-    event: str
-
-
-class Decided(Struct, frozen=True):
-    """A recorded decision; `at` is in seconds since 1970, `event` None for one that is not sent."""
+    `at` is in seconds since 1970, `event` the text frame as it is sent.
+    """
 
     id: int
     session_id: str
     key: str
     status: RowStatus
+    seq: int
     at: float
-    event: str | None
+    event: str
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -71,8 +63,10 @@ class Entry(Struct, frozen=True, kw_only=True):
     render: Callable[[int], str] | None = None
 
 
-_ROW: Final = "SELECT id, session_id, seq, event FROM decisions"
-_DECIDED: Final = "SELECT id, session_id, key, status, recorded_at, event FROM decisions"
+_ROW: Final = (
+    "SELECT id, session_id, key, status, coalesce(seq, 0), recorded_at, coalesce(event, '')"
+    " FROM decisions"
+)
 
 
 class OutboxReader:
@@ -144,21 +138,15 @@ class OutboxReader:
         )
         return dict(rows.fetchall())
 
-    def log(self, *, after: int, limit: int) -> list[Decided]:
+    def log(self, *, after: int, limit: int) -> list[Row]:
         """Return the decisions after `after` that a person wants to read, in order.
 
         These are events, and dialogues that were dropped. With more than `limit`, the newest.
         """
-        newest = self._decided(
-            f"{_DECIDED} WHERE id > ? AND status != 'closed' ORDER BY id DESC LIMIT ?", after, limit
+        newest = self._rows(
+            f"{_ROW} WHERE id > ? AND status != 'closed' ORDER BY id DESC LIMIT ?", after, limit
         )
         return newest[::-1]
-
-    def events_of(self, session_id: str) -> list[Decided]:
-        """Return a session's events in order."""
-        return self._decided(
-            f"{_DECIDED} WHERE session_id = ? AND seq NOT NULL ORDER BY seq", session_id
-        )
 
     def lacking(self, has: Mapping[str, int], *, since: float, cursor: int) -> list[int]:
         """Return the ids of the events that a client lacks, in the order of production.
@@ -200,9 +188,6 @@ class OutboxReader:
     def _rows(self, query: str, *values: object) -> list[Row]:
         return [Row(*columns) for columns in self._db.execute(query, values)]
 
-    def _decided(self, query: str, *values: object) -> list[Decided]:
-        return [Decided(*columns) for columns in self._db.execute(query, values)]
-
 
 class Outbox(OutboxReader):
     """The database of the one gateway that writes it. All calls block well under a millisecond."""
@@ -210,11 +195,6 @@ class Outbox(OutboxReader):
     def __init__(self, connection: sqlite3.Connection, *, moved_aside: Path | None) -> None:
         super().__init__(connection)
         self.moved_aside = moved_aside
-        # The last seq of live sessions: spares every event but the first a query.
-        self._seqs: dict[str, int] = {}
-        # The newest live rows, so that a client that keeps up costs no query: all after `_floor`.
-        self._tail: deque[Row] = deque(maxlen=TAIL_ROWS)
-        self._floor = self.head()
         # Counted once: SQLite reads the whole table for it.
         (rows,) = connection.execute("SELECT count(*) FROM decisions").fetchone()
         self._count = int(rows)
@@ -238,8 +218,8 @@ class Outbox(OutboxReader):
             try:
                 return cls(_connect(path), moved_aside=None)
             except sqlite3.DatabaseError as error:
-                if not _is_damage(error):
-                    raise
+                if isinstance(error, sqlite3.OperationalError):
+                    raise  # its lock, place or disk is the trouble, not its content
             aside = _move_aside(path)
             return cls(_connect(path), moved_aside=aside)
         except (sqlite3.OperationalError, OSError) as error:
@@ -264,49 +244,30 @@ class Outbox(OutboxReader):
                     self._db.execute("BEGIN IMMEDIATE")
                     rows = [self._insert(entry, at) for entry in entries]
         except sqlite3.Error as error:
-            self._seqs.clear()  # some may have been given to rows that were rolled back
             raise OutboxUnavailable(f"a decision can't be recorded: {error}") from error
         self._count += self._db.total_changes - changes
-        for row, entry in zip(rows, entries, strict=True):
-            if row is not None and entry.status == "produced":
-                if len(self._tail) == TAIL_ROWS:
-                    self._floor = self._tail[0].id
-                self._tail.append(row)
         return [row for row in rows if row is not None]
 
     def _insert(self, entry: Entry, at: float) -> Row | None:
         seq = event = None
         if entry.render is not None:
-            seq = self._next_seq(entry.session_id)
+            (highest,) = self._db.execute(
+                "SELECT max(seq) FROM decisions WHERE session_id = ?", (entry.session_id,)
+            ).fetchone()
+            seq = int(highest or 0) + 1
             event = entry.render(seq)
+        columns = (entry.session_id, entry.key, entry.status, seq, at, event)
         cursor = self._db.execute(
             "INSERT INTO decisions (session_id, key, status, seq, recorded_at, event)"
             " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (session_id, key) DO NOTHING",
-            (entry.session_id, entry.key, entry.status, seq, at, event),
+            columns,
         )
-        if entry.status == "closed":
-            self._seqs.pop(entry.session_id, None)
         if not cursor.rowcount or event is None or seq is None or cursor.lastrowid is None:
             return None
-        self._seqs[entry.session_id] = seq
-        if len(self._seqs) > MAX_SEQS:
-            del self._seqs[next(iter(self._seqs))]
-        return Row(cursor.lastrowid, entry.session_id, seq, event)
-
-    def _next_seq(self, session_id: str) -> int:
-        highest = self._seqs.get(session_id)
-        if highest is None:
-            (highest,) = self._db.execute(
-                "SELECT max(seq) FROM decisions WHERE session_id = ?", (session_id,)
-            ).fetchone()
-        return int(highest or 0) + 1
+        return Row(cursor.lastrowid, entry.session_id, entry.key, entry.status, seq, at, event)
 
     def after(self, cursor: int, *, limit: int = 100) -> list[Row]:
         """Return the events to be sent live to a client at `cursor`, oldest first."""
-        if cursor >= self._floor:
-            # From the newest back: a client that keeps up lacks the last one, or nothing.
-            newer = itertools.takewhile(lambda row: row.id > cursor, reversed(self._tail))
-            return list(newer)[::-1][:limit]
         return self._rows(
             f"{_ROW} WHERE id > ? AND status = 'produced' ORDER BY id LIMIT ?", cursor, limit
         )
@@ -383,11 +344,6 @@ def _check(db: sqlite3.Connection) -> None:
     (state,) = db.execute("PRAGMA quick_check").fetchone()
     if state != "ok":
         raise sqlite3.DatabaseError(state)
-
-
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    """Return whether the file's content is the trouble, not its lock, place or disk."""
-    return not isinstance(error, sqlite3.OperationalError)
 
 
 def _move_aside(path: Path) -> Path:

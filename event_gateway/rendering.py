@@ -1,7 +1,9 @@
 """Turns decisions into events: relative paths become absolute ones of this machine."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+
+from msgspec import structs
 
 from event_gateway.core.decisions import (
     Decision,
@@ -58,9 +60,7 @@ class Renderer:
             missing_slot_ids=missing,
         )
 
-        def event(seq: int) -> SessionEvent:
-            return Turn1WavesReady(session_id=decision.session_id, seq=seq, ts=ts, payload=payload)
-
+        event = Turn1WavesReady(session_id=decision.session_id, seq=0, ts=ts, payload=payload)
         return _produced(decision, event)
 
     def _dialogue(self, decision: DialogueDue, ts: str) -> Entry:
@@ -81,25 +81,16 @@ class Renderer:
             dialogue_count=decision.dialogue_count,
         )
 
-        def event(seq: int) -> SessionEvent:
-            return DialogueWavesReady(
-                session_id=decision.session_id, seq=seq, ts=ts, payload=payload
-            )
-
+        event = DialogueWavesReady(session_id=decision.session_id, seq=0, ts=ts, payload=payload)
         return _produced(decision, event)
 
     def _references(
         self, utterances: Iterable[Utterance]
     ) -> tuple[tuple[WaveReference, ...], list[int]]:
         """Return the references that can be played, and the slots of those that cannot."""
-        playable, lost = [], []
-        for utterance in utterances:
-            reference = self._reference(utterance)
-            if reference is None:
-                lost.append(utterance.slot_id)
-            else:
-                playable.append(reference)
-        return tuple(playable), lost
+        found = {each.slot_id: self._reference(each) for each in utterances}
+        playable = tuple(each for each in found.values() if each is not None)
+        return playable, [slot_id for slot_id, each in found.items() if each is None]
 
     def _reference(self, utterance: Utterance) -> WaveReference | None:
         wave = utterance.wave
@@ -121,12 +112,13 @@ class Renderer:
         )
 
 
-def _produced(decision: Turn1Due | DialogueDue, event: Callable[[int], SessionEvent]) -> Entry:
+def _produced(decision: Turn1Due | DialogueDue, event: SessionEvent) -> Entry:
+    """Return the entry of an event, whose `seq` the outbox knows."""
     return Entry(
         session_id=decision.session_id,
         key=decision.key,
         status="produced" if decision.live else "expired",
-        render=lambda seq: encode_event(event(seq)),
+        render=lambda seq: encode_event(structs.replace(event, seq=seq)),
     )
 
 

@@ -3,9 +3,9 @@
 import asyncio
 import hmac
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import SimpleNamespace
 from typing import Final
 
 import structlog
@@ -13,8 +13,6 @@ import zmq
 from starlette.types import ASGIApp
 
 from event_gateway.app import Gateway, disabled_app
-from event_gateway.core.continuity import Continuity
-from event_gateway.core.readiness import Limits
 from event_gateway.delivery import Delivery, EventsProtocol
 from event_gateway.errors import AnotherGateway, OutboxUnavailable
 from event_gateway.metrics import Metrics
@@ -60,9 +58,9 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
     Raises
     ------
     StartRefused
-        If another gateway runs, or the settings would open a door without a lock.
+        If another gateway runs, or the settings would let other machines in without a token.
     """
-    _check_doors(settings)
+    _check_access(settings)
     address = bus_address(settings)
     if address.curve is not None and not address.curve.server_secret:
         raise StartRefused("RR_BUS_CURVE_SERVER_SECRET must be set too: the gateway needs it")
@@ -70,9 +68,8 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
         log.warning("events are off: RR_EVENTS_WS_ENABLED=false")
         yield disabled_app(settings)
         return
-    artifacts = Artifacts(settings.artifacts_dir)
     async with AsyncExitStack() as stack:
-        outbox = _open_outbox(artifacts)
+        outbox = _open_outbox(Artifacts(settings.artifacts_dir))
         stack.callback(outbox.close)
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         stack.callback(context.term)
@@ -81,27 +78,10 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
         bus = _bind_bus(context, address)
         stack.callback(bus.close, linger=0)
         metrics = Metrics()
-        delivery = Delivery(
-            outbox=outbox,
-            metrics=metrics,
-            start_grace_s=settings.events_start_grace_s,
-            replay_window_s=settings.events_replay_window_s,
-            send_timeout_s=settings.events_send_timeout_s,
-        )
+        delivery = Delivery(outbox, metrics, settings)
         orchestrator = Orchestrator(
-            limits=Limits(
-                turn1_timeout_s=settings.events_turn1_timeout_s,
-                dialogue_timeout_s=settings.events_dialogue_timeout_s,
-                session_limit_s=settings.events_session_limit_s,
-                replay_window_s=settings.events_replay_window_s,
-            ),
-            continuity=Continuity(
-                silence_s=settings.bus_silence_s,
-                nonces=lambda: uuid.uuid4().hex,
-                now=time.monotonic(),
-            ),
+            settings,
             outbox=outbox,
-            artifacts=artifacts,
             metrics=metrics,
             subscribe=bus.subscribe,
             unsubscribe=bus.unsubscribe,
@@ -115,37 +95,23 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
         # A timer that crashes ends the process, and the supervisor starts another.
         timers = group.create_task(_run_timers(orchestrator, bus, reader, retention_s))
         stack.callback(timers.cancel)
+        artifacts = orchestrator.artifacts
+        recordings = Recordings(outbox, artifacts)
+        rehearsal = Rehearsal(recordings, orchestrator, delivery)
+        stack.push_async_callback(rehearsal.stop)
         yield Gateway(
-            settings,
+            settings=settings,
             orchestrator=orchestrator,
             delivery=delivery,
             metrics=metrics,
-            studio=_open_studio(stack, settings, orchestrator, delivery),
+            studio=Studio(
+                artifacts=artifacts,
+                recordings=recordings,
+                rehearsal=rehearsal,
+                status_stream=StatusStream(orchestrator, delivery, rehearsal),
+                token=settings.events_token,
+            ),
         ).app()
-
-
-def _open_studio(
-    stack: AsyncExitStack, settings: Settings, orchestrator: Orchestrator, delivery: Delivery
-) -> Studio:
-    """Return what serves the technician's page; a rehearsal ends with the stack."""
-    recordings = Recordings(orchestrator.outbox, orchestrator.artifacts)
-    rehearsal = Rehearsal(
-        recordings=recordings,
-        outbox=orchestrator.outbox,
-        notify=delivery.notify,
-        is_live=lambda: len(orchestrator.readiness) > 0,
-        is_connected=lambda: delivery.client is not None,
-    )
-    stack.push_async_callback(rehearsal.stop)
-    return Studio(
-        artifacts=orchestrator.artifacts,
-        recordings=recordings,
-        rehearsal=rehearsal,
-        status_stream=StatusStream(
-            orchestrator=orchestrator, delivery=delivery, rehearsal=rehearsal
-        ),
-        token=settings.events_token,
-    )
 
 
 async def _run_timers(
@@ -163,7 +129,7 @@ async def _run_timers(
         await asyncio.sleep(TICK_S)
 
 
-def _check_doors(settings: Settings) -> None:
+def _check_access(settings: Settings) -> None:
     if not is_loopback(settings.gateway_host) and not settings.events_token:
         raise StartRefused(
             f"RR_GATEWAY_HOST={settings.gateway_host} can be reached from other machines: set"
@@ -189,22 +155,14 @@ def _require_key(client_public: str, context: zmq.Context[zmq.Socket[bytes]]) ->
     # Only a bus that leaves this machine needs it.
     from zmq.auth.thread import ThreadAuthenticator  # noqa: PLC0415
 
+    def is_it(_: str, key: bytes) -> bool:
+        return hmac.compare_digest(key, client_public.encode())
+
     authenticator = ThreadAuthenticator(context)
     authenticator.start()
-    authenticator.configure_curve_callback("*", _OneKey(client_public))
+    authenticator.configure_curve_callback("*", SimpleNamespace(callback=is_it))
     stop: Callable[[], None] = authenticator.stop
     return stop
-
-
-class _OneKey:
-    """The authenticator's callback: whether a key may connect (ZAP)."""
-
-    def __init__(self, public: str) -> None:
-        self._public = public.encode()
-
-    def callback(self, domain: str, key: bytes) -> bool:
-        """Return whether it is the one key."""
-        return hmac.compare_digest(key, self._public)
 
 
 def _bind_bus(context: zmq.Context[zmq.Socket[bytes]], address: BusAddress) -> zmq.Socket[bytes]:

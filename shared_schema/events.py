@@ -1,6 +1,6 @@
 """What TouchDesigner receives and may send: enveloped session events, flat control messages."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -136,6 +136,7 @@ ServerEvent = SessionEvent | ControlEvent
 
 _encoder = msgspec.json.Encoder()
 _client_decoder = msgspec.json.Decoder(Hello)
+_session_decoder: msgspec.json.Decoder[SessionEvent] = msgspec.json.Decoder(SessionEvent)
 _server_decoder: msgspec.json.Decoder[ServerEvent] = msgspec.json.Decoder(ServerEvent)
 
 
@@ -163,6 +164,15 @@ def decode_server_event(text: str | bytes) -> ServerEvent:
     return decode(_server_decoder, text)
 
 
-def as_json(event: ServerEvent) -> Any:
-    """Return an event as the plain dicts and lists that its JSON stands for."""
-    return msgspec.to_builtins(event)
+def decode_session_event(text: str) -> SessionEvent:
+    """Return a session's event that the gateway recorded."""
+    return decode(_session_decoder, text)
+
+
+def waves_of(event: SessionEvent) -> tuple[WaveReference, ...]:
+    """Return every utterance in an event."""
+    match event:
+        case Turn1WavesReady():
+            return event.payload.slots
+        case DialogueWavesReady():
+            return (*event.payload.commenters, event.payload.respondent)

@@ -77,13 +77,6 @@ class Utterance(CamelStruct, frozen=True, kw_only=True, omit_defaults=True):
         """Where its wave-mix lies, relative to the artifacts folder, once it is ready."""
         return self.wave.mix_path if isinstance(self.wave, WaveReady) else None
 
-    @property
-    def problem(self) -> str | None:
-        """Where and why it was lost, if it was."""
-        if isinstance(self.wave, WaveFailed):
-            return f"{self.wave.stage}: {self.wave.message}"
-        return None
-
 
 class SlotAgent(CamelStruct, frozen=True, kw_only=True):
     """Which agent sits in a slot."""
@@ -175,11 +168,6 @@ class DecomposeJob(CamelStruct, frozen=True, kw_only=True):
     utterance: Utterance
 
     @property
-    def turn_index(self) -> TurnIndex:
-        """The utterance's turn."""
-        return self.utterance.turn_index
-
-    @property
     def input_path(self) -> str:
         """The speech, relative to the artifacts folder; empty if the utterance has none."""
         return self.utterance.speech_path or ""
@@ -204,17 +192,6 @@ class DecomposeResult(CamelStruct, frozen=True, kw_only=True, omit_defaults=True
     def success(self) -> bool:
         """Whether there is a wave-mix."""
         return isinstance(self.utterance.wave, WaveReady)
-
-    @property
-    def wave_mix_path(self) -> str | None:
-        """The wave-mix, relative to the artifacts folder, on success."""
-        return self.utterance.mix_path
-
-    @property
-    def audio_duration_ms(self) -> int:
-        """The length of the sound; 0 on failure."""
-        wave = self.utterance.wave
-        return wave.audio_duration_ms if isinstance(wave, WaveReady) else 0
 
     @property
     def stage(self) -> Stage | None:

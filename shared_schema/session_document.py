@@ -20,7 +20,7 @@ from shared_schema.facts import (
     WaveReady,
     WaveState,
 )
-from shared_schema.ids import AgentId, SessionId, SlotId, TurnIndex, VoiceProfile
+from shared_schema.ids import SessionId
 from shared_schema.layout import RelPath
 
 FORMAT_VERSION: Final = 2
@@ -54,34 +54,17 @@ class SessionDocument(CamelStruct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class _Utterance1(CamelStruct, frozen=True, kw_only=True):
-    """An utterance as format 1 has it."""
+    """What format 1 says otherwise of an utterance: of its wave, and a text even if it is empty."""
 
-    turn_index: TurnIndex
-    slot_id: SlotId
-    agent_id: AgentId
     text: str
     state: Literal["pending", "ready", "failed"]
-    voice_profile: VoiceProfile | None = None
-    target_slot_id: SlotId | None = None
-    speech_path: RelPath | None = None
     wave_mix_path: RelPath | None = None
     duration_ms: Milliseconds | None = None
     error: str | None = None
 
-    def upgraded(self) -> Utterance:
-        """Return it as format 2 has it."""
-        return Utterance(
-            turn_index=self.turn_index,
-            slot_id=self.slot_id,
-            agent_id=self.agent_id,
-            voice_profile=self.voice_profile,
-            text=self.text,
-            target_slot_id=self.target_slot_id,
-            speech_path=self.speech_path,
-            wave=self._wave(),
-        )
-
-    def _wave(self) -> WaveState:
+    @property
+    def wave(self) -> WaveState:
+        """Its wave as format 2 has it."""
         if self.state == "pending":
             return WavePending()
         if self.state == "ready" and self.wave_mix_path is not None:
@@ -98,33 +81,9 @@ class _Utterance1(CamelStruct, frozen=True, kw_only=True):
 
 
 class _Document1(CamelStruct, frozen=True, kw_only=True):
-    """The file of version 0.1.0."""
+    """What format 1 says otherwise of a session."""
 
-    format: Literal[1]
-    session_id: SessionId
-    started_at: str
-    state: State
-    message: str
-    seed: int
-    slots: tuple[SlotAgent, ...]
     utterances: tuple[_Utterance1, ...]
-    dialogues: tuple[Dialogue, ...]
-    usage: tuple[Any, ...] = ()
-
-    def upgraded(self) -> SessionDocument:
-        """Return it as format 2 has it."""
-        return SessionDocument(
-            format=FORMAT_VERSION,
-            session_id=self.session_id,
-            started_at=self.started_at,
-            state=self.state,
-            message=self.message,
-            seed=self.seed,
-            slots=self.slots,
-            utterances=tuple(each.upgraded() for each in self.utterances),
-            dialogues=self.dialogues,
-            usage=self.usage,
-        )
 
 
 class _AnyFormat(CamelStruct, frozen=True):
@@ -151,11 +110,21 @@ def decode_document(content: bytes) -> SessionDocument:
     """
     match decode(_format_decoder, content).format:
         case 1:
-            return decode(_decoder_1, content).upgraded()
+            return decode(_decoder, _upgraded(content))
         case 2:
             return decode(_decoder, content)
         case newer:
             raise InvalidMessage(f"format {newer}; this version reads 1 and 2", field="format")
+
+
+def _upgraded(content: bytes) -> bytes:
+    """Return the bytes of a file of format 1 (version 0.1.0) as format 2 has them."""
+    known = decode(_decoder_1, content)
+    document = msgspec.json.decode(content)
+    document["format"] = FORMAT_VERSION
+    for utterance, other in zip(document["utterances"], known.utterances, strict=True):
+        utterance["wave"] = other.wave
+    return msgspec.json.encode(document)
 
 
 def read_document(path: Path) -> SessionDocument | None:

@@ -138,7 +138,10 @@ def load_settings(
     """
     values = merged(environment, dotenv)
     chosen = {key: value for key, value in values.items() if key.startswith(PREFIX)}
-    parsed = {VARIABLES[key].name: _parse(key, chosen[key]) for key in _known(chosen)}
+    for key in chosen:
+        if key not in VARIABLES:
+            raise InvalidSetting(f"{key} is not a setting; docs/settings.md lists them all")
+    parsed = {VARIABLES[key].name: _parse(key, text) for key, text in sorted(chosen.items())}
     if (concurrency := parsed.get("provider_concurrency")) is not None:
         # The older name, for both kinds of providers; each one's own wins.
         parsed = {"llm_concurrency": concurrency, "tts_concurrency": concurrency} | parsed
@@ -150,13 +153,6 @@ def load_settings(
     if settings.waves_executor == "dask" and not settings.dask_scheduler:
         raise InvalidSetting("RR_WAVES_EXECUTOR=dask needs RR_DASK_SCHEDULER=tcp://host:port")
     return settings
-
-
-def _known(chosen: Mapping[str, str]) -> list[str]:
-    for key in chosen:
-        if key not in VARIABLES:
-            raise InvalidSetting(f"{key} is not a setting; docs/settings.md lists them all")
-    return sorted(chosen)
 
 
 def _parse(key: str, text: str) -> object:

@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import soundfile
@@ -17,6 +17,7 @@ from shared_schema.facts import (
     WaveFailed,
     WaveReady,
     WavesJobResult,
+    WaveState,
 )
 from shared_schema.layout import WAVE_MIX, WAVE_NAMES, Artifacts, wave_path
 from shared_schema.settings import variable
@@ -115,18 +116,14 @@ def run_job(
         if isinstance(error, TooLong):
             message += f" ({variable('waves_max_duration_s')})"
         return failure(job, message, duration_ms=1e3 * (time.perf_counter() - started))
-    return WavesJobResult(
-        session_id=job.session_id,
-        result=DecomposeResult(
-            utterance=structs.replace(
-                job.utterance, wave=_ready(job, done.duration_s, SAMPLE_RATE_HZ)
-            ),
-            duration_ms=1e3 * done.processing_s,
-            rmse=done.metrics.rmse,
-            envelope_correlation=done.metrics.envelope_correlation,
-            level_error_db=done.metrics.level_error_db,
-            real_time_factor=done.real_time_factor,
-        ),
+    return _result(
+        job,
+        _ready(job, done.duration_s, SAMPLE_RATE_HZ),
+        duration_ms=1e3 * done.processing_s,
+        rmse=done.metrics.rmse,
+        envelope_correlation=done.metrics.envelope_correlation,
+        level_error_db=done.metrics.level_error_db,
+        real_time_factor=done.real_time_factor,
     )
 
 
@@ -134,11 +131,7 @@ def failure(
     job: DecomposeJob, message: str, *, stage: Stage = "waves", duration_ms: float = 0.0
 ) -> WavesJobResult:
     """Return the result of a job that made no waves."""
-    failed = structs.replace(job.utterance, wave=WaveFailed(stage=stage, message=message))
-    return WavesJobResult(
-        session_id=job.session_id,
-        result=DecomposeResult(utterance=failed, duration_ms=duration_ms),
-    )
+    return _result(job, WaveFailed(stage=stage, message=message), duration_ms=duration_ms)
 
 
 def existing_result(job: DecomposeJob, artifacts: Path) -> WavesJobResult | None:
@@ -150,9 +143,13 @@ def existing_result(job: DecomposeJob, artifacts: Path) -> WavesJobResult | None
         header = soundfile.info(Artifacts(artifacts).path(wave_path(job.input_path, WAVE_MIX)))
     except (soundfile.SoundFileError, OutsideArtifacts, OSError, ValueError):
         return None
-    wave = _ready(job, header.frames / header.samplerate, header.samplerate)
-    ready = structs.replace(job.utterance, wave=wave)
-    return WavesJobResult(session_id=job.session_id, result=DecomposeResult(utterance=ready))
+    return _result(job, _ready(job, header.frames / header.samplerate, header.samplerate))
+
+
+def _result(job: DecomposeJob, wave: WaveState, **figures: Any) -> WavesJobResult:
+    utterance = structs.replace(job.utterance, wave=wave)
+    result = DecomposeResult(utterance=utterance, **figures)
+    return WavesJobResult(session_id=job.session_id, result=result)
 
 
 def _ready(job: DecomposeJob, duration_s: float, sample_rate_hz: int) -> WaveReady:

@@ -13,7 +13,6 @@ import zmq
 
 from benchmarks.gateway.material import EPOCH, half_told_facts, new_ledger, ready_facts, six_slots
 from benchmarks.report import median, table, verdict
-from event_gateway.core.continuity import Continuity
 from event_gateway.metrics import Metrics
 from event_gateway.orchestrator import Orchestrator
 from event_gateway.outbox import Outbox
@@ -24,7 +23,7 @@ from shared_schema.bus import (
     encode_message,
     snapshot_topic,
 )
-from shared_schema.layout import Artifacts
+from shared_schema.settings import Settings
 from shared_schema.sockets import (
     DRAIN_BATCH,
     BusAddress,
@@ -34,7 +33,6 @@ from shared_schema.sockets import (
     open_subscriber,
 )
 from tests.support.processes import free_port
-from tests.support.telling import LIMITS
 
 MESSAGES = 40_000
 FLOODS_A_ROUND = 4  # of each kind; one takes a third of a second, and they differ much
@@ -68,14 +66,13 @@ def flood(url: str, messages: list[bytes], over: Event) -> None:
 def orchestrator(folder: Path) -> Orchestrator:
     """Return one that is connected to nothing, and follows a backend that began with it."""
     it = Orchestrator(
-        limits=LIMITS,
-        continuity=Continuity(silence_s=10, nonces=lambda: "question", now=time.monotonic()),
+        Settings(artifacts_dir=folder),
         outbox=Outbox.open(folder),
-        artifacts=Artifacts(folder),
         metrics=Metrics(),
         subscribe=lambda _: None,
         unsubscribe=lambda _: None,
         on_events=lambda _rows, _at: None,
+        nonces=lambda: "question",
     )
     it.start()
     for answer in (SnapshotBegin(epoch=EPOCH, n=0), SnapshotEnd(epoch=EPOCH, count=0)):

@@ -11,8 +11,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
 
-from event_gateway.studio.recordings import waves_of
-from shared_schema.events import SessionEvent, decode_server_event
+from shared_schema.events import SessionEvent, decode_server_event, waves_of
 
 RETRY_S: Final = 0.5
 # The newest sessions that a resume names; older ones are outside the replay window.

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Final
 
 import httpx
-from msgspec import Struct
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
@@ -24,77 +23,63 @@ from shared_schema.chat import (
     decode_chat_event,
 )
 from shared_schema.decoding import InvalidMessage
-from shared_schema.ids import TURNS, Kind
+from shared_schema.ids import TURNS
 from shared_schema.runtime.process.exits import FAILED, OK
 from shared_schema.runtime.web.clients import bearer, local_http, missing_after
+from shared_schema.settings import Settings
 
 # Longer than any turn may take; a stream has a comment line every 15 s.
 READ_TIMEOUT_S: Final = 90.0
-TITLES: Final[dict[Kind, str]] = {
-    "response": "answers",
-    "comment": "comments",
-    "reply": "replies",
-}
-
+TITLES: Final = ("answers", "comments", "replies")  # of the turns
 
 Show = Callable[[ChatEvent], None]
-
-
-class Visit(Struct, frozen=True, kw_only=True):
-    """The message, and where the servers are."""
-
-    message: str
-    visit_id: str
-    chat_url: str
-    gateway_url: str
-    token: str
-    wait_for_client: bool
-    stay: bool
-    timeout_s: float
 
 
 class VisitFailed(Exception):
     """The visit failed; the message says why."""
 
 
-def run_visit(plan: Visit) -> int:
+def run_visit(
+    settings: Settings, message: str, visit_id: str, *, wait: bool, stay: bool, timeout_s: float
+) -> int:
     """Make the visit; return 0 when the session was followed to its end."""
     console = Console(soft_wrap=True)
+    body = {"message": message} | ({"visitId": visit_id} if visit_id else {})
     try:
         with local_http(timeout=httpx.Timeout(5.0, read=READ_TIMEOUT_S)) as http:
-            _wait_until_served(http, plan)
+            _wait_until_served(http, settings, wait, timeout_s)
             with _display(console) as show:
-                _follow(http, plan, show)
+                _follow(http, settings, body, show)
     except (VisitFailed, httpx.HTTPError) as error:
         console.print(f"the visit failed: {error or type(error).__name__}", style="red")
         return FAILED
-    while plan.stay:
+    while stay:
         time.sleep(3600)
     return OK
 
 
-def _wait_until_served(http: httpx.Client, plan: Visit) -> None:
-    missing = missing_after(lambda: _missing(http, plan), plan.timeout_s)
+def _wait_until_served(
+    http: httpx.Client, settings: Settings, wait: bool, timeout_s: float
+) -> None:
+    missing = missing_after(lambda: _missing(http, settings, wait), timeout_s)
     if missing is not None:
-        raise VisitFailed(f"{missing} after {plan.timeout_s:g} s; is `honcho start` running?")
+        raise VisitFailed(f"{missing} after {timeout_s:g} s; is `honcho start` running?")
 
 
-def _missing(http: httpx.Client, plan: Visit) -> str | None:
+def _missing(http: httpx.Client, settings: Settings, wait: bool) -> str | None:
     """Return what a visit still lacks."""
+    chat, gateway = _chat_url(settings), f"http://localhost:{settings.gateway_port}"
     try:
-        http.get(f"{plan.chat_url}/v1/health").raise_for_status()
+        http.get(f"{chat}/v1/health").raise_for_status()
     except httpx.HTTPError:
-        return f"no chat backend at {plan.chat_url}"
-    if not plan.wait_for_client:
+        return f"no chat backend at {chat}"
+    if not (wait and settings.events_ws_enabled):
         return None
     try:
-        health = (
-            http.get(f"{plan.gateway_url}/healthz", headers=bearer(plan.token))
-            .raise_for_status()
-            .json()
-        )
+        answer = http.get(f"{gateway}/healthz", headers=bearer(settings.events_token))
+        health = answer.raise_for_status().json()
     except httpx.HTTPError:
-        return f"no gateway at {plan.gateway_url}"
+        return f"no gateway at {gateway}"
     if not health["clientConnected"]:
         return "TouchDesigner is not connected to the gateway"
     if not health["backendHeard"]:
@@ -102,11 +87,9 @@ def _missing(http: httpx.Client, plan: Visit) -> str | None:
     return None
 
 
-def _follow(http: httpx.Client, plan: Visit, show: Show) -> None:
-    body = {"message": plan.message}
-    if plan.visit_id:
-        body["visitId"] = plan.visit_id
-    with http.stream("POST", f"{plan.chat_url}/v1/chat", json=body) as response:
+def _follow(http: httpx.Client, settings: Settings, body: dict[str, str], show: Show) -> None:
+    url = f"{_chat_url(settings)}/v1/chat"
+    with http.stream("POST", url, json=body) as response:
         if response.status_code != httpx.codes.OK:
             response.read()
             raise VisitFailed(f"{response.status_code}: {response.text}")
@@ -115,6 +98,10 @@ def _follow(http: httpx.Client, plan: Visit, show: Show) -> None:
             if isinstance(event, Done):
                 return
     raise VisitFailed("the stream ended before the session was done")
+
+
+def _chat_url(settings: Settings) -> str:
+    return f"http://localhost:{settings.chat_port}"
 
 
 def _events(lines: Iterator[str]) -> Iterator[ChatEvent]:
@@ -203,8 +190,8 @@ class Board:
         """Return the table as it stands."""
         table = Table(caption=self._ended or "the voices are speaking", expand=True)
         table.add_column("slot", width=4)
-        for kind in TITLES.values():
-            table.add_column(kind, ratio=1, overflow="fold")
+        for title in TITLES:
+            table.add_column(title, ratio=1, overflow="fold")
         for slot in sorted(self._agents):
             table.add_row(str(slot), *(self._cells.get((slot, turn), "") for turn in TURNS))
         return table

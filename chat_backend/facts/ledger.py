@@ -10,9 +10,9 @@ Rules
 4. Times are those of the caller's monotonic clock; what leaves are ages.
 """
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from shared_schema.bus import FactPublished, SnapshotSession
 from shared_schema.facts import (
@@ -33,17 +33,23 @@ from shared_schema.session_document import FORMAT_VERSION, SessionDocument, Stat
 
 MAX_FINISHED: Final = 1000
 
+Closing = TypeVar("Closing", Turn1Complete, Turn3Complete, SessionComplete)
+
 
 class Record(Struct, kw_only=True):
-    """One session. `settled_at` is when it was complete with no job pending (rule 3)."""
+    """One session, with what closed it so far and when, but for the utterances and the age.
+
+    `settled_at` is when it was complete with no job pending (rule 3).
+    """
 
     begun: SessionBegun
     utterances: dict[tuple[TurnIndex, int], Utterance]
-    turn1_at: float | None = None
-    turn3_at: float | None = None
-    dialogues: tuple[Dialogue, ...] = ()
-    complete_at: float | None = None
-    stopped: bool = False
+    turn1: Turn1Complete | None = None
+    turn1_at: float = 0.0
+    turn3: Turn3Complete | None = None
+    turn3_at: float = 0.0
+    complete: SessionComplete | None = None
+    complete_at: float = 0.0
     settled_at: float | None = None
 
     @property
@@ -59,17 +65,19 @@ class Record(Struct, kw_only=True):
         self, *, started_at: str, message: str, seed: int, usage: tuple[Any, ...] = ()
     ) -> SessionDocument:
         """Return the session's ``session.json`` as it stands."""
-        ended: State = "stopped" if self.stopped else "done"
+        state: State = "running"
+        if self.complete is not None:
+            state = "stopped" if self.complete.stopped else "done"
         return SessionDocument(
             format=FORMAT_VERSION,
             session_id=self.begun.session_id,
             started_at=started_at,
-            state="running" if self.complete_at is None else ended,
+            state=state,
             message=message,
             seed=seed,
             slots=self.begun.slots,
             utterances=self.of_turns(1, 2, 3),
-            dialogues=self.dialogues,
+            dialogues=self.turn3.dialogues if self.turn3 else (),
             usage=usage,
         )
 
@@ -112,32 +120,42 @@ class Ledger:
     def turn1_complete(self, session_id: str, now: float) -> FactPublished | None:
         """Close Turn 1; None when it was closed before."""
         record = self._records.get(session_id)
-        if record is None or record.turn1_at is not None:
+        if record is None or record.turn1 is not None:
             return None
         record.turn1_at = now
-        return self._numbered(self._turn1(record, now, record.of_turns(1)))
+        record.turn1 = Turn1Complete(
+            session_id=session_id, slots=record.begun.slots, utterances=(), age_s=0.0
+        )
+        return self._numbered(structs.replace(record.turn1, utterances=record.of_turns(1)))
 
     def turn3_complete(
         self, session_id: str, dialogues: tuple[Dialogue, ...], now: float
     ) -> FactPublished | None:
         """Close the turns; None when they were closed before."""
         record = self._records.get(session_id)
-        if record is None or record.turn3_at is not None:
+        if record is None or record.turn3 is not None:
             return None
         record.turn3_at = now
-        record.dialogues = dialogues
-        return self._numbered(self._turn3(record, now, record.of_turns(1, 2, 3)))
+        record.turn3 = Turn3Complete(
+            session_id=session_id,
+            slots=record.begun.slots,
+            utterances=(),
+            dialogues=dialogues,
+            age_s=0.0,
+        )
+        return self._numbered(structs.replace(record.turn3, utterances=record.of_turns(1, 2, 3)))
 
     def session_complete(
         self, session_id: str, now: float, *, stopped: bool
     ) -> FactPublished | None:
         """Close the session; None when it was closed before."""
         record = self._records.get(session_id)
-        if record is None or record.complete_at is not None:
+        if record is None or record.complete is not None:
             return None
-        record.complete_at, record.stopped = now, stopped
+        record.complete_at = now
+        record.complete = SessionComplete(session_id=session_id, stopped=stopped, age_s=0.0)
         self._settle(record, now)
-        return self._numbered(self._complete(record, now))
+        return self._numbered(record.complete)
 
     def session_ids(self) -> tuple[str, ...]:
         """Return the sessions of a snapshot taken now."""
@@ -152,9 +170,9 @@ class Ledger:
             epoch=self.epoch,
             begun=record.begun,
             utterances=record.of_turns(1, 2, 3),
-            turn1=None if record.turn1_at is None else self._turn1(record, now, ()),
-            turn3=None if record.turn3_at is None else self._turn3(record, now, ()),
-            complete=None if record.complete_at is None else self._complete(record, now),
+            turn1=_aged(record.turn1, now - record.turn1_at),
+            turn3=_aged(record.turn3, now - record.turn3_at),
+            complete=_aged(record.complete, now - record.complete_at),
         )
 
     def forget(self, now: float) -> int:
@@ -175,40 +193,14 @@ class Ledger:
         return len(gone)
 
     def _settle(self, record: Record, now: float) -> None:
-        if record.complete_at is not None and record.settled_at is None and not record.pending:
+        if record.complete and record.settled_at is None and not record.pending:
             record.settled_at = now
 
     def _numbered(self, fact: Fact) -> FactPublished:
         self.n += 1
         return FactPublished(epoch=self.epoch, n=self.n, fact=fact)
 
-    @staticmethod
-    def _turn1(record: Record, now: float, utterances: tuple[Utterance, ...]) -> Turn1Complete:
-        return Turn1Complete(
-            session_id=record.begun.session_id,
-            slots=record.begun.slots,
-            utterances=utterances,
-            age_s=_age(record.turn1_at, now),
-        )
 
-    @staticmethod
-    def _turn3(record: Record, now: float, utterances: tuple[Utterance, ...]) -> Turn3Complete:
-        return Turn3Complete(
-            session_id=record.begun.session_id,
-            slots=record.begun.slots,
-            utterances=utterances,
-            dialogues=record.dialogues,
-            age_s=_age(record.turn3_at, now),
-        )
-
-    @staticmethod
-    def _complete(record: Record, now: float) -> SessionComplete:
-        return SessionComplete(
-            session_id=record.begun.session_id,
-            stopped=record.stopped,
-            age_s=_age(record.complete_at, now),
-        )
-
-
-def _age(moment: float | None, now: float) -> float:
-    return 0.0 if moment is None else max(0.0, now - moment)
+def _aged(closing: Closing | None, age_s: float) -> Closing | None:
+    """Return a session's closing fact, if there is one, as it is now."""
+    return None if closing is None else structs.replace(closing, age_s=max(0.0, age_s))

@@ -1,15 +1,16 @@
 """The three turns: who takes part in each, and which question its agents get."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final, TypedDict
+from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from chat_backend.agents.base import (
     Agent,
     CommentQuestion,
     CommentSelection,
     Exchange,
+    Question,
     ReplyQuestion,
     ResponseQuestion,
     SpokenResponse,
@@ -17,7 +18,7 @@ from chat_backend.agents.base import (
 from chat_backend.errors import AgentFailed
 from chat_backend.session.conversation import Conversation
 from chat_backend.session.dialogues import commenters, comments_on, repliers
-from shared_schema.ids import KIND_OF_TURN, AgentId, Kind, TurnIndex
+from shared_schema.ids import KIND_OF_TURN, Kind, TurnIndex
 
 History = tuple[Exchange, ...]
 Ask = Callable[[Agent, Conversation, int, History], Awaitable[SpokenResponse]]
@@ -32,28 +33,20 @@ class Turn(Struct, frozen=True, kw_only=True):
 
     @property
     def kind(self) -> Kind:
-        """What is conversation in this turn."""
+        """What a slot makes in this turn."""
         return KIND_OF_TURN[self.index]
 
 
-class _Common(TypedDict):
-    """What every turn's question has in common."""
-
-    seed: int
-    slot_id: int
-    agent_id: AgentId
-    message: str
-    history: History
-
-
-def _common(conversation: Conversation, slot_id: int, history: History) -> _Common:
-    return _Common(
+def _common(conversation: Conversation, slot_id: int, history: History) -> dict[str, Any]:
+    """Return the fields that every turn's question has."""
+    common = Question(
         seed=conversation.seed,
         slot_id=slot_id,
         agent_id=conversation.agent_of(slot_id),
         message=conversation.message,
         history=history,
     )
+    return structs.asdict(common)
 
 
 async def _respond(

@@ -47,8 +47,6 @@ class Workflow:
         self._visit = visit
         self.conversation = conversation
         self.stream = SessionStream()
-        self.stopped = False
-        self._turn1_published = False
 
     @property
     def session_id(self) -> str:
@@ -61,31 +59,27 @@ class Workflow:
         events.begin_session(self.session_id, slots=conversation.slots)
         log.info("session begun", session=self.session_id, slots=len(conversation.slots))
         existing: tuple[Dialogue, ...] = ()
+        stopped = False
         try:
             await self._turn(TURN_1)
-            self._publish_turn1()
+            events.turn1_complete(self.session_id)
             on_turn_done()
             await self._turn(TURN_2)
             on_turn_done()
             await self._turn(TURN_3)
             existing = dialogues(conversation.targets, conversation.answers[3])
         except asyncio.CancelledError:
-            self.stopped = True
+            stopped = True
             log.info("session stopped", session=self.session_id)
         finally:
-            self._publish_turn1()
+            events.turn1_complete(self.session_id)  # of a stopped session; once only
             events.turn3_complete(self.session_id, existing)
-            events.session_complete(self.session_id, stopped=self.stopped)
+            events.session_complete(self.session_id, stopped=stopped)
             completed = len(conversation.answers[1])
             self.stream.announce(
                 Done(session_id=self.session_id, completed_slots=completed, turns=3)
             )
             log.info("session done", session=self.session_id, dialogues=len(existing))
-
-    def _publish_turn1(self) -> None:
-        if not self._turn1_published:
-            self._turn1_published = True
-            self._services.events.turn1_complete(self.session_id)
 
     async def _turn(self, turn: Turn) -> None:
         conversation = self.conversation

@@ -6,13 +6,14 @@ import os
 import shutil
 import time
 import zipfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
 import structlog
 from msgspec import Struct
 
+from chat_backend.storage.leftovers import files_below
 from shared_schema.ids import is_session_id
 from shared_schema.layout import SPEECH_ROOT, WAVES_ROOT, Artifacts, moved_into_place, session_file
 from shared_schema.session_document import SessionDocument, encode_document, read_document
@@ -64,15 +65,16 @@ class Archive:
 
     def remove(self, session: StoredSession) -> Removal:
         """Delete a session's files; its session.json goes last, when nothing else is left."""
-        held: list[Path] = []
+        folders = self._folders(session.session_id)
         last = self._artifacts.path(session_file(session.session_id))
-        for folder in reversed(self._folders(session.session_id)):
-            held += _empty(folder, last)
-        if not held:
-            held += _deleted(last)
-        for folder in self._folders(session.session_id):
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+        files = [path for folder in folders for path in files_below(folder) if path != last]
+        held = [path for path in files if not _deleted(path)]
+        if not held and not _deleted(last):
+            held.append(last)
+        for folder in folders:
+            for path, _, _ in os.walk(folder, topdown=False):
+                with contextlib.suppress(OSError):  # not empty
+                    Path(path).rmdir()
         return Removal(
             session_id=session.session_id, size_bytes=session.size_bytes, held=tuple(held)
         )
@@ -116,13 +118,14 @@ class Archive:
     def _stored(self, session_id: str) -> StoredSession:
         size, changed_at = 0, 0.0
         for folder in self._folders(session_id):
-            for path in _files(folder):
+            for path in files_below(folder):
                 with contextlib.suppress(OSError):
                     status = path.stat()
                     size += status.st_size
                     changed_at = max(changed_at, status.st_mtime)
-            with contextlib.suppress(OSError):
-                changed_at = max(changed_at, folder.stat().st_mtime) if not size else changed_at
+            if not size:
+                with contextlib.suppress(OSError):
+                    changed_at = max(changed_at, folder.stat().st_mtime)
         return StoredSession(
             session_id=session_id,
             document=read_document(self._artifacts.path(session_file(session_id))),
@@ -191,29 +194,10 @@ def free_gb(folder: Path) -> float:
     return shutil.disk_usage(folder).free / 1e9
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for path, _, names in os.walk(folder):
-        for name in names:
-            yield Path(path) / name
-
-
-def _empty(folder: Path, keep: Path) -> list[Path]:
-    """Delete what is in a folder but `keep`; return what can't be deleted now."""
-    held: list[Path] = []
-    for path, folders, names in os.walk(folder, topdown=False):
-        for name in names:
-            if Path(path) / name != keep:
-                held += _deleted(Path(path) / name)
-        for name in folders:
-            with contextlib.suppress(OSError):
-                (Path(path) / name).rmdir()
-    return held
-
-
-def _deleted(path: Path) -> list[Path]:
-    """Delete a file; return it if it is held open (Windows) or not ours to delete."""
+def _deleted(path: Path) -> bool:
+    """Delete a file; return whether it is gone: one held open (Windows) or not ours stays."""
     try:
         path.unlink(missing_ok=True)
     except OSError:
-        return [path]
-    return []
+        return False
+    return True

@@ -9,7 +9,7 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from heapq import nlargest
 from pathlib import Path
 from typing import Final
@@ -36,10 +36,12 @@ def sweep_session(artifacts: Artifacts, session_id: str, roots: Sequence[str] = 
     """Remove a session's partial files that nobody writes; return how many. Blocks."""
     removed = 0
     for root in roots:
-        for path in list(_partials(artifacts.root / root / session_id)):
-            with contextlib.suppress(OSError):  # gone, or (Windows) still open
-                path.unlink()
-                removed += 1
+        for path in files_below(artifacts.root / root / session_id):
+            match = _PARTIAL.match(path.name)
+            if match is not None and not _lives(int(match[1])):
+                with contextlib.suppress(OSError):  # gone, or (Windows) still open
+                    path.unlink()
+                    removed += 1
     return removed
 
 
@@ -55,12 +57,9 @@ def sweep_newest(artifacts: Artifacts, roots: Sequence[str] = _ROOTS) -> int:
     return sum(sweep_session(artifacts, session_id, roots) for session_id in newest)
 
 
-def _partials(folder: Path) -> Iterator[Path]:
-    for path, _, names in os.walk(folder):
-        for name in names:
-            match = _PARTIAL.match(name)
-            if match is not None and not _lives(int(match[1])):
-                yield Path(path) / name
+def files_below(folder: Path) -> list[Path]:
+    """Return every file in a folder and the folders in it; none if it is not there."""
+    return [Path(path) / name for path, _, names in os.walk(folder) for name in names]
 
 
 def _lives(pid: int) -> bool:

@@ -1,39 +1,25 @@
-"""Describes the socket from the types that are really sent: AsyncAPI 3, and docs/events.md."""
+"""Describes the socket as AsyncAPI 3, from the types that are really sent."""
 
 import inspect
-from collections.abc import Iterator
 from typing import Any, get_args
 
 import msgspec
 
 from shared_schema import SERVER_NAME, VERSION
-from shared_schema.events import (
-    ControlEvent,
-    DialoguePayload,
-    DialogueWavesReady,
-    ErrorEvent,
-    Hello,
-    HelloAck,
-    PlayStep,
-    SessionEvent,
-    SessionReplaced,
-    Turn1Payload,
-    Turn1WavesReady,
-    WaveReference,
-    as_json,
-)
+from shared_schema.events import ControlEvent, Hello, SessionEvent
 from shared_schema.settings import Settings
 
-_SENT: tuple[type[msgspec.Struct], ...] = (*get_args(SessionEvent), *get_args(ControlEvent))
+Kinds = tuple[type[msgspec.Struct], ...]
+
+_SENT: Kinds = (*get_args(SessionEvent), *get_args(ControlEvent))
 _REF = "#/components/schemas/{name}"
 
 
-def describe(*, host: str, port: int, path: str) -> dict[str, Any]:
+def describe(settings: Settings) -> dict[str, Any]:
     """Return the document as plain dicts and lists."""
-    _, ours = msgspec.json.schema_components([*_SENT, Hello], ref_template=_REF)
-    schemas = _portable(ours)
-    kinds: tuple[type[msgspec.Struct], ...] = (*_SENT, Hello)
-    messages = {_name(kind): _message(kind) for kind in kinds}
+    kinds: Kinds = (*_SENT, Hello)
+    _, schemas = msgspec.json.schema_components(kinds, ref_template=_REF)
+    messages = {kind.__name__: _message(kind) for kind in kinds}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -45,12 +31,16 @@ def describe(*, host: str, port: int, path: str) -> dict[str, Any]:
             ),
         },
         "servers": {
-            "gateway": {"host": f"{host}:{port}", "protocol": "ws", "description": "This machine."}
+            "gateway": {
+                "host": f"{settings.gateway_host}:{settings.gateway_port}",
+                "protocol": "ws",
+                "description": "This machine.",
+            }
         },
         "defaultContentType": "application/json",
         "channels": {
             "events": {
-                "address": path,
+                "address": settings.events_ws_path,
                 "title": "Events",
                 "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
             }
@@ -59,7 +49,7 @@ def describe(*, host: str, port: int, path: str) -> dict[str, Any]:
             "sendEvents": _operation("send", _SENT),
             "receiveHello": _operation("receive", (Hello,)),
         },
-        "components": {"messages": messages, "schemas": schemas},
+        "components": {"messages": messages, "schemas": _portable(schemas)},
     }
 
 
@@ -78,10 +68,6 @@ def _portable(node: Any) -> Any:
     return node
 
 
-def _name(kind: type) -> str:
-    return kind.__name__
-
-
 def _message(kind: type[msgspec.Struct]) -> dict[str, Any]:
     tag = kind.__struct_config__.tag
     return {
@@ -92,158 +78,9 @@ def _message(kind: type[msgspec.Struct]) -> dict[str, Any]:
     }
 
 
-def _operation(action: str, kinds: tuple[type[msgspec.Struct], ...]) -> dict[str, Any]:
+def _operation(action: str, kinds: Kinds) -> dict[str, Any]:
     return {
         "action": action,
         "channel": {"$ref": "#/channels/events"},
-        "messages": [{"$ref": f"#/channels/events/messages/{_name(kind)}"} for kind in kinds],
+        "messages": [{"$ref": f"#/channels/events/messages/{kind.__name__}"} for kind in kinds],
     }
-
-
-_HEAD = """# Events
-
-What the gateway sends on its socket, and what a client may say. This page is made from the types
-that are really sent (`python -m event_gateway describe --markdown`), and a test keeps it so;
-[asyncapi.json](asyncapi.json) says the same for machines, and a running gateway serves it at
-`/asyncapi.json`.
-
-All messages are JSON in text frames. Session events have the envelope
-`type, sessionId, seq, ts, payload`: `seq` counts a session's events from 1 without a hole, and
-(`sessionId`, `seq`) names an event for ever. Control messages are flat.
-
-| close code | what it means | reconnect? |
-|---|---|---|
-| 1012 | the gateway restarts | yes |
-| 4001 | another client took the place over | no, not by yourself |
-| 4002 | events are switched off (`RR_EVENTS_WS_ENABLED=false`) | no |
-| 4008 | messages came faster than answers went | no: look for a loop first |
-
-Other codes from 4000 to 4099: do not reconnect. All others: reconnect, after 1 to 30 s.
-"""
-
-_SESSION = "3f0c1f1e-5a2b-4c3d-8e4f-5a6b7c8d9e0f"
-_ROOT = "/shows/artifacts/"
-
-
-def page() -> str:
-    """Return the page as Markdown."""
-    settings = Settings()
-    document = describe(
-        host=settings.gateway_host, port=settings.gateway_port, path=settings.events_ws_path
-    )
-    return "\n".join([_HEAD, *_sections(document)]).rstrip() + "\n"
-
-
-def _sections(document: dict[str, Any]) -> Iterator[str]:
-    components = document["components"]
-    examples = {type(each).__name__: each for each in _examples()}
-    for name, message in components["messages"].items():
-        yield f"## `{message['name']}`\n"
-        yield f"{_sentences(components['schemas'][name])}\n"
-        yield from _table(components["schemas"], name)
-        example = msgspec.json.format(msgspec.json.encode(as_json(examples[name])), indent=2)
-        yield f"```json\n{example.decode()}\n```\n"
-    yield "# What they are made of\n"
-    for name, schema in components["schemas"].items():
-        if name not in components["messages"]:
-            yield f"## {name}\n"
-            yield f"{_sentences(schema)}\n"
-            yield from _table(components["schemas"], name)
-
-
-def _sentences(schema: dict[str, Any]) -> str:
-    """Return a docstring as Markdown has it."""
-    return " ".join(str(schema.get("description", "")).split()).replace("``", "`")
-
-
-def _table(schemas: dict[str, Any], name: str) -> Iterator[str]:
-    schema = schemas[name]
-    required = set(schema.get("required", ()))
-    sent = name != Hello.__name__
-    yield "| field | type | always there |"
-    yield "|---|---|---|"
-    for field, kind in schema["properties"].items():
-        tag = field == "type"
-        there = "yes" if tag or field in required or (sent and _always(kind)) else "no"
-        yield f"| `{field}` | {_type(kind)} | {there} |"
-    yield ""
-
-
-def _always(kind: dict[str, Any]) -> bool:
-    """Return whether a field that has a default is sent all the same."""
-    return "default" in kind
-
-
-def _type(kind: dict[str, Any]) -> str:
-    match kind:
-        case {"enum": [only]}:
-            return f"`{msgspec.json.encode(only).decode()}`"
-        case {"enum": several}:
-            return ", ".join(f"`{each}`" for each in several)
-        case {"$ref": reference}:
-            name = str(reference).rsplit("/", 1)[1]
-            return f"[{name}](#{name.lower()})"
-        case {"anyOf": several}:
-            return " or ".join(_type(each) for each in several)
-        case {"type": "array", "items": items}:
-            return f"list of {_type(items)}"
-        case {"type": "object", "additionalProperties": dict() as values}:
-            return f"object: session id to {_type(values)}"
-    words = str(kind.get("type", "anything"))
-    low, high = kind.get("minimum"), kind.get("maximum")
-    if low is not None:
-        words += f", {low} to {high}" if high is not None else f", from {low}"
-    return words
-
-
-def _wave(turn: int, slot: int, name: str) -> WaveReference:
-    mix = f"waves/sessions/{_SESSION}/turn_{turn}/{name}_v3_wave_mix.wav"
-    return WaveReference(
-        slot_id=slot,
-        agent_id="gpt-4o",
-        voice_profile="calm_soothing",
-        wave_mix_path_abs=_ROOT + mix,
-        wave_mix_path_rel=mix,
-        duration_ms=4210,
-        sample_rate_hz=8000,
-        text="The harbour keeps what the tide forgets.",
-        speech_path_abs=f"{_ROOT}tts/sessions/{_SESSION}/turn_{turn}/{name}.wav",
-    )
-
-
-def _examples() -> Iterator[Any]:
-    ts = "2026-05-01T19:30:00.000Z"
-    yield Turn1WavesReady(
-        session_id=_SESSION,
-        seq=1,
-        ts=ts,
-        payload=Turn1Payload(
-            status="partial",
-            slots_expected=2,
-            slots_ready=1,
-            slots=(_wave(1, 1, "slot-1_gpt-4o_calm_soothing"),),
-            missing_slot_ids=(2,),
-        ),
-    )
-    yield DialogueWavesReady(
-        session_id=_SESSION,
-        seq=2,
-        ts=ts,
-        payload=DialoguePayload(
-            dialogue_id="turn23-slot2",
-            target_slot_id=2,
-            status="complete",
-            commenters=(_wave(2, 1, "slot-1_comment_to_slot-2_gpt-4o_calm_soothing"),),
-            respondent=_wave(3, 2, "slot-2_reply_gpt-4o_calm_soothing"),
-            play_order=(
-                PlayStep(role="commenter", slot_id=1),
-                PlayStep(role="respondent", slot_id=2),
-            ),
-            missing_commenter_slot_ids=(),
-            dialogue_count=1,
-        ),
-    )
-    yield HelloAck(replay_count=2, unknown_sessions=())
-    yield SessionReplaced(message="another client took this place over")
-    yield ErrorEvent(code="invalid", message="Expected `int` >= 0", field="resume")
-    yield Hello(client="touchdesigner", version="1.0", resume={_SESSION: 1})

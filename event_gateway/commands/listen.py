@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 import soundfile
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection
 
@@ -23,22 +23,17 @@ from shared_schema.events import (
     WaveReference,
     decode_server_event,
     encode_event,
+    waves_of,
 )
 from shared_schema.runtime.process.exits import FAILED, OK
 from shared_schema.runtime.web.clients import bearer, local_socket
+
+Show = Callable[[str], None]
 
 RECONNECT_INTERVAL_S: Final = 0.25
 QUOTE_CHARS: Final = 60
 # Close codes after which a client stays away.
 DO_NOT_RECONNECT: Final = range(4000, 4100)
-
-
-class Expectation(Struct, frozen=True, kw_only=True):
-    """When to end: after `sessions` whole ones (0: never), or `timeout_s` without any event."""
-
-    sessions: int
-    timeout_s: float
-    token: str = ""
 
 
 class ExpectationFailed(Exception):
@@ -49,19 +44,32 @@ class Progress:
     """Which events of each session came, and which are still to come."""
 
     def __init__(self) -> None:
+        # None: the dialogues, however many they will be.
         self._left: dict[str, int | None] = {}
-        self.complete = 0
+        self.has: dict[str, int] = {}
 
-    def turn1(self, event: Turn1WavesReady) -> None:
-        """Count a Turn 1 event."""
+    @property
+    def complete(self) -> int:
+        """How many sessions came whole."""
+        return sum(left == 0 for left in self._left.values())
+
+    def add(self, event: SessionEvent) -> None:
+        """Count an event."""
+        match event:
+            case Turn1WavesReady():
+                self._turn1(event)
+            case DialogueWavesReady():
+                self._dialogue(event)
+        self.has[event.session_id] = event.seq
+
+    def _turn1(self, event: Turn1WavesReady) -> None:
         if event.seq != 1 or event.session_id in self._left:
             raise ExpectationFailed(f"turn1.waves.ready came twice or late (seq {event.seq})")
         if event.payload.missing_slot_ids:
             raise ExpectationFailed(f"turn 1 lacks slots {list(event.payload.missing_slot_ids)}")
         self._left[event.session_id] = None
 
-    def dialogue(self, event: DialogueWavesReady) -> None:
-        """Count a dialogue event."""
+    def _dialogue(self, event: DialogueWavesReady) -> None:
         payload = event.payload
         if event.session_id not in self._left:
             raise ExpectationFailed("a dialogue came before its session's turn 1")
@@ -69,35 +77,35 @@ class Progress:
             missing = list(payload.missing_commenter_slot_ids)
             raise ExpectationFailed(f"{payload.dialogue_id} lacks commenters {missing}")
         left = self._left[event.session_id]
-        left = (payload.dialogue_count if left is None else left) - 1
-        self._left[event.session_id] = left
-        if left == 0:
-            self.complete += 1
+        self._left[event.session_id] = (payload.dialogue_count if left is None else left) - 1
 
     def waiting_for(self) -> str:
         """Return in words what has not come yet."""
-        open_sessions = {s: left for s, left in self._left.items() if left != 0}
-        if not open_sessions:
-            return "a session's first event"
-        return ", ".join(
+        still = [
             f"{session[:8]}: {'the dialogues' if left is None else f'{left} dialogue(s)'}"
-            for session, left in open_sessions.items()
-        )
+            for session, left in self._left.items()
+            if left != 0
+        ]
+        return ", ".join(still) or "a session's first event"
 
 
-def listen(url: str, expect: Expectation, show: Callable[[str], None] = print) -> int:
-    """Listen at `url` until the expectation is met (0) or fails (1)."""
+def listen(
+    url: str, token: str = "", *, sessions: int, timeout_s: float, show: Show = print
+) -> int:
+    """Listen until so many `sessions` came whole (0: never), or no event within `timeout_s`.
+
+    Returns 0, or 1 if something was not as expected.
+    """
     progress = Progress()
     try:
-        _receive_events(url, expect, progress, show)
+        while not 0 < sessions <= progress.complete:
+            with _connected(url, token, timeout_s, show) as socket:
+                _receive_events(socket, progress, sessions, timeout_s, show)
     except ExpectationFailed as error:
         show(f"NOT as expected: {error}")
         return FAILED
     except TimeoutError:
-        show(
-            f"NOT as expected: nothing for {expect.timeout_s:g} s; waited for "
-            f"{progress.waiting_for()}"
-        )
+        show(f"NOT as expected: nothing for {timeout_s:g} s; waited for {progress.waiting_for()}")
         return FAILED
     except KeyboardInterrupt:
         return OK
@@ -106,39 +114,34 @@ def listen(url: str, expect: Expectation, show: Callable[[str], None] = print) -
 
 
 def _receive_events(
-    url: str, expect: Expectation, progress: Progress, show: Callable[[str], None]
+    socket: ClientConnection, progress: Progress, sessions: int, timeout_s: float, show: Show
 ) -> None:
-    has: dict[str, int] = {}
-    while not _is_over(expect, progress):
-        with _connected(url, expect, show) as socket:
-            # After a reconnect the gateway sends what is not in `has`.
-            socket.send(encode_event(Hello(client="listen", version=VERSION, resume=has or UNSET)))
-            try:
-                while not _is_over(expect, progress):
-                    event = _receive(socket, expect.timeout_s)
-                    _take(event, progress, show)
-                    if isinstance(event, SessionEvent):
-                        has[event.session_id] = event.seq
-            except ConnectionClosed as closed:
-                code = closed.rcvd.code if closed.rcvd else 1006
-                show(f"connection closed ({code})")
-                if code in DO_NOT_RECONNECT:
-                    raise ExpectationFailed(
-                        f"the gateway closed with {code}: do not reconnect"
-                    ) from None
+    """Take events until the connection is closed, or there were enough."""
+    # After a reconnect the gateway sends what is not in it.
+    resume = progress.has or UNSET
+    try:
+        socket.send(encode_event(Hello(client="listen", version=VERSION, resume=resume)))
+        while not 0 < sessions <= progress.complete:
+            event = decode_server_event(socket.recv(timeout=timeout_s))
+            _show(event, show)
+            if isinstance(event, SessionEvent):
+                progress.add(event)
+    except InvalidMessage as error:
+        raise ExpectationFailed(f"not a valid event: {error} ({error.field})") from None
+    except ConnectionClosed as closed:
+        code = closed.rcvd.code if closed.rcvd else 1006
+        show(f"connection closed ({code})")
+        if code in DO_NOT_RECONNECT:
+            raise ExpectationFailed(f"the gateway closed with {code}: do not reconnect") from None
 
 
-def _is_over(expect: Expectation, progress: Progress) -> bool:
-    return 0 < expect.sessions <= progress.complete
-
-
-def _connected(url: str, expect: Expectation, show: Callable[[str], None]) -> ClientConnection:
+def _connected(url: str, token: str, timeout_s: float, show: Show) -> ClientConnection:
     """Return a connection, however long the gateway takes to be there (up to the time limit)."""
-    give_up_at = time.monotonic() + expect.timeout_s
+    give_up_at = time.monotonic() + timeout_s
     shown = False
     while True:
         try:
-            socket = local_socket(url, bearer(expect.token))
+            socket = local_socket(url, bearer(token))
         except (OSError, InvalidHandshake) as error:
             if not shown:
                 show(f"waiting for the gateway at {url} ({error})")
@@ -151,14 +154,8 @@ def _connected(url: str, expect: Expectation, show: Callable[[str], None]) -> Cl
             return socket
 
 
-def _receive(socket: ClientConnection, timeout_s: float) -> ServerEvent:
-    try:
-        return decode_server_event(socket.recv(timeout=timeout_s))
-    except InvalidMessage as error:
-        raise ExpectationFailed(f"not a valid event: {error} ({error.field})") from None
-
-
-def _take(event: ServerEvent, progress: Progress, show: Callable[[str], None]) -> None:
+def _show(event: ServerEvent, show: Show) -> None:
+    """Print an event, and read its files as a player would."""
     match event:
         case HelloAck(replay_count=replay):
             if replay is not UNSET:
@@ -172,22 +169,19 @@ def _take(event: ServerEvent, progress: Progress, show: Callable[[str], None]) -
                 f"{_head(event)} turn 1 {payload.status}: {payload.slots_ready} of "
                 f"{payload.slots_expected} slots"
             )
-            for wave in payload.slots:
-                _check(wave, show)
-            progress.turn1(event)
         case DialogueWavesReady(payload=payload):
             order = " > ".join(f"{step.role} {step.slot_id}" for step in payload.play_order)
             show(f"{_head(event)} {payload.dialogue_id} {payload.status}: {order}")
-            for wave in (*payload.commenters, payload.respondent):
-                _check(wave, show)
-            progress.dialogue(event)
+    if isinstance(event, SessionEvent):
+        for wave in waves_of(event):
+            _check(wave, show)
 
 
 def _head(event: SessionEvent) -> str:
     return f"[{event.session_id[:8]} #{event.seq}]"
 
 
-def _check(wave: WaveReference, show: Callable[[str], None]) -> None:
+def _check(wave: WaveReference, show: Show) -> None:
     """Read a wave-mix to its end, as a player would."""
     try:
         samples, rate = soundfile.read(wave.wave_mix_path_abs, dtype="float32")

@@ -5,38 +5,34 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import httpx
-from msgspec import Struct
 
 from shared_schema.runtime.process.exits import FAILED, OK
 from shared_schema.runtime.web.clients import bearer, local_http
+from shared_schema.settings import Settings
+
+Show = Callable[[str], None]
 
 POLL_INTERVAL_S: Final = 0.25
-
-
-class Plan(Struct, frozen=True, kw_only=True):
-    """What to rehearse, how, and where the gateway is."""
-
-    session_id: str
-    speed: float
-    loop: bool
-    gateway_url: str
-    token: str
 
 
 class RehearsalFailed(Exception):
     """The gateway refused; the message says what to do."""
 
 
-def rehearse(plan: Plan, show: Callable[[str], None] = print) -> int:
+def rehearse(
+    settings: Settings, session_id: str, *, speed: float, loop: bool, show: Show = print
+) -> int:
     """Rehearse to the end, or until Ctrl-C; return the exit code."""
-    url = f"{plan.gateway_url}/v1/rehearsal"
-    with local_http(timeout=10.0, headers=bearer(plan.token)) as http:
+    gateway = f"http://localhost:{settings.gateway_port}"
+    url = f"{gateway}/v1/rehearsal"
+    headers = bearer(settings.events_token)
+    with local_http(timeout=10.0, headers=headers) as http:
         try:
-            request = {"sessionId": plan.session_id, "speed": plan.speed, "loop": plan.loop}
+            request = {"sessionId": session_id, "speed": speed, "loop": loop}
             status = _answer(http.post(url, json=request))
             show(
-                f"rehearsing {status['of']} ({status['events']} events, {plan.speed:g}x)"
-                + (", until Ctrl-C" if plan.loop else "")
+                f"rehearsing {status['of']} ({status['events']} events, {speed:g}x)"
+                + (", until Ctrl-C" if loop else "")
             )
             return _follow(http, url, status, show)
         except KeyboardInterrupt:
@@ -45,18 +41,15 @@ def rehearse(plan: Plan, show: Callable[[str], None] = print) -> int:
             return OK
         except RehearsalFailed as failed:
             show(str(failed))
-            return FAILED
         except httpx.HTTPError as error:
             show(
-                f"no gateway at {plan.gateway_url} ({error or type(error).__name__}): start it"
+                f"no gateway at {gateway} ({error or type(error).__name__}): start it"
                 " with `honcho start`"
             )
-            return FAILED
+        return FAILED
 
 
-def _follow(
-    http: httpx.Client, url: str, status: dict[str, Any], show: Callable[[str], None]
-) -> int:
+def _follow(http: httpx.Client, url: str, status: dict[str, Any], show: Show) -> int:
     shown = ("", 0)
     while True:
         now = (status["sessionId"], status["sent"])

@@ -24,7 +24,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from event_gateway.core.decisions import (
     BackendBack,
@@ -84,17 +84,14 @@ class Ignored(Struct, frozen=True, gc=False):
 Action = Observe | RequestSnapshot | CancelSnapshot | Ignored
 
 
-class _Request:
+class _Request(Struct):
     """A snapshot that was requested, and what has arrived of it."""
 
-    __slots__ = ("again", "begin", "moved_at", "nonce", "session_ids")
-
-    def __init__(self, nonce: str, now: float) -> None:
-        self.nonce = nonce
-        self.moved_at = now
-        self.begin: SnapshotBegin | None = None
-        self.session_ids: set[str] = set()
-        self.again = False
+    nonce: str
+    moved_at: float
+    begin: SnapshotBegin | None = None
+    session_ids: set[str] = field(default_factory=set)
+    again: bool = False
 
 
 class Continuity:

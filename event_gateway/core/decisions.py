@@ -1,6 +1,9 @@
-"""What goes into the readiness machine, and the decisions that come out."""
+"""What goes into the readiness machine, and the decisions that come out.
 
-from typing import Final
+Each decision has a `key`, which is unique within its session: its name in the outbox.
+"""
+
+from typing import ClassVar, Final
 
 from msgspec import Struct
 
@@ -54,11 +57,7 @@ class Turn1Due(Struct, frozen=True, gc=False, kw_only=True):
     ready: tuple[Utterance, ...]
     missing_slot_ids: tuple[int, ...]
     live: bool
-
-    @property
-    def key(self) -> str:
-        """This decision's key in the outbox."""
-        return TURN1_KEY
+    key: ClassVar[str] = TURN1_KEY
 
 
 class DialogueDue(Struct, frozen=True, gc=False, kw_only=True):
@@ -96,11 +95,7 @@ class SessionClosed(Struct, frozen=True, gc=False, kw_only=True):
 
     session_id: str
     reason: str
-
-    @property
-    def key(self) -> str:
-        """This decision's key in the outbox."""
-        return CLOSED_KEY
+    key: ClassVar[str] = CLOSED_KEY
 
 
 Decision = Turn1Due | DialogueDue | DialogueDropped | SessionClosed

@@ -28,7 +28,7 @@ import heapq
 from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from event_gateway.core.decisions import (
     CLOSED_KEY,
@@ -86,59 +86,41 @@ def _place(turn: TurnIndex, slot_id: int) -> int:
     return _WIDTH * (turn - 1) + slot_id - 1
 
 
-class Session:
+class Session(Struct, gc=False, eq=False, kw_only=True):
     """What is known of one live session. To be read by others, changed only in this module."""
 
-    __slots__ = (
-        "_grid",
-        "abandoned",
-        "begun_at",
-        "complete",
-        "decided",
-        "dialogues",
-        "epoch",
-        "first_n",
-        "session_id",
-        "slots",
-        "turn1_at",
-        "turn1_deadline",
-        "turn3_at",
-        "turn3_deadline",
-    )
-
-    def __init__(self, session_id: str, now: float) -> None:
-        self.session_id = session_id
-        self.begun_at = now
-        self.epoch: str | None = None
-        self.first_n: float = _NEVER
-        self.slots: tuple[SlotAgent, ...] | None = None
-        # One place for each slot of each turn, turn by turn: a list takes an utterance in less
-        # time than a dictionary does, and a third of the room.
-        self._grid: list[Utterance | None] = [None] * (len(TURNS) * _WIDTH)
-        self.turn1_at: float | None = None
-        self.turn1_deadline = _NEVER
-        self.turn3_at: float | None = None
-        self.turn3_deadline = _NEVER
-        self.dialogues: tuple[Dialogue, ...] | None = None
-        self.decided: set[str] = set()
-        self.abandoned: str | None = None
-        self.complete = False
+    session_id: str
+    begun_at: float
+    epoch: str | None = None
+    first_n: float = _NEVER
+    slots: tuple[SlotAgent, ...] | None = None
+    # One place for each slot of each turn, turn by turn: a list takes an utterance in less time
+    # than a dictionary does, and a third of the room.
+    grid: list[Utterance | None] = field(default_factory=lambda: [None] * (len(TURNS) * _WIDTH))
+    turn1_at: float | None = None
+    turn1_deadline: float = _NEVER
+    turn3_at: float | None = None
+    turn3_deadline: float = _NEVER
+    dialogues: tuple[Dialogue, ...] | None = None
+    decided: set[str] = field(default_factory=set)
+    complete: bool = False
+    abandoned: str | None = None
 
     @property
     def slot_ids(self) -> tuple[int, ...]:
         """The requested slots; while the session's beginning is not known, those with a fact."""
         if self.slots is not None:
             return tuple(sorted(slot.slot_id for slot in self.slots))
-        return tuple(each.slot_id for each in self._grid[:_WIDTH] if each is not None)
+        return tuple(each.slot_id for each in self.grid[:_WIDTH] if each is not None)
 
     @property
     def utterances(self) -> tuple[Utterance, ...]:
         """All utterances that are known, turn by turn, in increasing slot id."""
-        return tuple(each for each in self._grid if each is not None)
+        return tuple(each for each in self.grid if each is not None)
 
     def utterance(self, turn: TurnIndex, slot_id: int) -> Utterance | None:
         """Return the utterance, if it is known."""
-        return self._grid[_place(turn, slot_id)]
+        return self.grid[_place(turn, slot_id)]
 
     def ready(self, turn: TurnIndex, slot_id: int) -> Utterance | None:
         """Return the utterance if its wave-mix can be played."""
@@ -166,7 +148,7 @@ class Session:
     @property
     def turn1_resolved(self) -> bool:
         """Return whether no requested slot is waited for."""
-        # Plain loops here and below: this runs for every completion.
+        # A plain loop: this runs for every completion.
         for slot in self.slots or ():
             if not self.resolved(1, slot.slot_id):
                 return False
@@ -174,10 +156,7 @@ class Session:
 
     def dialogue_resolved(self, dialogue: Dialogue) -> bool:
         """Return whether nothing that this dialogue needs is waited for."""
-        for slot in dialogue.commenter_slot_ids:
-            if not self.resolved(2, slot):
-                return False
-        return self.resolved(3, dialogue.target_slot_id)
+        return all(self.resolved(turn, slot) for turn, slot in self.needs(dialogue))
 
     def needs(self, dialogue: Dialogue) -> list[tuple[TurnIndex, int]]:
         """Return the utterances that a dialogue is made of, as turn and slot, in play order."""
@@ -189,8 +168,8 @@ class Session:
     def merge(self, utterance: Utterance) -> None:
         """Merge a fact about an utterance (rule 1)."""
         place = _place(utterance.turn_index, utterance.slot_id)
-        known = self._grid[place]
-        self._grid[place] = utterance if known is None else merged(known, utterance)
+        known = self.grid[place]
+        self.grid[place] = utterance if known is None else merged(known, utterance)
 
     def merge_turn(self, turn: Turn1Complete | Turn3Complete) -> None:
         """Merge a completed turn."""
@@ -219,8 +198,6 @@ class Readiness:
         self, observation: Observation, now: float, origin: Origin | None = None
     ) -> list[Decision]:
         """Merge an observation and return what became due by it."""
-        if isinstance(observation, UtteranceReported):  # nearly all of them
-            return self._apply_fact(observation, now, origin)
         match observation:
             case SnapshotMerged():
                 return self._abandon_absent(observation, now)
@@ -282,7 +259,9 @@ class Readiness:
         decided = self._recall(fact)
         if CLOSED_KEY in decided:
             return None
-        session = self._sessions[fact.session_id] = Session(fact.session_id, now)
+        session = self._sessions[fact.session_id] = Session(
+            session_id=fact.session_id, begun_at=now
+        )
         session.decided.update(decided)
         self._set_deadline(session, now + self._limits.session_limit_s)
         return session
@@ -370,17 +349,20 @@ class Readiness:
         turn3_is_over = hopeless or (by_clock and now >= session.turn3_deadline)
         if not session.turn1_decided:
             turn1_is_over = turn3_is_over or (by_clock and now >= session.turn1_deadline)
-            if not session.can_decide_turn1 or not (turn1_is_over or session.turn1_resolved):
-                return self._closed_without_event(session)
-            decisions.append(self._turn1(session, now))
+            if session.can_decide_turn1 and (turn1_is_over or session.turn1_resolved):
+                decisions.append(self._turn1(session, now))
+            elif session.abandoned is None:
+                return decisions
         elif session.dialogues is None and session.abandoned is None:
             return decisions
         pending = self._decide_dialogues(session, now, turn3_is_over, decisions)
         session.decided.update(decision.key for decision in decisions)
-        if session.abandoned is not None:
-            self._close(session, session.abandoned, decisions)
-        elif session.complete and session.dialogues is not None and not pending:
-            self._close(session, "all decided", decisions)
+        reason = session.abandoned
+        if reason is None and session.complete and session.dialogues is not None and not pending:
+            reason = "all decided"
+        if reason is not None:
+            del self._sessions[session.session_id]
+            decisions.append(SessionClosed(session_id=session.session_id, reason=reason))
         return decisions
 
     def _turn1(self, session: Session, now: float) -> Turn1Due:
@@ -434,16 +416,6 @@ class Readiness:
         """Return whether it was due, at the latest, within the replay window."""
         due_at = session.begun_at if ended_at is None else ended_at + timeout_s
         return now - due_at <= self._limits.replay_window_s
-
-    def _closed_without_event(self, session: Session) -> list[Decision]:
-        decisions: list[Decision] = []
-        if session.abandoned is not None:
-            self._close(session, session.abandoned, decisions)
-        return decisions
-
-    def _close(self, session: Session, reason: str, decisions: list[Decision]) -> None:
-        del self._sessions[session.session_id]
-        decisions.append(SessionClosed(session_id=session.session_id, reason=reason))
 
     def _set_deadline(self, session: Session, deadline: float) -> None:
         heapq.heappush(self._deadlines, (deadline, session.session_id))

@@ -1,5 +1,6 @@
 """Past sessions as they can be sent again: from the outbox, or else from ``session.json``."""
 
+import itertools
 import os
 import time
 from collections.abc import Iterator
@@ -7,8 +8,7 @@ from heapq import nlargest
 from pathlib import Path
 from typing import Final
 
-import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from event_gateway.core.readiness import Limits, Readiness
 from event_gateway.outbox import OutboxReader
@@ -16,13 +16,12 @@ from event_gateway.rendering import Renderer
 from shared_schema.bus import SnapshotSession
 from shared_schema.decoding import CamelStruct, InvalidMessage
 from shared_schema.events import (
-    DialogueWavesReady,
     SessionEvent,
     Turn1WavesReady,
-    WaveReference,
-    decode_server_event,
+    decode_session_event,
+    waves_of,
 )
-from shared_schema.facts import SessionBegun, SessionComplete, Turn1Complete, Turn3Complete
+from shared_schema.facts import SessionBegun, SessionComplete, Turn3Complete
 from shared_schema.ids import is_session_id, timestamp
 from shared_schema.layout import SPEECH_ROOT, Artifacts, session_file
 from shared_schema.session_document import SessionDocument, read_document
@@ -81,50 +80,43 @@ class Recordings:
 
     def latest(self) -> Recording | None:
         """Return the newest session that can be sent again."""
-        return next(filter(None, (self.find(each) for _, each in self._newest())), None)
+        return next((recording for _, recording in self._newest()), None)
 
     def newest(self, *, limit: int = 20) -> list[RecordingSummary]:
         """Return the newest sessions that can be sent again."""
-        summaries: list[RecordingSummary] = []
-        for at, session_id in self._newest():
-            recording = self.find(session_id)
-            if recording is None:
-                continue
-            document = self.document(session_id)
-            summaries.append(
-                RecordingSummary(
-                    session_id=session_id,
-                    at=timestamp(at),
-                    message=document.message if document else "",
-                    events=len(recording.steps),
-                )
-            )
-            if len(summaries) == limit:
-                break
-        return summaries
+        return [self._summary(*each) for each in itertools.islice(self._newest(), limit)]
+
+    def _summary(self, at: float, recording: Recording) -> RecordingSummary:
+        document = self.document(recording.session_id)
+        return RecordingSummary(
+            session_id=recording.session_id,
+            at=timestamp(at),
+            message=document.message if document else "",
+            events=len(recording.steps),
+        )
 
     def document(self, session_id: str) -> SessionDocument | None:
         """Return a session's ``session.json``."""
         return read_document(self._artifacts.path(session_file(session_id)))
 
-    def _newest(self) -> Iterator[tuple[float, str]]:
-        """Yield when and which, newest first."""
+    def _newest(self) -> Iterator[tuple[float, Recording]]:
+        """Yield what can be sent again, and when it was, newest first."""
         found = self._folders.newest() | self._outbox.sessions(limit=LOOK_BACK)
         newest = sorted(((at, session) for session, at in found.items()), reverse=True)
-        yield from newest[:LOOK_BACK]
+        for at, session_id in newest[:LOOK_BACK]:
+            recording = self.find(session_id)
+            if recording is not None:
+                yield at, recording
 
     def _from_outbox(self, session_id: str) -> list[Step]:
-        steps: list[Step] = []
-        decided = self._outbox.events_of(session_id)
-        for each in decided:
-            try:
-                event = decode_server_event(each.event or "")
-            except InvalidMessage:
-                return []  # recorded by a version with other fields
-            if not isinstance(event, SessionEvent):
-                return []
-            steps.append(Step(at_s=each.at - decided[0].at, key=each.key, event=event))
-        return steps
+        rows = self._outbox.history(session_id)
+        try:
+            return [
+                Step(at_s=row.at - rows[0].at, key=row.key, event=decode_session_event(row.event))
+                for row in rows
+            ]
+        except InvalidMessage:
+            return []  # recorded by a version with other fields
 
     def _from_document(self, session_id: str) -> list[Step]:
         document = self.document(session_id)
@@ -138,9 +130,7 @@ class Recordings:
             entry = renderer.entry(decision, document.started_at)
             if entry.render is None:
                 continue
-            event = decode_server_event(entry.render(len(steps) + 1))
-            if not isinstance(event, SessionEvent):
-                continue  # the renderer makes no other
+            event = decode_session_event(entry.render(len(steps) + 1))
             steps.append(Step(at_s=at_s, key=entry.key, event=event))
             # When each came is not known: each begins when the one before has been played.
             at_s += played_s(event)
@@ -159,42 +149,36 @@ class SessionFolders:
         self._since: dict[str, float] = {}
         self._newest: dict[str, float] = {}
         self._changed_ns = 0
-        self._listed_ns = 0
 
     def newest(self) -> dict[str, float]:
         """Return the newest `look_back` sessions, each with its time in seconds since 1970."""
         try:
-            changed_ns = self._root.stat().st_mtime_ns
-            listed_ns = time.time_ns()
-            if changed_ns != self._changed_ns or self._listed_ns - changed_ns < _TICK_NS:
+            now_ns, changed_ns = time.time_ns(), self._root.stat().st_mtime_ns
+            if changed_ns != self._changed_ns:
                 self._list()
-                self._changed_ns, self._listed_ns = changed_ns, listed_ns
+                self._changed_ns = changed_ns if now_ns - changed_ns >= _TICK_NS else 0
         except OSError:
             return {}
         return self._newest
 
     def _list(self) -> None:
-        since: dict[str, float] = {}
         with os.scandir(self._root) as entries:
-            for entry in entries:
-                known = self._since.get(entry.name)
-                if known is not None:
-                    since[entry.name] = known
-                elif is_session_id(entry.name):
-                    since[entry.name] = entry.stat().st_mtime
-        self._since = since
-        newest = nlargest(self._look_back, since, key=since.__getitem__)
-        self._newest = {session_id: since[session_id] for session_id in newest}
+            self._since = {
+                entry.name: self._since.get(entry.name) or entry.stat().st_mtime
+                for entry in entries
+                if entry.name in self._since or is_session_id(entry.name)
+            }
+        newest = nlargest(self._look_back, self._since, key=self._since.__getitem__)
+        self._newest = {session_id: self._since[session_id] for session_id in newest}
 
 
 def _snapshot(document: SessionDocument) -> SnapshotSession:
     """Return a document as the backend would have published it when the session was over."""
-    session_id, slots, utterances = document.session_id, document.slots, document.utterances
+    session_id, slots = document.session_id, document.slots
     return SnapshotSession(
         epoch="recording",
         begun=SessionBegun(session_id=session_id, slots=slots),
-        utterances=utterances,
-        turn1=Turn1Complete(session_id=session_id, slots=slots, utterances=(), age_s=0.0),
+        utterances=document.utterances,
         turn3=Turn3Complete(
             session_id=session_id,
             slots=slots,
@@ -208,15 +192,6 @@ def _snapshot(document: SessionDocument) -> SnapshotSession:
     )
 
 
-def waves_of(event: SessionEvent) -> tuple[WaveReference, ...]:
-    """Return every utterance in an event."""
-    match event:
-        case Turn1WavesReady():
-            return event.payload.slots
-        case DialogueWavesReady():
-            return (*event.payload.commenters, event.payload.respondent)
-
-
 def played_s(event: SessionEvent) -> float:
     """Return how long an event's files play: Turn 1 together, a dialogue one after the other."""
     durations_ms = [each.duration_ms for each in waves_of(event)]
@@ -226,11 +201,5 @@ def played_s(event: SessionEvent) -> float:
 
 def as_rehearsal(event: SessionEvent, *, session_id: str, seq: int, ts: str) -> SessionEvent:
     """Return an event as a rehearsal sends it."""
-    changes = {"session_id": session_id, "seq": seq, "ts": ts}
-    match event:
-        case Turn1WavesReady():
-            payload = msgspec.structs.replace(event.payload, rehearsal=True)
-            return msgspec.structs.replace(event, payload=payload, **changes)
-        case DialogueWavesReady():
-            dialogue = msgspec.structs.replace(event.payload, rehearsal=True)
-            return msgspec.structs.replace(event, payload=dialogue, **changes)
+    payload = structs.replace(event.payload, rehearsal=True)
+    return structs.replace(event, session_id=session_id, seq=seq, ts=ts, payload=payload)

@@ -7,16 +7,18 @@ is rehearsed, and a rehearsal under way ends; one that loops starts again afterw
 
 import asyncio
 import contextlib
+import itertools
 import time
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Final, Literal
 
 import structlog
-from msgspec import Meta, structs
+from msgspec import Meta, Struct, field, structs
 
+from event_gateway.delivery import Delivery
 from event_gateway.errors import GatewayError, OutboxUnavailable
-from event_gateway.outbox import Entry, Outbox, Row
+from event_gateway.orchestrator import Orchestrator
+from event_gateway.outbox import Entry
 from event_gateway.studio.recordings import Recording, Recordings, Step, as_rehearsal, played_s
 from shared_schema.decoding import CamelStruct
 from shared_schema.events import encode_event
@@ -65,30 +67,16 @@ class _Interrupted(Exception):
     """A live session has begun."""
 
 
-class Rehearsal:
-    """At most one at a time; a new one takes the place of the old.
+class Rehearsal(Struct):
+    """At most one at a time; a new one takes the place of the old."""
 
-    `is_live` returns whether a live session is under way, `is_connected` whether a client is there;
-    `notify` gets the new rows.
-    """
-
-    def __init__(
-        self,
-        *,
-        recordings: Recordings,
-        outbox: Outbox,
-        notify: Callable[[list[Row]], None],
-        is_live: Callable[[], bool],
-        is_connected: Callable[[], bool],
-    ) -> None:
-        self._recordings = recordings
-        self._outbox = outbox
-        self._notify = notify
-        self._is_live = is_live
-        self._is_connected = is_connected
-        self._task: asyncio.Task[None] | None = None
-        self._starting = asyncio.Lock()
-        self.status = RehearsalStatus()
+    recordings: Recordings
+    orchestrator: Orchestrator
+    delivery: Delivery
+    status: RehearsalStatus = RehearsalStatus()
+    _task: asyncio.Task[None] | None = None
+    # Two that are requested at once must not both start a task: only one could be stopped.
+    _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def start(self, request: RehearsalRequest) -> RehearsalStatus:
         """Begin a rehearsal.
@@ -98,18 +86,17 @@ class Rehearsal:
         RehearsalRefused
             If no client is connected, a live session is under way, or there is no such recording.
         """
-        if not self._is_connected():
+        if self.delivery.client is None:
             raise RehearsalRefused(
                 HTTPStatus.CONFLICT,
                 "no client is connected: open the TouchDesigner project, or run"
                 " `python -m event_gateway listen`",
             )
-        if self._is_live():
+        if self._live:
             raise RehearsalRefused(
                 HTTPStatus.CONFLICT, "a live session is under way: rehearse when it is over"
             )
-        recording = self._find(request)
-        # Two that are requested at once must not both start a task: only one could be stopped.
+        recording = self._find(request.session_id)
         async with self._starting:
             await self.stop("another rehearsal has begun")
             self.status = RehearsalStatus(
@@ -133,32 +120,25 @@ class Rehearsal:
         self._update(state="stopped", reason=reason)
         return True
 
-    def _find(self, request: RehearsalRequest) -> Recording:
-        if request.session_id == LATEST:
-            recording = self._recordings.latest()
-            if recording is None:
-                raise RehearsalRefused(
-                    HTTPStatus.NOT_FOUND,
-                    "no session is recorded yet: run `python -m event_gateway sample` to make one",
-                )
-            return recording
-        recording = self._recordings.find(request.session_id)
-        if recording is None:
-            raise RehearsalRefused(
-                HTTPStatus.NOT_FOUND,
-                f"session {request.session_id} can't be rehearsed: it is unknown, a rehearsal"
-                " itself, or its files are gone; `python -m chat_backend sessions list` shows what"
-                " is there",
+    def _find(self, session_id: str) -> Recording:
+        if session_id == LATEST:
+            recording = self.recordings.latest()
+            missing = "no session is recorded yet: run `python -m event_gateway sample` to make one"
+        else:
+            recording = self.recordings.find(session_id)
+            missing = (
+                f"session {session_id} can't be rehearsed: it is unknown, a rehearsal itself, or"
+                " its files are gone; `python -m chat_backend sessions list` shows what is there"
             )
+        if recording is None:
+            raise RehearsalRefused(HTTPStatus.NOT_FOUND, missing)
         return recording
 
     async def _run(self, recording: Recording, request: RehearsalRequest) -> None:
         log.info(
             "rehearsal begins", of=recording.session_id, speed=request.speed, loop=request.loop
         )
-        number = 0
-        while True:
-            number += 1
+        for number in itertools.count(1):
             try:
                 await self._round(recording, request.speed, number)
             except _Interrupted:
@@ -166,15 +146,17 @@ class Rehearsal:
                     self._update(state="stopped", reason="a live session has begun")
                     return
                 self._update(state="waiting", reason="a live session is under way")
-                await self._until_no_live_session()
+                # Polled, so that the live path need not know.
+                while self._live:  # noqa: ASYNC110
+                    await asyncio.sleep(POLL_INTERVAL_S)
                 self._update(state="running", reason="")
-                continue
             except OutboxUnavailable as error:
                 self._update(state="stopped", reason=str(error))
                 return
-            if not request.loop:
-                self._update(state="ended")
-                return
+            else:
+                if not request.loop:
+                    self._update(state="ended")
+                    return
 
     async def _round(self, recording: Recording, speed: float, number: int) -> None:
         session_id = new_session_id()
@@ -183,26 +165,24 @@ class Rehearsal:
         for step in recording.steps:
             await self._until(begun + step.at_s / speed)
             self._send(step, session_id)
-        last = recording.steps[-1]
         if self.status.loop:
-            await self._until(
-                time.monotonic() + (played_s(last.event) + PAUSE_BETWEEN_ROUNDS_S) / speed
-            )
+            rest_s = played_s(recording.steps[-1].event) + PAUSE_BETWEEN_ROUNDS_S
+            await self._until(time.monotonic() + rest_s / speed)
+
+    @property
+    def _live(self) -> bool:
+        """Whether a live session is under way."""
+        return len(self.orchestrator.readiness) > 0
 
     async def _until(self, moment: float) -> None:
         """Wait, but not through a live session."""
         while True:
-            if self._is_live():
+            if self._live:
                 raise _Interrupted
             left_s = moment - time.monotonic()
             if left_s <= 0:
                 return
             await asyncio.sleep(min(left_s, POLL_INTERVAL_S))
-
-    async def _until_no_live_session(self) -> None:
-        """Wait until no live session is under way."""
-        while self._is_live():  # noqa: ASYNC110  # polled, so that the live path need not know
-            await asyncio.sleep(POLL_INTERVAL_S)
 
     def _send(self, step: Step, session_id: str) -> None:
         now = time.time()
@@ -212,9 +192,9 @@ class Rehearsal:
             return encode_event(again)
 
         entry = Entry(session_id=session_id, key=step.key, status="produced", render=render)
-        rows = self._outbox.record([entry], at=now)
+        rows = self.orchestrator.outbox.record([entry], at=now)
         self._update(sent=self.status.sent + 1)
-        self._notify(rows)
+        self.delivery.notify(rows)
 
     def _update(self, **changes: object) -> None:
         self.status = structs.replace(self.status, **changes)

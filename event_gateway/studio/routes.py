@@ -16,7 +16,7 @@ from event_gateway.studio.status import StatusStream
 from shared_schema.decoding import InvalidMessage, decode
 from shared_schema.ids import is_session_id
 from shared_schema.layout import Artifacts
-from shared_schema.runtime.web.answers import EventStream, problem, sound_route
+from shared_schema.runtime.web.answers import EventStream, Json, limited_body, problem, sound_route
 from shared_schema.runtime.web.pages import Pages
 
 PAGES: Final = Path(__file__).parent / "pages"
@@ -29,100 +29,83 @@ STREAMS_MAX: Final = 16
 _request_decoder = msgspec.json.Decoder(RehearsalRequest)
 
 
-class Studio:
-    """The endpoints beside the events socket."""
+class Studio(Struct, kw_only=True):
+    """The endpoints beside the events socket. `streams` counts the pages that watch."""
 
-    def __init__(
-        self,
-        *,
-        artifacts: Artifacts,
-        recordings: Recordings,
-        rehearsal: Rehearsal,
-        status_stream: StatusStream,
-        token: str,
-    ) -> None:
-        self._artifacts = artifacts
-        self._recordings = recordings
-        self._rehearsal = rehearsal
-        self._status_stream = status_stream
-        self._pages = Pages(PAGES, token=token)
-        self._streams = 0
+    artifacts: Artifacts
+    recordings: Recordings
+    rehearsal: Rehearsal
+    status_stream: StatusStream
+    token: str
+    streams: int = 0
 
     def routes(self) -> list[BaseRoute]:
         """Return what is served."""
         return [
-            *self._pages.routes(),
-            sound_route(self._artifacts),
+            *Pages(PAGES, token=self.token).routes(),
+            sound_route(self.artifacts),
             Route("/v1/watch", self.watch),
-            Route("/v1/recordings", self.recordings),
+            Route("/v1/recordings", self.list_recordings),
             Route("/v1/recordings/{session_id}", self.recording),
-            Route("/v1/rehearsal", self.rehearsal, methods=["GET"]),
+            Route("/v1/rehearsal", self.rehearsal_status, methods=["GET"]),
             Route("/v1/rehearsal", self.rehearse, methods=["POST"]),
             Route("/v1/rehearsal", self.stop, methods=["DELETE"]),
         ]
 
     async def watch(self, request: Request) -> Response:
         """The page's own stream; it goes on after the last line that the page has."""
-        if self._streams >= STREAMS_MAX:
+        if self.streams >= STREAMS_MAX:
             return problem(
                 HTTPStatus.SERVICE_UNAVAILABLE, f"{STREAMS_MAX} pages are open already: close one"
             )
         # The browser's own way to go on, and the page's when it had to begin anew.
-        asked = request.query_params.get("after", "")
-        last = request.headers.get("last-event-id", asked)
+        after = request.query_params.get("after", "")
+        last = request.headers.get("last-event-id", after)
         known = last.isascii() and last.isdigit() and len(last) <= 15
         return EventStream(self._counted(int(last) if known else None), ping=PING_INTERVAL_S)
 
     async def _counted(self, last_id: int | None) -> Any:
-        self._streams += 1
+        self.streams += 1
         try:
-            async for event in self._status_stream.stream(last_id):
+            async for event in self.status_stream.stream(last_id):
                 yield event
         finally:
-            self._streams -= 1
+            self.streams -= 1
 
-    async def recordings(self, _: Request) -> Response:
+    async def list_recordings(self, _: Request) -> Response:
         """The newest sessions that can be sent again."""
-        return _json({"recordings": self._recordings.newest()})
+        return Json({"recordings": self.recordings.newest()})
 
     async def recording(self, request: Request) -> Response:
         """A past session's ``session.json``."""
         session_id = request.path_params["session_id"]
-        document = None
-        if is_session_id(session_id):
-            document = self._recordings.document(session_id)
+        document = self.recordings.document(session_id) if is_session_id(session_id) else None
         if document is None:
             return problem(HTTPStatus.NOT_FOUND, "no such session; /v1/recordings lists them")
-        return _json(document)
+        return Json(document)
 
-    async def rehearsal(self, _: Request) -> Response:
+    async def rehearsal_status(self, _: Request) -> Response:
         """The state of the rehearsal."""
-        return _json(self._rehearsal.status)
+        return Json(self.rehearsal.status)
 
     async def rehearse(self, request: Request) -> Response:
         """Send a past session again."""
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > REQUEST_MAX_BYTES:
-                return problem(
-                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"longer than {REQUEST_MAX_BYTES} bytes"
-                )
+        body = await limited_body(request, REQUEST_MAX_BYTES)
+        if body is None:
+            return problem(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"longer than {REQUEST_MAX_BYTES} bytes"
+            )
         try:
-            status = await self._rehearsal.start(decode(_request_decoder, body or b"{}"))
+            status = await self.rehearsal.start(decode(_request_decoder, body or b"{}"))
         except InvalidMessage as error:
             return problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY, f"{error.field}: {error}; e.g. {REQUEST_EXAMPLE}"
             )
         except RehearsalRefused as refused:
             return problem(refused.status, str(refused))
-        return _json(status, HTTPStatus.ACCEPTED)
+        return Json(status, HTTPStatus.ACCEPTED)
 
     async def stop(self, _: Request) -> Response:
         """End the rehearsal."""
-        await self._rehearsal.stop()
-        return _json(self._rehearsal.status)
-
-
-def _json(content: Struct | dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response:
-    return Response(msgspec.json.encode(content), status, media_type="application/json")
+        await self.rehearsal.stop()
+        return Json(self.rehearsal.status)

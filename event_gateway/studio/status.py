@@ -10,12 +10,13 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 import msgspec
+from msgspec import Struct, field
 from sse_starlette import ServerSentEvent
 
 from event_gateway.core.readiness import Session
 from event_gateway.delivery import Client, Delivery
 from event_gateway.orchestrator import Orchestrator
-from event_gateway.outbox import Decided
+from event_gateway.outbox import Row
 from event_gateway.studio.rehearsal import Rehearsal, RehearsalStatus
 from shared_schema import VERSION
 from shared_schema.decoding import CamelStruct
@@ -38,10 +39,10 @@ class DialogueStatus(CamelStruct, frozen=True, kw_only=True):
 
 
 class SessionStatus(CamelStruct, frozen=True, kw_only=True):
-    """One live session."""
+    """One live session; its age in whole seconds, so that a page is not sent every fraction."""
 
     session_id: str
-    age_s: float
+    age_s: int
     slot_ids: tuple[int, ...]
     turn1_complete: bool
     turn1_decided: bool
@@ -55,7 +56,7 @@ class SessionStatus(CamelStruct, frozen=True, kw_only=True):
         """Return a session's status at `now` (the clock of the readiness machine)."""
         return cls(
             session_id=session.session_id,
-            age_s=round(now - session.begun_at, 3),
+            age_s=int(now - session.begun_at),
             slot_ids=session.slot_ids,
             turn1_complete=session.turn1_at is not None,
             turn1_decided=session.turn1_decided,
@@ -83,6 +84,11 @@ class ClientStatus(CamelStruct, frozen=True, kw_only=True):
     name: str
     since: str
 
+    @classmethod
+    def of(cls, client: Client) -> "ClientStatus":
+        """Return a client's status."""
+        return cls(name=client.name, since=timestamp(client.connected_at))
+
 
 class GatewayStatus(CamelStruct, frozen=True, kw_only=True):
     """The gateway as it stands."""
@@ -107,20 +113,17 @@ class LogLine(CamelStruct, frozen=True, kw_only=True):
     event: msgspec.Raw | None
 
 
-class StatusStream:
+class StatusStream(Struct, frozen=True):
     """Makes the streams of pages."""
 
-    def __init__(
-        self, *, orchestrator: Orchestrator, delivery: Delivery, rehearsal: Rehearsal
-    ) -> None:
-        self._orchestrator = orchestrator
-        self._delivery = delivery
-        self._rehearsal = rehearsal
-        self._started_at = timestamp(time.time())
+    orchestrator: Orchestrator
+    delivery: Delivery
+    rehearsal: Rehearsal
+    started_at: str = field(default_factory=lambda: timestamp(time.time()))
 
     async def stream(self, last_id: int | None) -> AsyncIterator[ServerSentEvent]:
         """Yield the state whenever it changes, and log lines after `last_id` (None: the newest)."""
-        outbox = self._orchestrator.outbox
+        outbox = self.orchestrator.outbox
         cursor = last_id or 0
         if cursor > outbox.head():
             cursor = 0  # another outbox than the page knew
@@ -131,42 +134,33 @@ class StatusStream:
                 shown = state
                 yield ServerSentEvent(state.decode(), event="state", retry=RETRY_MS)
             if cursor < outbox.head():
-                for decided in outbox.log(after=cursor, limit=BACKLOG):
-                    data = msgspec.json.encode(_line(decided)).decode()
-                    yield ServerSentEvent(data, event="decision", id=str(decided.id))
+                for row in outbox.log(after=cursor, limit=BACKLOG):
+                    data = msgspec.json.encode(_line(row)).decode()
+                    yield ServerSentEvent(data, event="decision", id=str(row.id))
                 cursor = outbox.head()
             await asyncio.sleep(POLL_INTERVAL_S)
 
     def status(self) -> GatewayStatus:
-        """Return the gateway as it stands; a session's age in whole seconds."""
-        orchestrator = self._orchestrator
+        """Return the gateway as it stands."""
+        orchestrator, client = self.orchestrator, self.delivery.client
         now = time.monotonic()
-        sessions = (SessionStatus.of(each, now) for each in orchestrator.readiness)
         return GatewayStatus(
             version=VERSION,
-            started_at=self._started_at,
-            client=_client(self._delivery.client),
+            started_at=self.started_at,
+            client=ClientStatus.of(client) if client else None,
             backend_alive=orchestrator.backend_alive,
             problems=tuple(orchestrator.problems()),
-            rehearsal=self._rehearsal.status,
-            sessions=tuple(
-                msgspec.structs.replace(each, age_s=float(int(each.age_s))) for each in sessions
-            ),
+            rehearsal=self.rehearsal.status,
+            sessions=tuple(SessionStatus.of(each, now) for each in orchestrator.readiness),
         )
 
 
-def _line(decided: Decided) -> LogLine:
+def _line(row: Row) -> LogLine:
     return LogLine(
-        id=decided.id,
-        at=timestamp(decided.at),
-        session_id=decided.session_id,
-        key=decided.key,
-        status=decided.status,
-        event=msgspec.Raw(decided.event.encode()) if decided.event else None,
+        id=row.id,
+        at=timestamp(row.at),
+        session_id=row.session_id,
+        key=row.key,
+        status=row.status,
+        event=msgspec.Raw(row.event.encode()) if row.event else None,
     )
-
-
-def _client(client: Client | None) -> ClientStatus | None:
-    if client is None:
-        return None
-    return ClientStatus(name=client.name, since=timestamp(client.connected_at))

@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket
 from event_gateway.delivery import Delivery
 from event_gateway.metrics import Metrics
 from event_gateway.outbox import Entry, Outbox
+from shared_schema.settings import Settings
 
 SESSION = "5e5510f0-0000-4000-8000-000000000001"
 WITHIN_S = 5.0
@@ -52,13 +53,8 @@ class Stage:
 
     def __init__(self, folder: Path) -> None:
         self.outbox = Outbox.open(folder)
-        self.delivery = Delivery(
-            outbox=self.outbox,
-            metrics=Metrics(),
-            start_grace_s=0.0,
-            replay_window_s=300.0,
-            send_timeout_s=WITHIN_S,
-        )
+        settings = Settings(events_start_grace_s=0.0, events_send_timeout_s=WITHIN_S)
+        self.delivery = Delivery(self.outbox, Metrics(), settings)
         self.socket = Socket()
         self._recorded = 0
 

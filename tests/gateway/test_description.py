@@ -7,25 +7,22 @@ from typing import Any, get_args
 
 import pytest
 
-from event_gateway.commands.describe import describe, page
+from event_gateway.commands.describe import describe
 from shared_schema.events import ControlEvent, SessionEvent
 from shared_schema.settings import Settings
+from tests.events_page import PAGE, page
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
 def described() -> dict[str, Any]:
-    settings = Settings()
-    document = describe(
-        host=settings.gateway_host, port=settings.gateway_port, path=settings.events_ws_path
-    )
-    sent: dict[str, Any] = json.loads(json.dumps(document))
+    sent: dict[str, Any] = json.loads(json.dumps(describe(Settings())))
     return sent
 
 
 def test_the_page_is_up_to_date() -> None:
-    """docs/events.md: `python -m event_gateway describe --markdown > docs/events.md`."""
-    assert (DOCS / "events.md").read_text("utf-8") == page()
+    """docs/events.md: `python -m tests.events_page`."""
+    assert PAGE.read_text("utf-8") == page()
 
 
 def test_the_document_is_up_to_date() -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from event_gateway.core.continuity import Continuity
 from event_gateway.errors import OutboxUnavailable
 from event_gateway.metrics import Metrics
 from event_gateway.orchestrator import Orchestrator
@@ -22,10 +21,9 @@ from shared_schema.bus import (
     snapshot_topic,
 )
 from shared_schema.facts import Fact, UtteranceReported
-from shared_schema.layout import Artifacts
+from shared_schema.settings import Settings
 from tests.support.client import write_wav
 from tests.support.sessions import Truth, whole
-from tests.support.telling import LIMITS
 
 
 class Rig:
@@ -39,15 +37,14 @@ class Rig:
         self.outbox = Outbox.open(folder / "gateway")
         self.folder = folder
         self.it = Orchestrator(
-            limits=LIMITS,
-            continuity=Continuity(silence_s=10, nonces=lambda: f"q{next(numbers)}", now=0.0),
+            Settings(artifacts_dir=folder),
             outbox=self.outbox,
-            artifacts=Artifacts(folder),
             metrics=Metrics(),
             subscribe=self.topics.add,
             unsubscribe=self.topics.discard,
             on_events=lambda rows, _: self.rows.extend(rows),
             clock=lambda: self.now,
+            nonces=lambda: f"q{next(numbers)}",
         )
         self.it.start()
 

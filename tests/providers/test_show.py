@@ -61,7 +61,7 @@ async def settled(show: System, session: str) -> dict[str, Any]:
 
     def done() -> dict[str, Any]:
         document = session_document(show.artifacts, session)
-        states = {each["state"] for each in document.get("utterances", [])}
+        states = {each["wave"]["type"] for each in document.get("utterances", [])}
         return document if document.get("state") == "done" and "pending" not in states else {}
 
     found: dict[str, Any] = await asyncio.to_thread(until, done, "session.json complete")

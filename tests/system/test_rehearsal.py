@@ -12,8 +12,7 @@ import httpx
 import msgspec
 import pytest
 
-from event_gateway.studio.recordings import waves_of
-from shared_schema.events import SessionEvent
+from shared_schema.events import SessionEvent, waves_of
 from shared_schema.layout import session_file
 from shared_schema.session_document import read_document
 from tests.support.client import Listener, backend, listening, write_wav

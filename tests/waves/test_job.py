@@ -38,7 +38,7 @@ def test_a_job_makes_four_sound_files(tmp_path: Path, make_job: MakeJob) -> None
     total = sum(waves[part][0].astype(np.int32) for part in WAVE_NAMES)
     assert np.abs(waves[WAVE_MIX][0] - total).max() <= 2
     assert result.success
-    assert result.wave_mix_path == wave_path(job.input_path, WAVE_MIX)
+    assert result.utterance.mix_path == wave_path(job.input_path, WAVE_MIX)
     assert isinstance(result.utterance.wave, WaveReady)
     assert [each.path for each in result.utterance.wave.waves] == [
         wave_path(job.input_path, part) for part in WAVE_NAMES
@@ -49,7 +49,7 @@ def test_a_result_carries_its_figures(tmp_path: Path, make_job: MakeJob) -> None
     """Length, rate, time and truth are told with a success."""
     result = run_job(make_job(), tmp_path).result
     assert isinstance(result.utterance.wave, WaveReady)
-    assert result.audio_duration_ms == 2_000
+    assert result.utterance.wave.audio_duration_ms == 2_000
     assert result.utterance.wave.sample_rate_hz == 8_000
     assert result.duration_ms > 0
     assert result.real_time_factor == pytest.approx(result.duration_ms / 2_000)

@@ -3,10 +3,9 @@
 import logging
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Final
 
 from msgspec import Struct
@@ -89,17 +88,12 @@ def run(tasks: Sequence[Task], *, workers: int, on_outcome: Callable[[Outcome], 
     processes = Processes(
         count=min(workers, len(tasks)), initialiser=worker.initialise_batch, arguments=()
     )
-    ended: SimpleQueue[tuple[Task, Future[Outcome]]] = SimpleQueue()
-
-    def when_done(task: Task) -> Callable[[Future[Outcome]], None]:
-        return lambda future: ended.put((task, future))
-
     try:
-        for task in tasks:
-            future = processes.schedule(decompose, task, timeout_s=_TIME_LIMIT_S)
-            future.add_done_callback(when_done(task))
-        for _ in tasks:
-            on_outcome(_outcome(*ended.get()))
+        futures = {
+            processes.schedule(decompose, task, timeout_s=_TIME_LIMIT_S): task for task in tasks
+        }
+        for future in as_completed(futures):
+            on_outcome(_outcome(futures[future], future))
     finally:
         processes.end(2.0)
 

@@ -26,6 +26,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct, field
 from pebble import ProcessExpired
 
 from shared_schema.facts import DecomposeJob, Stage, WavesJobResult
@@ -52,13 +53,12 @@ _log = logging.getLogger(__name__)
 OnResult = Callable[[WavesJobResult], None]
 
 
-class _Entry:
+class _Entry(Struct, eq=False):
     """A job that was accepted and has not ended."""
 
-    def __init__(self, job: DecomposeJob) -> None:
-        self.job = job
-        self.attempts = 0
-        self.since = time.monotonic()
+    job: DecomposeJob
+    attempts: int = 0
+    since: float = field(default_factory=time.monotonic)
 
 
 class WavePool:
@@ -106,9 +106,8 @@ class WavePool:
         max_duration_s: float = MAX_DURATION_S,
         dask_scheduler: str | None = None,
     ) -> None:
-        self._artifacts = artifacts_dir.resolve()
         self._context = worker.Context(
-            artifacts=self._artifacts, bus=bus, epoch=epoch, max_duration_s=max_duration_s
+            artifacts=artifacts_dir.resolve(), bus=bus, epoch=epoch, max_duration_s=max_duration_s
         )
         self._dask_scheduler = dask_scheduler
         self._max_workers = max_workers
@@ -214,14 +213,17 @@ class WavePool:
             _log.warning(self._workforce.loss_message)
             self._workforce.end(_END_TIMEOUT_S)
             self._workforce = None
-            # Workers that die as they start would otherwise be started again and again.
-            self._check_interval_s = min(2 * self._check_interval_s, _LONGEST_CHECK_INTERVAL_S)
+            self._check_less_often()
         try:
             self._workforce = self._new_workforce()
         except (OSError, RuntimeError) as error:
             _log.error("no wave workers: %s", error)
-            self._check_interval_s = min(2 * self._check_interval_s, _LONGEST_CHECK_INTERVAL_S)
+            self._check_less_often()
         return self._workforce
+
+    def _check_less_often(self) -> None:
+        """Wait longer: workers that die as they start would be started again and again."""
+        self._check_interval_s = min(2 * self._check_interval_s, _LONGEST_CHECK_INTERVAL_S)
 
     def _new_workforce(self) -> Workforce:
         """Return processes of this machine, or those of a cluster."""
@@ -284,7 +286,7 @@ class WavePool:
     def _fail(self, entry: _Entry, message: str) -> None:
         """End a job that its worker did not report, unless its files are there."""
         stage: Stage = "stopped" if self._closed else "waves"
-        finished = existing_result(entry.job, self._artifacts)
+        finished = existing_result(entry.job, self._context.artifacts)
         self._finish(entry, finished or failure(entry.job, message, stage=stage))
 
     def _finish(self, entry: _Entry, finished: WavesJobResult) -> None:

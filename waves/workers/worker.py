@@ -27,7 +27,6 @@ from waves.dsp.decomposition import decompose
 from waves.dsp.grid import SAMPLE_RATE_HZ
 from waves.dsp.metrics import measure
 from waves.job import failure, run_job
-from waves.workers.memory import keep_freed_memory
 
 # Time for a gateway that is there to answer the connection; messages before it answers are lost.
 _CONNECT_TIMEOUT_MS: Final = 200
@@ -111,7 +110,6 @@ def initialise(context: Context) -> None:
         # Before any thread starts, since threads inherit it: see `exit_on_sigterm`.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     exit_with_parent()
-    keep_freed_memory()
     publisher = CompletionPublisher(context.bus, context.epoch) if context.bus is not None else None
     exit_on_sigterm(publisher)
     warm_up()
@@ -124,7 +122,6 @@ def initialise_batch() -> None:
     """Prepare a process of the batch tool: there is no bus and no session."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     exit_with_parent()
-    keep_freed_memory()
     warm_up()
 
 

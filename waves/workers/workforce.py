@@ -39,7 +39,7 @@ class Workforce(Protocol):
         """Release all that it holds."""
 
 
-class LocalWorkers:
+class LocalWorkers(Processes):
     """Processes of this machine.
 
     Raises
@@ -51,19 +51,8 @@ class LocalWorkers:
     loss_message = "a worker died between two jobs; the workers are replaced"
 
     def __init__(self, count: int, context: worker.Context) -> None:
-        self._processes = Processes(
-            count=count, initialiser=worker.initialise, arguments=(context,)
-        )
-
-    @property
-    def healthy(self) -> bool:
-        """Whether jobs can be handed over."""
-        return self._processes.healthy
+        super().__init__(count=count, initialiser=worker.initialise, arguments=(context,))
 
     def perform(self, job: DecomposeJob, *, timeout_s: float) -> Future[WavesJobResult]:
         """Hand over a job; see `Workforce`."""
-        return self._processes.schedule(worker.run, job, timeout_s=timeout_s)
-
-    def end(self, timeout_s: float) -> None:
-        """End all processes."""
-        self._processes.end(timeout_s)
+        return self.schedule(worker.run, job, timeout_s=timeout_s)

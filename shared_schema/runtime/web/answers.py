@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
+import msgspec
 from sse_starlette import EventSourceResponse
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
@@ -13,13 +15,31 @@ from shared_schema.decoding import OutsideArtifacts
 from shared_schema.layout import Artifacts
 
 
+class Json(Response):
+    """An answer in JSON; its content is a Struct, or anything made of them."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """Return the content's JSON."""
+        return msgspec.json.encode(content)
+
+
 def problem(
     status: HTTPStatus, message: str, *, field: str = "", headers: Mapping[str, str] | None = None
-) -> JSONResponse:
+) -> Json:
     """Return what every refused request is answered with: which field is wrong, and why."""
-    return JSONResponse(
-        {"error": {"field": field, "message": message}}, status_code=status, headers=headers
-    )
+    return Json({"error": {"field": field, "message": message}}, status, headers)
+
+
+async def limited_body(request: Request, limit: int) -> bytes | None:
+    """Return a request's body; None, without reading on, if it is above `limit` bytes."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            return None
+    return body
 
 
 def sound_route(artifacts: Artifacts) -> Route:
