@@ -109,6 +109,14 @@ def trouble_in(body: Any) -> Trouble | None:
     return _trouble(body, body) if says_so else None
 
 
+def told_in(body: Any) -> Trouble | None:
+    """Return what a JSON object says where anything but JSON was asked for; None if nothing."""
+    trouble = trouble_in(body)
+    if trouble is None and isinstance(body, dict) and words_in(body):
+        return _trouble(body, body)
+    return trouble
+
+
 def words_in(body: Any) -> str:
     """Return what a parsed error says, its codes included, in one line."""
     found: list[str] = []

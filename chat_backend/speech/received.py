@@ -34,7 +34,12 @@ def finish(path: Path, text: str, media_type: str, expected: Expected) -> None:
     OSError
         If the file can't be read or written.
     """
-    sound = decoded(path.read_bytes(), media_type, expected)
+    data = path.read_bytes()
+    try:
+        sound = decoded(data, media_type, expected)
+    except (ValueError, ArithmeticError, LookupError, TypeError, MemoryError) as error:
+        # Bytes that no decoder foresaw must not look like a fault of the network or of ours.
+        raise NotSpeech(f"sound that can't be read ({type(error).__name__})") from error
     signal = sound.samples
     if sound.rate_hz != SAMPLE_RATE_HZ:
         import soxr  # noqa: PLC0415  # rarely needed

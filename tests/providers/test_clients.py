@@ -71,6 +71,7 @@ def test_other_machines_are_others(host: str) -> None:
         ({"HTTPS_PROXY": "  "}, None),
         ({"HTTPS_PROXY": "proxy.example:3128"}, PROXY),
         ({"all_proxy": "socks5://127.0.0.1:1080"}, "socks5://127.0.0.1:1080"),
+        ({"ALL_PROXY": "socks://127.0.0.1:1080/"}, "socks5://127.0.0.1:1080/"),
         ({"HTTPS_PROXY": PROXY, "ALL_PROXY": "socks5://x:1"}, PROXY),
         ({"HTTPS_PROXY": PROXY, "NO_PROXY": "provider.example"}, None),
         ({"HTTPS_PROXY": PROXY, "NO_PROXY": ".PROVIDER.example"}, None),

@@ -140,6 +140,14 @@ async def test_a_forgotten_v1_is_found_once_and_remarked(odd: Odd, quick: CallLi
     assert remarks.lines == [f"llm answers at {odd.url}/v1: write the /v1 into its URL"]
 
 
+async def test_a_server_that_knows_only_chat_completions_is_told_its_setting(
+    odd: Odd, quick: CallLimits
+) -> None:
+    """RR_OPENAI_URL is for OpenAI's Responses."""
+    odd.always(as_json({"detail": "Not Found"}, 404))
+    assert "RR_LLM_URL" in (await failure_of(odd, quick, "responses")).remedy
+
+
 async def test_a_url_that_leads_nowhere_says_so(odd: Odd, quick: CallLimits) -> None:
     """Both were tried."""
     odd.always(Reply(status=404, body=b"404 page not found"))

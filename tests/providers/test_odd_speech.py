@@ -347,6 +347,9 @@ async def test_the_providers_words_reach_the_operator(  # noqa: PLR0917
         ([{"error": {"code": 503, "message": "busy"}}], "is overloaded", 3),
         ({"type": "error", "error": {"type": "overloaded_error"}}, "is overloaded", 3),
         ({"success": False, "message": "out of credits"}, "no credit", 1),
+        ({"type": "about:blank", "title": "Unauthorized", "status": 401}, "rejected the API", 1),
+        ({"code": 429, "msg": "slow down"}, "limits our calls", 3),
+        ({"detail": "no such voice"}, "failed (inside a 200): no such voice", 3),
         ({"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}, "credit", 1),
     ],
 )

@@ -85,3 +85,21 @@ def test_a_secret_that_does_not_fit_is_not_shown() -> None:
     with pytest.raises(InvalidSetting, match="RR_BUS_CURVE_SERVER_SECRET") as raised:
         load(bus_curve_server_secret="MARKED")  # noqa: S106  # a test's
     assert "MARKED" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("environment", "limits"),
+    [
+        ({}, (6, 4)),
+        ({"RR_PROVIDER_CONCURRENCY": ""}, (6, 4)),
+        ({"RR_PROVIDER_CONCURRENCY": "2"}, (2, 2)),
+        ({"RR_PROVIDER_CONCURRENCY": "2", "RR_LLM_CONCURRENCY": "6"}, (6, 2)),
+        ({"RR_TTS_CONCURRENCY": "9"}, (6, 9)),
+    ],
+)
+def test_models_and_voices_have_limits_of_their_own(
+    environment: dict[str, str], limits: tuple[int, int]
+) -> None:
+    """The older name sets both, where they are not set themselves."""
+    found = load_settings(environment, dotenv=None)
+    assert (found.llm_concurrency, found.tts_concurrency) == limits

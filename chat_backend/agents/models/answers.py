@@ -143,9 +143,10 @@ def _object_at(text: str, at: int) -> tuple[dict[str, Any] | None, int]:
         pass
     else:
         return found, end
-    # Not JSON by the letter: up to the last brace, with trailing commas or Python's quotes.
+    # Not JSON by the letter: comments, trailing commas, Python's quotes, a last brace that lacks.
     end = text.rfind("}") + 1
-    piece = re.sub(r",(\s*[}\]])", r"\1", text[at:end])
+    piece = text[at:end] if end > at else f"{text[at:].rstrip()}}}"
+    piece = re.sub(r",(\s*[}\]])", r"\1", re.sub(r"//[^\n\"]*$", "", piece, flags=re.MULTILINE))
     try:
         found = json.loads(piece, strict=False)
     except (ValueError, RecursionError):
@@ -153,7 +154,12 @@ def _object_at(text: str, at: int) -> tuple[dict[str, Any] | None, int]:
             found = ast.literal_eval(piece)
         except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
             found = None
-    return (found, end) if isinstance(found, dict) else (None, at + 1)
+    return (found, max(end, at + 1)) if isinstance(found, dict) else (None, at + 1)
+
+
+def _snake(name: object) -> str:
+    """Return a field's name as we write it, whether it came as voiceProfile or Voice Profile."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|[\s-]+", "_", str(name).strip()).lower()
 
 
 def _answer_in(value: Any, depth: int = 0) -> dict[str, Any] | None:
@@ -166,8 +172,9 @@ def _answer_in(value: Any, depth: int = 0) -> dict[str, Any] | None:
         except (ValueError, RecursionError):
             return None
     if isinstance(value, dict):
-        if isinstance(value.get("text"), str) and "{" not in value["text"][:1]:
-            return value
+        named = {_snake(key): each for key, each in value.items()}
+        if isinstance(named.get("text"), str) and not named["text"].startswith("{"):
+            return named
         inner = list(value.values())
     elif isinstance(value, list):
         inner = value

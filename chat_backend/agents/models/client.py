@@ -68,6 +68,9 @@ _DEFAULT_URLS: Final[dict[Protocol, str]] = {
 _VERSIONS: Final[dict[Protocol, str]] = {"anthropic": "/v1", "google": "/v1beta"}
 # A form, a name of the tokens and some fields: no server needs more to be learned.
 _MAX_ADAPTATIONS: Final = 10
+_CHAT_ONLY: Final = (
+    "Correct RR_OPENAI_URL; a server that knows only chat completions belongs into RR_LLM_URL."
+)
 # Kinds that may be about the form of a request.
 _ADAPTABLE: Final = frozenset({"request", "server", "missing", "model"})
 
@@ -175,6 +178,8 @@ class ServerClient(httpx2.AsyncClient):
                 takes, trouble.status, trouble.words, sent, self._protocol
             )
             if following is None or kind not in _ADAPTABLE:
+                if kind == "missing" and self._protocol == "openai-responses":
+                    trouble = msgspec.structs.replace(trouble, remedy=_CHAT_ONLY)
                 raise refused_by(self._provider, trouble)
             takes = following
         raise failed(self._provider, "request", "(in every form that we know)")

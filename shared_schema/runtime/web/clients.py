@@ -7,6 +7,7 @@ remote provider may be: through what `ALL_PROXY`, `HTTPS_PROXY` and their siblin
 
 import ipaddress
 import os
+import re
 import ssl
 import time
 import urllib.request
@@ -136,6 +137,8 @@ def _system_proxy(scheme: str) -> str | None:
 
 def _checked(name: str, value: str) -> str:
     proxy = value if "://" in value else f"http://{value}"
+    # As some desktops call it.
+    proxy = re.sub(r"\Asocks://", "socks5://", proxy)
     try:
         parts = urlsplit(proxy)
         port = parts.port
