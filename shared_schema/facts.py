@@ -162,10 +162,18 @@ def merged(one: Utterance | None, other: Utterance) -> Utterance:
 
 
 class DecomposeJob(CamelStruct, frozen=True, kw_only=True):
-    """Make the waves of one utterance, whose speech exists."""
+    """Make the waves of one utterance, whose speech exists.
+
+    The properties here and below are the fields that the requirements name.
+    """
 
     session_id: SessionId
     utterance: Utterance
+
+    @property
+    def turn_index(self) -> TurnIndex:
+        """The utterance's turn."""
+        return self.utterance.turn_index
 
     @property
     def input_path(self) -> str:
@@ -192,6 +200,17 @@ class DecomposeResult(CamelStruct, frozen=True, kw_only=True, omit_defaults=True
     def success(self) -> bool:
         """Whether there is a wave-mix."""
         return isinstance(self.utterance.wave, WaveReady)
+
+    @property
+    def wave_mix_path(self) -> str | None:
+        """The wave-mix, relative to the artifacts folder, on success."""
+        return self.utterance.mix_path
+
+    @property
+    def audio_duration_ms(self) -> int:
+        """The length of the sound; 0 on failure."""
+        wave = self.utterance.wave
+        return wave.audio_duration_ms if isinstance(wave, WaveReady) else 0
 
     @property
     def stage(self) -> Stage | None:

@@ -38,9 +38,10 @@ def stamp() -> str:
 
 
 def stamped(finished: WavesJobResult) -> WavesJobResult:
-    """Return a result whose job's text, which comes with the event, says when it was made."""
-    job = msgspec.structs.replace(finished.job, text=stamp())
-    return msgspec.structs.replace(finished, job=job)
+    """Return a result whose utterance's text, which comes with the event, holds the time."""
+    utterance = msgspec.structs.replace(finished.result.utterance, text=stamp())
+    result = msgspec.structs.replace(finished.result, utterance=utterance)
+    return msgspec.structs.replace(finished, result=result)
 
 
 def ready(word: object = "ready") -> None:

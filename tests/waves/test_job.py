@@ -39,6 +39,8 @@ def test_a_job_makes_four_sound_files(tmp_path: Path, make_job: MakeJob) -> None
     assert np.abs(waves[WAVE_MIX][0] - total).max() <= 2
     assert result.success
     assert result.utterance.mix_path == wave_path(job.input_path, WAVE_MIX)
+    assert result.wave_mix_path == wave_path(job.input_path, WAVE_MIX)
+    assert (job.turn_index, result.audio_duration_ms) == (1, 2_000)
     assert isinstance(result.utterance.wave, WaveReady)
     assert [each.path for each in result.utterance.wave.waves] == [
         wave_path(job.input_path, part) for part in WAVE_NAMES
