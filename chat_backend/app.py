@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
 
+import structlog
 from msgspec import Struct
 from sse_starlette import ServerSentEvent
 from starlette.applications import Starlette
@@ -33,6 +34,7 @@ from shared_schema.layout import Artifacts
 from shared_schema.runtime.web.access import AccessControl
 from shared_schema.runtime.web.answers import EventStream, Json, limited_body, problem, sound_route
 from shared_schema.runtime.web.pages import Pages
+from shared_schema.runtime.web.tokens import Token
 from shared_schema.settings import Settings
 
 # A comment line that keeps proxies from cutting a stream in a long turn, in seconds.
@@ -40,6 +42,8 @@ SSE_PING_S = 15
 RETRY_AFTER_S = 5
 RESET_MAX_BYTES = 1024
 PAGES = Path(__file__).parent / "pages"
+log = structlog.get_logger("chat")
+
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -48,6 +52,24 @@ class Voices(Struct, frozen=True, kw_only=True):
 
     agents: dict[AgentId, str]
     speech: str
+
+
+class Kiosk(Pages):
+    """The kiosk's page; shown to visitors, it warns once if the technician's is open to them."""
+
+    def __init__(self, folder: Path, *, token: Token, operator_token: str) -> None:
+        super().__init__(folder, token=token)
+        self._warned = bool(operator_token)
+
+    async def index(self, request: Request) -> Response:
+        """The page itself."""
+        if "kiosk" in request.query_params and not self._warned:
+            self._warned = True
+            log.warning(
+                "a kiosk is open, and whoever uses it can read all visitors' words at the gateway:"
+                " set RR_OPERATOR_TOKEN"
+            )
+        return await super().index(request)
 
 
 class Chat(Struct, frozen=True, kw_only=True):
@@ -63,6 +85,8 @@ class Chat(Struct, frozen=True, kw_only=True):
 
     def app(self) -> AccessControl:
         """Return the ASGI application."""
+        token = Token.of(self.settings, "chat_token")
+        kiosk = Kiosk(PAGES, token=token, operator_token=self.settings.operator_token)
         routes = [
             Route("/v1/chat", self.chat, methods=["POST"]),
             Route("/v1/sessions/{session_id}/stop", self.stop, methods=["POST"]),
@@ -70,7 +94,7 @@ class Chat(Struct, frozen=True, kw_only=True):
             Route("/v1/agents", self.list_agents),
             Route("/v1/health", self.health),
             sound_route(self.artifacts),
-            *Pages(PAGES).routes(),
+            *kiosk.routes(),
             Route("/metrics", self.exposition),
         ]
         cors = Middleware(
@@ -84,6 +108,7 @@ class Chat(Struct, frozen=True, kw_only=True):
             host=self.settings.chat_host,
             allowed_origins=self.settings.cors_origins,
             origins_setting="RR_CORS_ORIGINS",
+            token=token,
         )
 
     async def chat(self, request: Request) -> Response:

@@ -29,6 +29,8 @@ from shared_schema.layout import Artifacts
 from shared_schema.runtime.process.exits import StartRefused
 from shared_schema.runtime.process.serving import run_server
 from shared_schema.runtime.web.access import bus_address
+from shared_schema.runtime.web.connections import HttpLimits
+from shared_schema.runtime.web.tokens import Token, require_token
 from shared_schema.settings import Settings, variable
 from waves.errors import WavesError
 from waves.job import failure
@@ -48,6 +50,7 @@ def serve(settings: Settings, *, agents: Agents | None = None, speech: Speech | 
         host=settings.chat_host,
         port=settings.chat_port,
         name="chat",
+        limits=HttpLimits.of(settings),
     )
 
 
@@ -59,6 +62,7 @@ async def open_chat(
 
     `agents` and `speech` default to what the settings and the providers' keys ask for.
     """
+    require_token("chat_host", settings.chat_host, Token.of(settings, "chat_token"))
     metrics = Metrics()
     try:
         seats, keys = load_seats(settings)

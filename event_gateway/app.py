@@ -2,6 +2,7 @@
 
 import time
 from http import HTTPStatus
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -20,7 +21,20 @@ from event_gateway.studio.status import SessionStatus
 from shared_schema import SERVER_NAME, VERSION
 from shared_schema.runtime.web.access import AccessControl
 from shared_schema.runtime.web.answers import Json, problem
+from shared_schema.runtime.web.tokens import Token
 from shared_schema.settings import Settings
+
+# For everybody who may use the gateway at all. The rest shows visitors' words, or changes the show:
+# with RR_OPERATOR_TOKEN it is the operator's only.
+PUBLIC_PATHS: Final = (
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/asyncapi.json",
+    "/v1/playback",
+    "/v1/audio/",
+    "/pages/",
+)
 
 
 class Gateway(Struct, frozen=True, kw_only=True):
@@ -132,5 +146,7 @@ def _guarded(app: Starlette, settings: Settings) -> AccessControl:
         host=settings.gateway_host,
         allowed_origins=settings.allowed_origins,
         origins_setting="RR_ALLOWED_ORIGINS",
-        token=settings.events_token,
+        token=Token.of(settings, "events_token"),
+        operator=Token.of(settings, "operator_token"),
+        public_paths=PUBLIC_PATHS,
     )

@@ -7,6 +7,8 @@ import typer
 from shared_schema.environment import DOTENV, add_to_dotenv
 from shared_schema.runtime.process.cli import server_cli
 from shared_schema.runtime.process.exits import exit_code_of
+from shared_schema.runtime.web.clients import gateway_token
+from shared_schema.runtime.web.hosts import gateway_url
 from shared_schema.settings import Settings, load_settings
 
 app = server_cli("event_gateway", "gateway")
@@ -29,8 +31,8 @@ def listen(
 
     def run() -> int:
         settings = load_settings()
-        where = url or f"ws://localhost:{settings.gateway_port}{settings.events_ws_path}"
-        return receive(where, settings.events_token, sessions=sessions, timeout_s=timeout)
+        where = url or f"{gateway_url(settings, 'ws')}{settings.events_ws_path}"
+        return receive(where, gateway_token(settings), sessions=sessions, timeout_s=timeout)
 
     raise typer.Exit(exit_code_of(run, name="listen"))
 

@@ -15,7 +15,6 @@ from typing import Final
 import structlog
 from msgspec import UNSET
 from starlette.websockets import WebSocket, WebSocketDisconnect
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from event_gateway.metrics import Metrics
 from event_gateway.outbox import Outbox, Row
@@ -28,6 +27,7 @@ from shared_schema.events import (
     decode_client_message,
     encode_event,
 )
+from shared_schema.runtime.web.connections import BoundedWebSocket
 from shared_schema.settings import Settings
 
 log = structlog.get_logger("gateway")
@@ -53,8 +53,8 @@ TAKEOVER_INTERVAL_S: Final = 1.0
 CLOSE_TIMEOUT_S: Final = 1.0
 
 
-class EventsProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket protocol, with a bounded send buffer and an `abort` for the application.
+class EventsProtocol(BoundedWebSocket):
+    """The WebSocket protocol, with a bounded send buffer and an `abort` for the application.
 
     A plain ASGI application cannot end a connection whose client does not read.
     """

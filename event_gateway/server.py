@@ -26,7 +26,9 @@ from shared_schema.bus import MAX_MESSAGE_BYTES
 from shared_schema.layout import GATEWAY_DIR, Artifacts
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, StartRefused
 from shared_schema.runtime.process.serving import run_server
-from shared_schema.runtime.web.access import bus_address, is_loopback
+from shared_schema.runtime.web.access import bus_address
+from shared_schema.runtime.web.connections import HttpLimits
+from shared_schema.runtime.web.tokens import Token, require_token
 from shared_schema.settings import Settings
 from shared_schema.sockets import BusAddress, LoopReader, drain, open_subscriber
 
@@ -48,6 +50,7 @@ def serve(settings: Settings) -> int:
         port=settings.gateway_port,
         name="gateway",
         ws=EventsProtocol,
+        limits=HttpLimits.of(settings),
     )
 
 
@@ -60,7 +63,10 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
     StartRefused
         If another gateway runs, or the settings would let other machines in without a token.
     """
-    _check_access(settings)
+    events_token, operator_token = (
+        Token.of(settings, name) for name in ("events_token", "operator_token")
+    )
+    require_token("gateway_host", settings.gateway_host, events_token)
     address = bus_address(settings)
     if address.curve is not None and not address.curve.server_secret:
         raise StartRefused("RR_BUS_CURVE_SERVER_SECRET must be set too: the gateway needs it")
@@ -109,7 +115,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
                 recordings=recordings,
                 rehearsal=rehearsal,
                 status_stream=StatusStream(orchestrator, delivery, rehearsal),
-                token=settings.events_token,
+                page_token=operator_token or events_token,
             ),
         ).app()
 
@@ -127,15 +133,6 @@ async def _run_timers(
             prune_at = time.monotonic() + PRUNE_INTERVAL_S
             orchestrator.outbox.prune(before=time.time() - retention_s)
         await asyncio.sleep(TICK_S)
-
-
-def _check_access(settings: Settings) -> None:
-    if not is_loopback(settings.gateway_host) and not settings.events_token:
-        raise StartRefused(
-            f"RR_GATEWAY_HOST={settings.gateway_host} can be reached from other machines: set"
-            " RR_EVENTS_TOKEN, or use localhost",
-            CONFIGURATION,
-        )
 
 
 def _open_outbox(artifacts: Artifacts) -> Outbox:

@@ -92,8 +92,11 @@ class DialogueWavesReady(_Envelope, frozen=True, kw_only=True, tag="dialogue.wav
 
 SessionEvent = Turn1WavesReady | DialogueWavesReady
 
+# What SQLite holds.
+SEQ_MAX: Final = 2**63 - 1
+
 # A resume map has the last seq that the client has of each session; "recent": it has nothing.
-Resume = dict[SessionId, Annotated[int, Meta(ge=0)]] | Literal["recent"]
+Resume = dict[SessionId, Annotated[int, Meta(ge=0, le=SEQ_MAX)]] | Literal["recent"]
 
 
 class Hello(CamelStruct, frozen=True, kw_only=True, tag_field="type", tag="hello"):

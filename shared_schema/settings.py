@@ -13,12 +13,15 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
+from shared_schema.bus import HEARTBEAT_INTERVAL_S
 from shared_schema.decoding import InvalidSetting
 from shared_schema.environment import DOTENV, merged
 
 PREFIX: Final = "RR_"
 # Values that no terminal and no log shows.
 SECRET_SUFFIXES: Final = ("_SECRET", "_TOKEN")
+# One heartbeat may be lost and one late.
+BUS_SILENCE_MIN_S: Final = 3 * HEARTBEAT_INTERVAL_S
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 # The upper bound keeps infinity out.
@@ -50,6 +53,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     gateway_port: Port = 8000
     chat_host: str = "localhost"
     chat_port: Port = 8001
+    operator_token: str = ""
 
     # The TouchDesigner socket and its events
     events_ws_enabled: bool = True
@@ -67,6 +71,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     allowed_origins: tuple[str, ...] = (*GATEWAY_PAGES, *CHAT_PAGES)
 
     # The conversation
+    chat_token: str = ""
     chat_max_sessions: Whole = 8
     chat_message_max_chars: Whole = 4000
     chat_max_body_bytes: Whole = 2_097_152
@@ -112,6 +117,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     waves_executor: typing.Literal["pool", "dask"] = "pool"
     dask_scheduler: Annotated[str, Meta(pattern=r"\A(?:(?:tcp|tls)://\S+:\d+)?\Z")] = ""
 
+    # What clients may hold of each server
+    http_max_connections: Annotated[int, Meta(ge=32, le=10_000)] = 200
+    http_header_timeout_s: Positive = 10.0
+    http_body_timeout_s: Positive = 30.0
+    http_send_timeout_s: Positive = 30.0
+    http_max_body_memory_mb: Positive = 64.0
+
     # Everywhere
     log_level: typing.Literal["debug", "info", "warning", "error"] = "info"
     log_format: typing.Literal["text", "json"] = "text"
@@ -149,6 +161,11 @@ def load_settings(
     if not settings.events_ws_single_client:
         raise InvalidSetting(
             "RR_EVENTS_WS_SINGLE_CLIENT may only be true: the gateway serves one client"
+        )
+    if settings.bus_silence_s < BUS_SILENCE_MIN_S:
+        raise InvalidSetting(
+            f"RR_BUS_SILENCE_S={settings.bus_silence_s:g} is too short: the backend sends a"
+            f" heartbeat every {HEARTBEAT_INTERVAL_S:g} s, so at least {BUS_SILENCE_MIN_S:g}"
         )
     if settings.waves_executor == "dask" and not settings.dask_scheduler:
         raise InvalidSetting("RR_WAVES_EXECUTOR=dask needs RR_DASK_SCHEDULER=tcp://host:port")

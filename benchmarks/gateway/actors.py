@@ -26,7 +26,7 @@ from shared_schema.bus import TOPIC_WAVES, WavesFinished, encode_message
 from shared_schema.facts import UtteranceReported, WavesJobResult
 from shared_schema.runtime.process.logs import configure_logging
 from tests.support.client import backend
-from tests.support.telling import LIMITS
+from tests.support.readiness import LIMITS
 
 PADDING = "." * 700
 AFTERWARDS_S = 0.002

@@ -25,7 +25,8 @@ from shared_schema.chat import (
 from shared_schema.decoding import InvalidMessage
 from shared_schema.ids import TURNS
 from shared_schema.runtime.process.exits import FAILED, OK
-from shared_schema.runtime.web.clients import bearer, local_http, missing_after
+from shared_schema.runtime.web.clients import bearer, gateway_token, local_http, missing_after
+from shared_schema.runtime.web.hosts import chat_url, gateway_url
 from shared_schema.settings import Settings
 
 # Longer than any turn may take; a stream has a comment line every 15 s.
@@ -68,15 +69,15 @@ def _wait_until_served(
 
 def _missing(http: httpx.Client, settings: Settings, wait: bool) -> str | None:
     """Return what a visit still lacks."""
-    chat, gateway = _chat_url(settings), f"http://localhost:{settings.gateway_port}"
+    chat, gateway = chat_url(settings), gateway_url(settings)
     try:
-        http.get(f"{chat}/v1/health").raise_for_status()
+        http.get(f"{chat}/v1/health", headers=bearer(settings.chat_token)).raise_for_status()
     except httpx.HTTPError:
         return f"no chat backend at {chat}"
     if not (wait and settings.events_ws_enabled):
         return None
     try:
-        answer = http.get(f"{gateway}/healthz", headers=bearer(settings.events_token))
+        answer = http.get(f"{gateway}/healthz", headers=bearer(gateway_token(settings)))
         health = answer.raise_for_status().json()
     except httpx.HTTPError:
         return f"no gateway at {gateway}"
@@ -88,8 +89,8 @@ def _missing(http: httpx.Client, settings: Settings, wait: bool) -> str | None:
 
 
 def _follow(http: httpx.Client, settings: Settings, body: dict[str, str], show: Show) -> None:
-    url = f"{_chat_url(settings)}/v1/chat"
-    with http.stream("POST", url, json=body) as response:
+    url, headers = f"{chat_url(settings)}/v1/chat", bearer(settings.chat_token)
+    with http.stream("POST", url, json=body, headers=headers) as response:
         if response.status_code != httpx.codes.OK:
             response.read()
             raise VisitFailed(f"{response.status_code}: {response.text}")
@@ -98,10 +99,6 @@ def _follow(http: httpx.Client, settings: Settings, body: dict[str, str], show: 
             if isinstance(event, Done):
                 return
     raise VisitFailed("the stream ended before the session was done")
-
-
-def _chat_url(settings: Settings) -> str:
-    return f"http://localhost:{settings.chat_port}"
 
 
 def _events(lines: Iterator[str]) -> Iterator[ChatEvent]:

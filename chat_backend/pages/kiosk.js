@@ -1,7 +1,7 @@
 // The kiosk's page: ask, choose who answers, watch and hear.
 
 import { Conversation } from "/pages/conversation.js";
-import { ask, element, write } from "/pages/dom.js";
+import { ask, element, hideToken, write } from "/pages/dom.js";
 import { Refused, visit } from "/pages/stream.js";
 import { sea } from "/pages/water.js";
 
@@ -175,4 +175,5 @@ at("message").addEventListener("keydown", (event) => {
   }
 });
 
+hideToken();
 begin();

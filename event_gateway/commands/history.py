@@ -10,7 +10,8 @@ from event_gateway.errors import GatewayError
 from event_gateway.outbox import OutboxReader
 from shared_schema.layout import GATEWAY_DIR, Artifacts
 from shared_schema.runtime.process.exits import FAILED, OK, say
-from shared_schema.runtime.web.clients import bearer, local_http
+from shared_schema.runtime.web.clients import bearer, gateway_token, local_http
+from shared_schema.runtime.web.hosts import gateway_url
 from shared_schema.settings import Settings
 
 REQUEST_TIMEOUT_S: Final = 5.0
@@ -35,9 +36,9 @@ def history(settings: Settings, session_id: str, show: Callable[[str], None] = p
 def _from_gateway(settings: Settings, session_id: str) -> list[str] | None:
     """Return the events from the running gateway; None if none runs."""
     try:
-        with local_http(timeout=REQUEST_TIMEOUT_S, headers=bearer(settings.events_token)) as http:
+        with local_http(timeout=REQUEST_TIMEOUT_S, headers=bearer(gateway_token(settings))) as http:
             response = http.get(
-                f"http://localhost:{settings.gateway_port}/v1/events/history",
+                f"{gateway_url(settings)}/v1/events/history",
                 params={"sessionId": session_id},
             )
     except httpx.HTTPError:

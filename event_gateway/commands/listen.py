@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Final
 
 import soundfile
 from msgspec import UNSET
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.sync.client import ClientConnection
 
 from shared_schema import VERSION
@@ -34,6 +35,8 @@ RECONNECT_INTERVAL_S: Final = 0.25
 QUOTE_CHARS: Final = 60
 # Close codes after which a client stays away.
 DO_NOT_RECONNECT: Final = range(4000, 4100)
+# Answers that stay the same, however often the same is asked for.
+REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 
 
 class ExpectationFailed(Exception):
@@ -142,7 +145,14 @@ def _connected(url: str, token: str, timeout_s: float, show: Show) -> ClientConn
     while True:
         try:
             socket = local_socket(url, bearer(token))
+        except (InvalidURI, ValueError, OverflowError) as error:
+            raise ExpectationFailed(
+                f"{url} is no address of a socket, e.g. ws://localhost:8000/v1/events: {error}"
+            ) from None
         except (OSError, InvalidHandshake) as error:
+            if isinstance(error, InvalidStatus) and error.response.status_code in REFUSED:
+                reason = (error.response.body or b"").decode("utf-8", "replace")
+                raise ExpectationFailed(f"the gateway refused {url}: {error} {reason}") from None
             if not shown:
                 show(f"waiting for the gateway at {url} ({error})")
                 shown = True

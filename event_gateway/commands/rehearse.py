@@ -7,7 +7,8 @@ from typing import Any, Final
 import httpx
 
 from shared_schema.runtime.process.exits import FAILED, OK
-from shared_schema.runtime.web.clients import bearer, local_http
+from shared_schema.runtime.web.clients import bearer, gateway_token, local_http
+from shared_schema.runtime.web.hosts import gateway_url
 from shared_schema.settings import Settings
 
 Show = Callable[[str], None]
@@ -23,9 +24,9 @@ def rehearse(
     settings: Settings, session_id: str, *, speed: float, loop: bool, show: Show = print
 ) -> int:
     """Rehearse to the end, or until Ctrl-C; return the exit code."""
-    gateway = f"http://localhost:{settings.gateway_port}"
+    gateway = gateway_url(settings)
     url = f"{gateway}/v1/rehearsal"
-    headers = bearer(settings.events_token)
+    headers = bearer(gateway_token(settings))
     with local_http(timeout=10.0, headers=headers) as http:
         try:
             request = {"sessionId": session_id, "speed": speed, "loop": loop}

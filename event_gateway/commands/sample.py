@@ -58,6 +58,7 @@ def _chat_backend(artifacts: Path) -> Iterator[str]:
         "RR_ARTIFACTS_DIR": str(artifacts),
         "RR_CHAT_HOST": "127.0.0.1",
         "RR_CHAT_PORT": str(port),
+        "RR_CHAT_TOKEN": "",
         "RR_EVENTS_WS_ENABLED": "false",
         "RR_AGENTS": "offline",
         "RR_TTS": "hibari",

@@ -18,6 +18,7 @@ from shared_schema.ids import is_session_id
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.web.answers import EventStream, Json, limited_body, problem, sound_route
 from shared_schema.runtime.web.pages import Pages
+from shared_schema.runtime.web.tokens import Token
 
 PAGES: Final = Path(__file__).parent / "pages"
 REQUEST_MAX_BYTES: Final = 4096
@@ -36,13 +37,13 @@ class Studio(Struct, kw_only=True):
     recordings: Recordings
     rehearsal: Rehearsal
     status_stream: StatusStream
-    token: str
+    page_token: Token
     streams: int = 0
 
     def routes(self) -> list[BaseRoute]:
         """Return what is served."""
         return [
-            *Pages(PAGES, token=self.token).routes(),
+            *Pages(PAGES, token=self.page_token).routes(),
             sound_route(self.artifacts),
             Route("/v1/watch", self.watch),
             Route("/v1/recordings", self.list_recordings),

@@ -41,6 +41,14 @@ export async function ask(path, options = {}) {
   return answer;
 }
 
+/** Take the token out of the address, where others could see it; the page's cookie has it. */
+export function hideToken() {
+  const url = new URL(location.href);
+  if (!url.searchParams.has("token")) return;
+  url.searchParams.delete("token");
+  history.replaceState(null, "", url);
+}
+
 /** Return a moment as a clock shows it here. */
 export function clock(moment) {
   return new Date(moment).toLocaleTimeString([], { hour12: false });

@@ -27,7 +27,7 @@ from tests.support.sessions import Truth, whole
 
 
 class Rig:
-    """An orchestrator with a clock that is set by hand, and what it told."""
+    """An orchestrator with a clock that is set by hand, and what it emitted."""
 
     def __init__(self, folder: Path) -> None:
         numbers = itertools.count()
@@ -54,7 +54,7 @@ class Rig:
             if mix is not None:
                 write_wav(self.folder / mix)
 
-    def hear(self, *facts: Fact) -> None:
+    def receive(self, *facts: Fact) -> None:
         for n, fact in enumerate(facts, start=1):
             message = FactPublished(epoch="life", n=n, fact=fact)
             self.it.handle([TOPIC_FACTS, encode_message(message)])
@@ -88,11 +88,11 @@ def test_late_repetitions_of_a_closed_session_leave_nothing_behind(rig: Rig) -> 
     """The outbox is the tombstone: no event, no session in memory, no row more."""
     truth = whole()
     rig.write(truth)
-    rig.hear(*truth.facts())
+    rig.receive(*truth.facts())
     assert rig.seqs == [1, 2, 3]
     rows = rig.outbox.count()
-    rig.hear(*truth.facts())
-    rig.hear(truth.facts()[3], truth.facts()[-1])
+    rig.receive(*truth.facts())
+    rig.receive(truth.facts()[3], truth.facts()[-1])
     assert rig.seqs == [1, 2, 3]
     assert len(rig.it.readiness) == 0
     assert rig.outbox.count() == rows
@@ -103,11 +103,11 @@ def test_a_session_half_told_by_another_process_is_taken_up(rig: Rig, tmp_path: 
     truth = whole()
     rig.write(truth)
     facts = truth.facts()
-    rig.hear(*facts[:15])
+    rig.receive(*facts[:15])
     assert rig.seqs == [1]
     rig.outbox.close()
     again = Rig(tmp_path)
-    again.hear(*facts)
+    again.receive(*facts)
     assert again.seqs == [2, 3]
     again.outbox.close()
 
@@ -115,7 +115,7 @@ def test_a_session_half_told_by_another_process_is_taken_up(rig: Rig, tmp_path: 
 def test_a_mix_that_is_not_there_is_told_as_missing(rig: Rig) -> None:
     """Two processes that disagree about the folder never make an event with a dead path."""
     truth = whole()
-    rig.hear(*truth.facts())
+    rig.receive(*truth.facts())
     assert '"slotsReady":0' in rig.rows[0].event
     assert '"missingSlotIds":[1,2,3,4,5,6]' in rig.rows[0].event
     assert rig.seqs == [1]
@@ -128,7 +128,7 @@ def test_what_can_not_be_recorded_waits_and_keeps_its_order(rig: Rig) -> None:
     rig.write(second)
     record = rig.outbox.record
     rig.outbox.record = _refusing  # type: ignore[method-assign]
-    rig.hear(*first.facts(), *second.facts())
+    rig.receive(*first.facts(), *second.facts())
     assert rig.rows == []
     assert not rig.it.recording
     rig.outbox.record = record  # type: ignore[method-assign]
@@ -145,9 +145,9 @@ def test_what_waits_for_the_disk_is_decided_all_the_same(rig: Rig) -> None:
     rig.write(truth)
     record = rig.outbox.record
     rig.outbox.record = _refusing  # type: ignore[method-assign]
-    rig.hear(*truth.facts())
+    rig.receive(*truth.facts())
     assert len(rig.it.readiness) == 0
-    rig.hear(*truth.facts())
+    rig.receive(*truth.facts())
     assert len(rig.it.readiness) == 0
     rig.outbox.record = record  # type: ignore[method-assign]
     rig.it.tick()
@@ -158,9 +158,9 @@ def test_an_outbox_that_can_not_be_read_repeats_nothing(rig: Rig) -> None:
     """Nobody knows then what was told, but what is on record is not recorded twice."""
     truth = whole()
     rig.write(truth)
-    rig.hear(*truth.facts())
+    rig.receive(*truth.facts())
     rig.outbox.decided = _refusing  # type: ignore[method-assign, assignment]
-    rig.hear(*truth.facts())
+    rig.receive(*truth.facts())
     assert rig.seqs == [1, 2, 3]
     assert rig.it.recording
 
@@ -173,11 +173,11 @@ def test_a_lost_outbox_tells_no_session_again_that_is_past_turn_1(tmp_path: Path
     old, new = whole(1), whole(2)
     rig.write(old)
     rig.write(new)
-    rig.hear(old.facts()[3], *new.facts()[:8])
+    rig.receive(old.facts()[3], *new.facts()[:8])
     assert [session.session_id for session in rig.it.readiness] == [new.session_id]
     rig.answer(old.snapshot(), new.snapshot())
     assert {row.session_id for row in rig.rows} == {new.session_id}
-    rig.hear(*whole(3).facts()[1:3])
+    rig.receive(*whole(3).facts()[1:3])
     assert len(rig.it.readiness) == 1
     rig.outbox.close()
 
@@ -205,7 +205,7 @@ def test_deadlines_are_held_until_the_answer_or_the_silence_limit(rig: Rig) -> N
     truth = whole()
     rig.write(truth)
     one = UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(1, 1))
-    rig.hear(truth.begun(), truth.turn1(ended=False, age_s=60.0), one)
+    rig.receive(truth.begun(), truth.turn1(ended=False, age_s=60.0), one)
     for tenth in range(1, 100):
         rig.now = tenth / 10
         rig.it.tick()

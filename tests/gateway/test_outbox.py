@@ -30,7 +30,7 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
     it.close()
 
 
-def told(session: str, key: str) -> Entry:
+def produced(session: str, key: str) -> Entry:
     return Entry(
         session_id=session, key=key, status="produced", render=lambda seq: f"{session}/{key}#{seq}"
     )
@@ -49,22 +49,22 @@ def record(outbox: Outbox, *entries: Entry, at: float = 100.0) -> list[str]:
 
 def test_produced_events_are_numbered_by_session(outbox: Outbox) -> None:
     """Each session counts from 1, whatever the others do."""
-    assert record(outbox, told("a", "turn1")) == ["a/turn1#1"]
-    assert record(outbox, told("b", "turn1"), told("a", "d1")) == ["b/turn1#1", "a/d1#2"]
+    assert record(outbox, produced("a", "turn1")) == ["a/turn1#1"]
+    assert record(outbox, produced("b", "turn1"), produced("a", "d1")) == ["b/turn1#1", "a/d1#2"]
     assert [row.event for row in outbox.after(0)] == ["a/turn1#1", "b/turn1#1", "a/d1#2"]
 
 
 def test_what_was_decided_stays_as_it_is(outbox: Outbox) -> None:
     """The same key again is ignored, takes no number, and what comes with it is recorded."""
-    record(outbox, told("a", "turn1"))
-    assert record(outbox, told("a", "turn1"), told("a", "d1")) == ["a/d1#2"]
+    record(outbox, produced("a", "turn1"))
+    assert record(outbox, produced("a", "turn1"), produced("a", "d1")) == ["a/d1#2"]
     assert outbox.decided("a") == {"turn1": "produced", "d1": "produced"}
 
 
 def test_a_dropped_dialogue_takes_no_number(outbox: Outbox) -> None:
     """The client sees no hole where a dialogue could not be played."""
     dropped = Entry(session_id="a", key="d1", status="dropped")
-    assert record(outbox, told("a", "turn1"), dropped, told("a", "d2")) == [
+    assert record(outbox, produced("a", "turn1"), dropped, produced("a", "d2")) == [
         "a/turn1#1",
         "a/d2#2",
     ]
@@ -73,7 +73,7 @@ def test_a_dropped_dialogue_takes_no_number(outbox: Outbox) -> None:
 def test_an_expired_event_takes_a_number_and_is_not_live(outbox: Outbox) -> None:
     """It shows in the history and in a resume, but a client at the cursor does not get it."""
     old = Entry(session_id="a", key="turn1", status="expired", render=lambda seq: f"old#{seq}")
-    record(outbox, old, told("a", "d1"))
+    record(outbox, old, produced("a", "d1"))
     assert [row.event for row in outbox.after(0)] == ["a/d1#2"]
     assert [row.seq for row in outbox.history("a")] == [1, 2]
     assert [row.seq for row in outbox.history("a", after_seq=1)] == [2]
@@ -82,33 +82,33 @@ def test_an_expired_event_takes_a_number_and_is_not_live(outbox: Outbox) -> None
 def test_all_of_one_decision_or_nothing(outbox: Outbox) -> None:
     """An entry that can't be rendered takes the others of its group with it."""
     with pytest.raises(OutboxUnavailable):
-        record(outbox, told("a", "turn1"), broken("a", "d1"))
+        record(outbox, produced("a", "turn1"), broken("a", "d1"))
     assert outbox.decided("a") == {}
-    assert record(outbox, told("a", "turn1")) == ["a/turn1#1"]
+    assert record(outbox, produced("a", "turn1")) == ["a/turn1#1"]
 
 
 def test_it_survives_the_process(tmp_path: Path) -> None:
     """Opened again, it goes on counting where it was."""
     first = Outbox.open(tmp_path)
-    record(first, told("a", "turn1"))
+    record(first, produced("a", "turn1"))
     first.close()
     again = Outbox.open(tmp_path)
     assert again.moved_aside is None
-    assert record(again, told("a", "d1")) == ["a/d1#2"]
+    assert record(again, produced("a", "d1")) == ["a/d1#2"]
     again.close()
 
 
 def test_rows_are_counted_as_the_file_has_them(tmp_path: Path) -> None:
     """What was there before counts; a repetition, or what was rolled back, does not."""
     first = Outbox.open(tmp_path)
-    record(first, told("a", "turn1"), told("a", "d1"), at=10.0)
-    record(first, told("a", "d1"), told("a", "d2"), at=10.0)
+    record(first, produced("a", "turn1"), produced("a", "d1"), at=10.0)
+    record(first, produced("a", "d1"), produced("a", "d2"), at=10.0)
     with pytest.raises(OutboxUnavailable):
-        record(first, told("b", "turn1"), broken("b", "d1"))
+        record(first, produced("b", "turn1"), broken("b", "d1"))
     assert first.count() == 3
     first.close()
     again = Outbox.open(tmp_path)
-    record(again, told("b", "turn1"))
+    record(again, produced("b", "turn1"))
     assert again.count() == 4
     assert again.prune(before=50.0) == 3
     assert again.count() == 1
@@ -117,12 +117,12 @@ def test_rows_are_counted_as_the_file_has_them(tmp_path: Path) -> None:
 
 def test_a_second_gateway_is_refused(tmp_path: Path, outbox: Outbox) -> None:
     """The file belongs to the process that has it open."""
-    record(outbox, told("a", "turn1"))
+    record(outbox, produced("a", "turn1"))
     other = subprocess.run(
         [sys.executable, "-c", OPEN_IT, str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert "AnotherGateway" in other.stderr
-    assert record(outbox, told("a", "d1")) == ["a/d1#2"]
+    assert record(outbox, produced("a", "d1")) == ["a/d1#2"]
 
 
 def test_a_killed_gateway_loses_nothing(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_damaged_file_is_moved_aside_and_kept(tmp_path: Path, content: bytes) 
     assert aside is not None
     assert aside.read_bytes() == content
     assert aside.with_name(f"{aside.name}-wal").exists()
-    assert record(outbox, told("a", "turn1")) == ["a/turn1#1"]
+    assert record(outbox, produced("a", "turn1")) == ["a/turn1#1"]
     outbox.close()
 
 
@@ -155,7 +155,7 @@ def test_a_page_damaged_inside_is_noticed(tmp_path: Path) -> None:
     """Also when the header is whole."""
     outbox = Outbox.open(tmp_path)
     for number in range(300):
-        record(outbox, told(f"s{number}", "turn1"))
+        record(outbox, produced(f"s{number}", "turn1"))
     outbox.close()
     file = tmp_path / OUTBOX_FILE
     content = bytearray(file.read_bytes())
@@ -180,7 +180,7 @@ def test_a_foreign_database_is_moved_aside(tmp_path: Path) -> None:
     foreign.close()
 
 
-def test_a_folder_that_can_not_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_can_not_be_made_is_reported(tmp_path: Path) -> None:
     """The reason names the file."""
     (tmp_path / "file").write_text("x", "utf-8")
     with pytest.raises(OutboxUnavailable, match="outbox"):
@@ -189,10 +189,10 @@ def test_a_folder_that_can_not_be_made_is_told(tmp_path: Path) -> None:
 
 def test_a_resuming_client_gets_what_it_lacks(outbox: Outbox) -> None:
     """Named sessions go on after their seq at any age; others come whole if they are recent."""
-    record(outbox, told("old", "turn1"), told("older", "turn1"), at=10.0)
-    record(outbox, told("old", "d1"), at=11.0)
-    record(outbox, told("a", "turn1"), at=12.0)
-    record(outbox, told("a", "d1"), told("b", "turn1"), at=300.0)
+    record(outbox, produced("old", "turn1"), produced("older", "turn1"), at=10.0)
+    record(outbox, produced("old", "d1"), at=11.0)
+    record(outbox, produced("a", "turn1"), at=12.0)
+    record(outbox, produced("a", "d1"), produced("b", "turn1"), at=300.0)
     lacking = outbox.lacking({"old": 1}, since=100.0, cursor=outbox.head())
     rows = [outbox.get(row_id) for row_id in lacking]
     assert [row.event for row in rows if row] == ["old/d1#2", "a/turn1#1", "a/d1#2", "b/turn1#1"]
@@ -206,14 +206,14 @@ def test_a_session_that_expired_is_not_recent(outbox: Outbox) -> None:
     record(outbox, old, at=300.0)
     assert outbox.lacking({}, since=100.0, cursor=0) == []
     assert len(outbox.lacking({"a": 0}, since=100.0, cursor=0)) == 1
-    record(outbox, told("a", "d1"), at=301.0)
+    record(outbox, produced("a", "d1"), at=301.0)
     assert len(outbox.lacking({}, since=100.0, cursor=outbox.head())) == 2
 
 
 def test_retention_forgets_whole_sessions(outbox: Outbox) -> None:
     """A session with a recent decision keeps its old ones."""
-    record(outbox, told("a", "turn1"), told("b", "turn1"), at=10.0)
-    record(outbox, told("b", "d1"), at=99.0)
+    record(outbox, produced("a", "turn1"), produced("b", "turn1"), at=10.0)
+    record(outbox, produced("b", "d1"), at=99.0)
     assert outbox.prune(before=50.0) == 1
     assert outbox.decided("a") == {}
     assert sorted(outbox.decided("b"), reverse=True) == ["turn1", "d1"]

@@ -11,15 +11,15 @@ from event_gateway.core.decisions import (
 from shared_schema.bus import SnapshotSession
 from shared_schema.facts import SessionBegun, UtteranceReported, WaveReady
 from shared_schema.ids import TurnIndex
+from tests.support.readiness import ALL_DECIDED, machine, names, publish
 from tests.support.sessions import Truth, slot_agent, utterance, whole
-from tests.support.telling import TOLD, machine, names, tell
 
 
 def test_a_whole_session_is_told_in_order() -> None:
     """Turn 1, then each dialogue in increasing target slot, then the session is closed."""
     readiness = machine()
-    decisions = tell(readiness, *whole().facts())
-    assert names(decisions) == TOLD
+    decisions = publish(readiness, *whole().facts())
+    assert names(decisions) == ALL_DECIDED
     turn1, first, second, _ = decisions
     assert isinstance(turn1, Turn1Due)
     assert isinstance(first, DialogueDue)
@@ -41,12 +41,12 @@ def test_turn1_is_told_before_turn1_completed_when_all_slots_are_ready() -> None
         UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(1, slot))
         for slot in truth.slots
     ]
-    assert names(tell(readiness, truth.begun(), *reports)) == ["Turn1Due turn1"]
+    assert names(publish(readiness, truth.begun(), *reports)) == ["Turn1Due turn1"]
 
 
 def test_a_known_failure_is_not_waited_for() -> None:
     """One broken slot makes Turn 1 partial at once, without any deadline."""
-    decisions = tell(machine(), *whole(lost=frozenset({(1, 4)})).facts())
+    decisions = publish(machine(), *whole(lost=frozenset({(1, 4)})).facts())
     turn1 = decisions[0]
     assert isinstance(turn1, Turn1Due)
     assert turn1.missing_slot_ids == (4,)
@@ -56,7 +56,7 @@ def test_a_known_failure_is_not_waited_for() -> None:
 def test_all_slots_broken_is_one_empty_event() -> None:
     """With nothing ready the Turn 1 event still comes, with no slots."""
     lost = frozenset((1, slot) for slot in range(1, 7))
-    turn1 = tell(machine(), *whole(lost=lost).facts())[0]
+    turn1 = publish(machine(), *whole(lost=lost).facts())[0]
     assert isinstance(turn1, Turn1Due)
     assert turn1.ready == ()
     assert turn1.slots_expected == 6
@@ -64,13 +64,13 @@ def test_all_slots_broken_is_one_empty_event() -> None:
 
 def test_a_broken_respondent_drops_its_dialogue_only() -> None:
     """The dialogue that can't be played is dropped and the other one comes."""
-    decisions = tell(machine(), *whole(lost=frozenset({(3, 1)})).facts())
+    decisions = publish(machine(), *whole(lost=frozenset({(3, 1)})).facts())
     assert names(decisions)[1:3] == ["DialogueDropped turn23-slot1", "DialogueDue turn23-slot2"]
 
 
 def test_a_broken_commenter_is_left_out() -> None:
     """The dialogue comes without the commenter and names it as missing."""
-    due = tell(machine(), *whole(lost=frozenset({(2, 1)})).facts())[2]
+    due = publish(machine(), *whole(lost=frozenset({(2, 1)})).facts())[2]
     assert isinstance(due, DialogueDue)
     assert [each.slot_id for each in due.commenters] == [3]
     assert due.missing_commenter_slot_ids == (1,)
@@ -82,9 +82,9 @@ def test_an_earlier_dialogue_holds_back_a_later_one() -> None:
     readiness = machine()
     facts = truth.facts()
     last = UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(3, 1))
-    before = tell(readiness, *[fact for fact in facts if fact != last])
+    before = publish(readiness, *[fact for fact in facts if fact != last])
     assert names(before) == ["Turn1Due turn1"]
-    assert names(tell(readiness, last)) == TOLD[1:]
+    assert names(publish(readiness, last)) == ALL_DECIDED[1:]
 
 
 def test_no_dialogues_no_dialogue_event() -> None:
@@ -92,17 +92,17 @@ def test_no_dialogues_no_dialogue_event() -> None:
     truth = Truth(
         session_id=whole().session_id, slots=(3,), targets={}, replied=(), ready=frozenset({(1, 3)})
     )
-    assert names(tell(machine(), *truth.facts())) == ["Turn1Due turn1", "SessionClosed closed"]
+    assert names(publish(machine(), *truth.facts())) == ["Turn1Due turn1", "SessionClosed closed"]
 
 
 def test_ready_beats_failed_beats_pending() -> None:
     """A worker's late success mends a failure that was assumed, and nothing undoes it."""
     truth = whole(lost=frozenset({(1, 1)}))
     readiness = machine()
-    tell(readiness, truth.begun(), truth.turn1(ended=False))
+    publish(readiness, truth.begun(), truth.turn1(ended=False))
     for ready in (False, True, None, False):
         told = utterance(truth.session_id, 1, 1, ready=ready)
-        tell(readiness, UtteranceReported(session_id=truth.session_id, utterance=told))
+        publish(readiness, UtteranceReported(session_id=truth.session_id, utterance=told))
     (session,) = readiness
     known = session.utterance(1, 1)
     assert known is not None
@@ -115,7 +115,7 @@ def test_a_session_begun_twice_with_the_same_slots_is_one() -> None:
     readiness = machine()
     begun = SessionBegun(session_id=truth.session_id, slots=(slot_agent(1),))
     one = UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(1, 1))
-    assert names(tell(readiness, begun, begun, one, begun, one)) == ["Turn1Due turn1"]
+    assert names(publish(readiness, begun, begun, one, begun, one)) == ["Turn1Due turn1"]
 
 
 def test_a_snapshot_of_a_running_session_is_joined() -> None:
@@ -128,9 +128,9 @@ def test_a_snapshot_of_a_running_session_is_joined() -> None:
         utterances=tuple(truth.utterance(1, slot) for slot in truth.slots),
         turn1=truth.turn1(age_s=3.0),
     )
-    assert names(tell(readiness, running)) == ["Turn1Due turn1"]
+    assert names(publish(readiness, running)) == ["Turn1Due turn1"]
     begun = SnapshotSession(epoch="life", begun=whole(2).begun())
-    assert tell(readiness, begun) == []
+    assert publish(readiness, begun) == []
     assert len(readiness) == 2
 
 
@@ -147,8 +147,8 @@ def test_dialogues_already_decided_hold_nothing_back() -> None:
     truth = whole()
     readiness = machine("turn1", "turn23-slot1")
     late = UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(3, 2))
-    assert tell(readiness, *[fact for fact in truth.facts() if fact != late]) == []
-    assert names(tell(readiness, late)) == TOLD[2:]
+    assert publish(readiness, *[fact for fact in truth.facts() if fact != late]) == []
+    assert names(publish(readiness, late)) == ALL_DECIDED[2:]
 
 
 def test_a_session_shows_what_was_heard_turn_by_turn() -> None:
@@ -157,7 +157,7 @@ def test_a_session_shows_what_was_heard_turn_by_turn() -> None:
     readiness = machine()
     order: list[tuple[TurnIndex, int]] = [(3, 1), (1, 2), (2, 3), (1, 1)]
     for turn, slot in order:
-        tell(
+        publish(
             readiness,
             UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(turn, slot)),
         )
@@ -172,7 +172,7 @@ def test_a_dialogue_names_what_it_needs_in_play_order() -> None:
     """The commenters of Turn 2 in increasing slot id, then the respondent of Turn 3."""
     truth = whole()
     readiness = machine()
-    tell(readiness, truth.begun())
+    publish(readiness, truth.begun())
     (session,) = readiness
     assert session.needs(truth.dialogues[1]) == [(2, 1), (2, 3), (3, 2)]
 
@@ -181,7 +181,7 @@ def test_a_completed_turn_answers_for_its_own_slots_only() -> None:
     """Who is not among Turn 1's utterances has none; of Turns 2 and 3 that says nothing."""
     truth = whole()
     readiness = machine()
-    tell(readiness, truth.turn1(ended=False))
+    publish(readiness, truth.turn1(ended=False))
     (session,) = readiness
     assert session.resolved(1, 7)
     assert not session.resolved(2, 1)
@@ -191,7 +191,7 @@ def test_a_completed_turn_answers_for_its_own_slots_only() -> None:
 def test_a_slot_without_an_utterance_is_not_waited_for() -> None:
     """Turn 1 is over and slot 6 was silent: the event comes at once, without it."""
     turn1 = whole().turn1()
-    (due,) = tell(machine(), structs.replace(turn1, utterances=turn1.utterances[:5]))
+    (due,) = publish(machine(), structs.replace(turn1, utterances=turn1.utterances[:5]))
     assert isinstance(due, Turn1Due)
     assert due.missing_slot_ids == (6,)
 
@@ -203,12 +203,12 @@ def test_a_snapshot_tells_which_slots_were_asked_for() -> None:
         UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(1, slot))
         for slot in truth.slots
     ]
-    told = tell(machine(), SnapshotSession(epoch="life", begun=truth.begun()), *reports)
+    told = publish(machine(), SnapshotSession(epoch="life", begun=truth.begun()), *reports)
     assert names(told) == ["Turn1Due turn1"]
 
 
 def test_why_a_dialogue_was_dropped_is_told() -> None:
     """A respondent that failed is not called late."""
-    dropped = tell(machine(), *whole(lost=frozenset({(3, 1)})).facts())[1]
+    dropped = publish(machine(), *whole(lost=frozenset({(3, 1)})).facts())[1]
     assert isinstance(dropped, DialogueDropped)
     assert dropped.reason == "the respondent failed"

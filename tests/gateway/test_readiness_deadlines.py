@@ -8,17 +8,17 @@ from event_gateway.core.decisions import (
 )
 from event_gateway.core.readiness import Limits, Readiness
 from shared_schema.facts import UtteranceReported
+from tests.support.readiness import ALL_DECIDED, machine, names, publish
 from tests.support.sessions import whole
-from tests.support.telling import TOLD, machine, names, tell
 
 
 def test_turn1_deadline_tells_what_is_ready() -> None:
     """15 s after Turn 1 completed the event goes out without the slots that are late."""
     truth = whole()
     readiness = machine()
-    tell(readiness, truth.begun(), truth.turn1(ended=False), now=100.0)
+    publish(readiness, truth.begun(), truth.turn1(ended=False), now=100.0)
     ready = UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(1, 2))
-    assert tell(readiness, ready, now=101.0) == []
+    assert publish(readiness, ready, now=101.0) == []
     assert readiness.advance(114.9) == []
     (turn1,) = readiness.advance(115.0)
     assert isinstance(turn1, Turn1Due)
@@ -30,10 +30,10 @@ def test_a_late_slot_changes_nothing_that_was_decided() -> None:
     """What becomes ready after the event does not lead to another."""
     truth = whole()
     readiness = machine()
-    tell(readiness, truth.begun(), truth.turn1(ended=False))
+    publish(readiness, truth.begun(), truth.turn1(ended=False))
     readiness.advance(15.0)
     late = UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(1, 2))
-    assert tell(readiness, late, now=16.0) == []
+    assert publish(readiness, late, now=16.0) == []
 
 
 def test_one_deadline_for_all_dialogues() -> None:
@@ -41,8 +41,8 @@ def test_one_deadline_for_all_dialogues() -> None:
     truth = whole()
     readiness = machine()
     ended = (truth.turn3(ended=False), truth.complete())
-    tell(readiness, truth.begun(), truth.turn1(), *ended, now=0.0)
-    tell(
+    publish(readiness, truth.begun(), truth.turn1(), *ended, now=0.0)
+    publish(
         readiness,
         UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(3, 2)),
         now=1.0,
@@ -62,8 +62,8 @@ def test_turn1_comes_first_even_when_dialogues_are_ready() -> None:
     truth = whole()
     readiness = machine()
     late = UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(1, 6))
-    assert tell(readiness, *[fact for fact in truth.facts() if fact != late]) == []
-    assert names(readiness.advance(15.0)) == TOLD
+    assert publish(readiness, *[fact for fact in truth.facts() if fact != late]) == []
+    assert names(readiness.advance(15.0)) == ALL_DECIDED
 
 
 def test_the_dialogue_deadline_also_ends_the_waiting_for_turn1() -> None:
@@ -73,20 +73,20 @@ def test_the_dialogue_deadline_also_ends_the_waiting_for_turn1() -> None:
     )
     truth = whole()
     late = UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(1, 6))
-    assert tell(readiness, *[fact for fact in truth.facts() if fact != late]) == []
-    assert names(readiness.advance(5.0)) == TOLD
+    assert publish(readiness, *[fact for fact in truth.facts() if fact != late]) == []
+    assert names(readiness.advance(5.0)) == ALL_DECIDED
 
 
 def test_deadlines_do_not_fire_while_facts_are_applied() -> None:
     """A fact that is read late is joined before anybody is judged late."""
     truth = whole()
     readiness = machine()
-    tell(readiness, truth.begun(), truth.turn1(ended=False), now=0.0)
+    publish(readiness, truth.begun(), truth.turn1(ended=False), now=0.0)
     reports = [
         UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(1, slot))
         for slot in truth.slots
     ]
-    (turn1,) = tell(readiness, *reports, now=60.0)
+    (turn1,) = publish(readiness, *reports, now=60.0)
     assert isinstance(turn1, Turn1Due)
     assert turn1.missing_slot_ids == ()
 
@@ -95,24 +95,24 @@ def test_a_turn_tells_its_age_and_the_earliest_deadline_counts() -> None:
     """A snapshot's Turn 1, 10 s old, is due 5 s later; a younger repetition moves nothing."""
     truth = whole()
     readiness = machine()
-    tell(readiness, truth.turn1(ended=False, age_s=10.0), now=100.0)
+    publish(readiness, truth.turn1(ended=False, age_s=10.0), now=100.0)
     assert readiness.next_deadline() == 105.0
-    tell(readiness, truth.turn1(ended=False, age_s=0.0), now=101.0)
+    publish(readiness, truth.turn1(ended=False, age_s=0.0), now=101.0)
     assert readiness.next_deadline() == 105.0
 
 
 def test_an_age_beyond_the_timeout_is_due_now() -> None:
     """Deadlines lie between now and now plus the timeout, however old the turn is."""
     readiness = machine()
-    tell(readiness, whole().turn1(ended=False, age_s=1e6), now=7.0)
+    publish(readiness, whole().turn1(ended=False, age_s=1e6), now=7.0)
     assert readiness.next_deadline() == 7.0
 
 
 def test_what_is_older_than_the_replay_window_is_not_live() -> None:
     """A session that a snapshot tells long after its end is recorded and not sent."""
     for age_s, live in ((299.0, True), (400.0, False)):
-        decisions = tell(machine(), whole().snapshot(age_s=age_s))
-        assert names(decisions) == TOLD
+        decisions = publish(machine(), whole().snapshot(age_s=age_s))
+        assert names(decisions) == ALL_DECIDED
         assert [each.live for each in decisions if hasattr(each, "live")] == [live] * 3
 
 
@@ -120,7 +120,7 @@ def test_deadlines_of_closed_sessions_do_not_pile_up() -> None:
     """After many sessions, what is kept for deadlines is bounded by the live ones."""
     readiness = machine()
     for number in range(2000):
-        tell(readiness, *whole(number).facts())
+        publish(readiness, *whole(number).facts())
     assert len(readiness) == 0
     assert len(readiness._deadlines) < 200
 
@@ -128,9 +128,9 @@ def test_deadlines_of_closed_sessions_do_not_pile_up() -> None:
 def test_the_last_moment_of_the_replay_window_is_live() -> None:
     """Turn 1 was due 15 s after its end and dialogues 30 s after theirs: 300 s later they count."""
     for age_s, live in ((315.0, [True] * 3), (316.0, [False, True, True]), (331.0, [False] * 3)):
-        decisions = tell(machine(), whole().snapshot(age_s=age_s))
+        decisions = publish(machine(), whole().snapshot(age_s=age_s))
         assert [each.live for each in decisions if hasattr(each, "live")] == live
-    dialogue = tell(machine(), whole().snapshot(age_s=330.0))[1]
+    dialogue = publish(machine(), whole().snapshot(age_s=330.0))[1]
     assert isinstance(dialogue, DialogueDue)
     assert dialogue.live
 
@@ -139,12 +139,12 @@ def test_the_earliest_end_that_was_told_decides_what_is_live() -> None:
     """A turn first heard of as new, and then as old, is old."""
     truth = whole()
     readiness = machine()
-    tell(readiness, truth.turn1(ended=False), now=0.0)
-    tell(readiness, truth.turn1(ended=False, age_s=400.0), now=1.0)
+    publish(readiness, truth.turn1(ended=False), now=0.0)
+    publish(readiness, truth.turn1(ended=False, age_s=400.0), now=1.0)
     (turn1,) = readiness.advance(1.0)
     assert isinstance(turn1, Turn1Due)
     assert not turn1.live
     readiness = machine()
-    tell(readiness, truth.turn3(ended=False), now=0.0)
-    decisions = tell(readiness, truth.turn3(age_s=400.0), now=1.0)
+    publish(readiness, truth.turn3(ended=False), now=0.0)
+    decisions = publish(readiness, truth.turn3(age_s=400.0), now=1.0)
     assert [each.live for each in decisions if hasattr(each, "live")] == [False] * 3

@@ -10,8 +10,8 @@ from event_gateway.core.decisions import (
     Turn1Due,
 )
 from shared_schema.facts import UtteranceReported
+from tests.support.readiness import ALL_DECIDED, machine, names, publish
 from tests.support.sessions import whole
-from tests.support.telling import TOLD, machine, names, tell
 
 
 def test_silence_decides_what_is_due_and_the_backend_may_come_back() -> None:
@@ -19,12 +19,12 @@ def test_silence_decides_what_is_due_and_the_backend_may_come_back() -> None:
     truth = whole()
     readiness = machine()
     one = UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(1, 1))
-    tell(readiness, truth.begun(), one)
+    publish(readiness, truth.begun(), one)
     (turn1,) = readiness.apply(BackendSilent(), 20.0)
     assert isinstance(turn1, Turn1Due)
     assert turn1.missing_slot_ids == (2, 3, 4, 5, 6)
     assert readiness.apply(BackendBack(), 25.0) == []
-    assert names(tell(readiness, *truth.facts(), now=26.0)) == TOLD[1:]
+    assert names(publish(readiness, *truth.facts(), now=26.0)) == ALL_DECIDED[1:]
 
 
 def test_silence_does_not_judge_a_session_whose_slots_are_unknown() -> None:
@@ -32,7 +32,7 @@ def test_silence_does_not_judge_a_session_whose_slots_are_unknown() -> None:
     truth = whole()
     readiness = machine()
     one = UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(1, 1))
-    tell(readiness, one)
+    publish(readiness, one)
     assert readiness.apply(BackendSilent(), 20.0) == []
 
 
@@ -41,9 +41,9 @@ def test_a_retired_epoch_gives_its_sessions_up() -> None:
     truth = whole()
     readiness = machine()
     one = UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(1, 1))
-    tell(readiness, truth.begun(), one)
+    publish(readiness, truth.begun(), one)
     assert readiness.apply(EpochRetired("another"), 1.0) == []
-    assert names(readiness.apply(EpochRetired("life"), 1.0)) == [TOLD[0], TOLD[3]]
+    assert names(readiness.apply(EpochRetired("life"), 1.0)) == [ALL_DECIDED[0], ALL_DECIDED[3]]
 
 
 def test_a_session_given_up_after_turn3_still_tells_its_dialogues() -> None:
@@ -51,9 +51,9 @@ def test_a_session_given_up_after_turn3_still_tells_its_dialogues() -> None:
     truth = whole()
     readiness = machine()
     late = UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(2, 2))
-    told = tell(readiness, *[fact for fact in truth.facts() if fact != late])
+    told = publish(readiness, *[fact for fact in truth.facts() if fact != late])
     assert names(told) == ["Turn1Due turn1"]
-    assert names(readiness.apply(EpochRetired("life"), 1.0)) == TOLD[1:]
+    assert names(readiness.apply(EpochRetired("life"), 1.0)) == ALL_DECIDED[1:]
 
 
 def test_a_session_of_which_only_a_worker_spoke_is_told_as_far_as_it_is_known() -> None:
@@ -61,7 +61,7 @@ def test_a_session_of_which_only_a_worker_spoke_is_told_as_far_as_it_is_known() 
     truth = whole()
     readiness = machine()
     one = UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(1, 5))
-    tell(readiness, one)
+    publish(readiness, one)
     turn1, closed = readiness.apply(EpochRetired("life"), 1.0)
     assert isinstance(turn1, Turn1Due)
     assert turn1.slots_expected == 1
@@ -73,7 +73,7 @@ def test_a_session_of_whose_turn1_nothing_is_known_closes_without_a_word() -> No
     truth = whole()
     readiness = machine()
     comment = UtteranceReported(session_id=truth.session_id, utterance=truth.utterance(2, 1))
-    tell(readiness, comment)
+    publish(readiness, comment)
     assert names(readiness.apply(EpochRetired("life"), 1.0)) == ["SessionClosed closed"]
 
 
@@ -85,7 +85,10 @@ def test_absence_from_a_snapshot_counts_only_if_it_is_recent_enough() -> None:
     assert readiness.apply(SnapshotMerged("life", 4, nobody), 1.0) == []
     assert readiness.apply(SnapshotMerged("other", 9, nobody), 1.0) == []
     assert readiness.apply(SnapshotMerged("life", 9, frozenset({whole().session_id})), 1.0) == []
-    assert names(readiness.apply(SnapshotMerged("life", 5, nobody), 1.0)) == [TOLD[0], TOLD[3]]
+    assert names(readiness.apply(SnapshotMerged("life", 5, nobody), 1.0)) == [
+        ALL_DECIDED[0],
+        ALL_DECIDED[3],
+    ]
 
 
 def test_a_workers_word_alone_is_not_missed_in_a_snapshot() -> None:
@@ -101,7 +104,7 @@ def test_a_workers_word_alone_is_not_missed_in_a_snapshot() -> None:
 def test_every_session_has_a_time_limit() -> None:
     """A session that never ends is told as far as it came, and let go; too old to send."""
     readiness = machine()
-    tell(readiness, whole().begun())
+    publish(readiness, whole().begun())
     assert readiness.advance(899.0) == []
     turn1, closed = readiness.advance(900.0)
     assert isinstance(turn1, Turn1Due)
@@ -112,13 +115,13 @@ def test_every_session_has_a_time_limit() -> None:
 
 def test_a_session_taken_up_again_repeats_nothing() -> None:
     """What the outbox says was decided is not decided again."""
-    assert names(tell(machine("turn1", "turn23-slot1"), whole().snapshot())) == TOLD[2:]
+    assert names(publish(machine("turn1", "turn23-slot1"), whole().snapshot())) == ALL_DECIDED[2:]
 
 
 def test_a_closed_session_is_not_taken_up_again() -> None:
     """Whatever is still said of it; it has no deadline either."""
     readiness = machine("turn1", "closed")
-    assert tell(readiness, *whole().facts(), whole().snapshot()) == []
+    assert publish(readiness, *whole().facts(), whole().snapshot()) == []
     assert len(readiness) == 0
     assert readiness.next_deadline() is None
 
@@ -133,11 +136,11 @@ def test_a_closed_session_says_why() -> None:
         (whole().begun(), nobody, "its backend no longer has it"),
     ):
         readiness = machine()
-        tell(readiness, fact)
+        publish(readiness, fact)
         closed = readiness.apply(end, 1.0)[-1]
         assert isinstance(closed, SessionClosed)
         assert closed.reason == reason
-    closed = tell(machine(), whole().snapshot())[-1]
+    closed = publish(machine(), whole().snapshot())[-1]
     assert isinstance(closed, SessionClosed)
     assert closed.reason == "all decided"
 
@@ -147,9 +150,9 @@ def test_a_session_closes_only_when_it_is_complete() -> None:
     truth = whole()
     readiness = machine()
     facts = [fact for fact in truth.facts() if fact != truth.complete()]
-    assert names(tell(readiness, *facts)) == TOLD[:-1]
+    assert names(publish(readiness, *facts)) == ALL_DECIDED[:-1]
     assert len(readiness) == 1
-    assert names(tell(readiness, truth.complete())) == ["SessionClosed closed"]
+    assert names(publish(readiness, truth.complete())) == ["SessionClosed closed"]
     assert len(readiness) == 0
 
 
@@ -158,13 +161,13 @@ def test_completion_may_come_first_and_twice() -> None:
     truth = whole()
     readiness = machine()
     facts = [fact for fact in truth.facts() if fact != truth.complete()]
-    assert tell(readiness, truth.complete(), truth.complete()) == []
-    assert names(tell(readiness, *facts)) == TOLD
+    assert publish(readiness, truth.complete(), truth.complete()) == []
+    assert names(publish(readiness, *facts)) == ALL_DECIDED
 
 
 def test_a_session_that_is_never_complete_ends_with_its_backend() -> None:
     """Its events were decided; nothing more can come."""
     truth = whole()
     readiness = machine()
-    tell(readiness, *[fact for fact in truth.facts() if fact != truth.complete()])
+    publish(readiness, *[fact for fact in truth.facts() if fact != truth.complete()])
     assert names(readiness.apply(EpochRetired("life"), 1.0)) == ["SessionClosed closed"]

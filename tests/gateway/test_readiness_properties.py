@@ -25,8 +25,8 @@ from event_gateway.core.decisions import (
 from event_gateway.core.readiness import Readiness
 from shared_schema.bus import SnapshotSession
 from shared_schema.facts import Fact
+from tests.support.readiness import LIMITS
 from tests.support.sessions import Truth, session_id
-from tests.support.telling import LIMITS
 
 SLOTS = (1, 2, 3, 4, 5, 6)
 

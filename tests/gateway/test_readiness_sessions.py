@@ -2,8 +2,8 @@
 
 from event_gateway.core.decisions import EpochRetired, Origin, SnapshotMerged
 from event_gateway.core.readiness import Readiness
+from tests.support.readiness import machine
 from tests.support.sessions import Truth, whole
-from tests.support.telling import machine
 
 ONE, OTHER = whole(1), whole(2)
 

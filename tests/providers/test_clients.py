@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from shared_schema.decoding import InvalidSetting
-from shared_schema.runtime.web.clients import is_loopback, proxy_for, route_to
+from shared_schema.runtime.web.clients import is_local, proxy_for, route_to
 from tests.providers.odd import Odd, sound
 from tests.support.sounds import pcm
 
@@ -49,7 +49,7 @@ BAD_SHELL = {
 )
 def test_this_machine_is_never_asked_through_a_proxy(host: str) -> None:
     """By every name that it has."""
-    assert is_loopback(host)
+    assert is_local(host)
     address = f"[{host}]" if ":" in host and "[" not in host else host
     assert route_to(f"http://{address}:8000/v1", BAD_SHELL).proxy is None
 
@@ -57,7 +57,7 @@ def test_this_machine_is_never_asked_through_a_proxy(host: str) -> None:
 @pytest.mark.parametrize("host", ["example.com", "localhost.example.com", "192.168.1.4", "", "::2"])
 def test_other_machines_are_others(host: str) -> None:
     """Also those of the same house."""
-    assert not is_loopback(host)
+    assert not is_local(host)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Taking ports, in this process."""
 
-import asyncio
 import errno
 import socket
 from contextlib import ExitStack
@@ -58,20 +57,3 @@ def test_an_address_of_another_machine_is_a_wrong_setting() -> None:
     with pytest.raises(StartRefused, match=r"192\.0\.2\.1") as refusal:
         listen_on("192.0.2.1", 0)
     assert refusal.value.exit_code == CONFIGURATION
-
-
-async def test_what_is_accepted_sends_small_things_at_once() -> None:
-    """Nothing waits for the acknowledgement of what was sent before (Nagle's algorithm is off)."""
-    accepted: asyncio.Queue[int] = asyncio.Queue()
-
-    async def take(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = writer.get_extra_info("socket")
-        accepted.put_nowait(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
-        writer.close()
-
-    for listener in listen_on("localhost", 0):
-        async with await asyncio.start_server(take, sock=listener):
-            _, writer = await asyncio.open_connection(*listener.getsockname()[:2])
-            assert await accepted.get()
-            writer.close()
-            await writer.wait_closed()

@@ -7,6 +7,7 @@ import pytest
 from starlette.applications import Starlette
 
 from shared_schema.runtime.web.pages import SHARED_PAGES, Pages
+from shared_schema.runtime.web.tokens import Token
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "pages"
 
 
-def client(folder: Path, *, token: str = "") -> httpx.AsyncClient:
+def client(folder: Path, *, token: Token | None = None) -> httpx.AsyncClient:
     app = Starlette(routes=[*Pages(folder, token=token).routes()])
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
 
@@ -68,7 +69,7 @@ async def test_a_page_cannot_be_posted_to(folder: Path) -> None:
 
 
 async def test_the_page_keeps_the_token_that_it_was_opened_with(folder: Path) -> None:
-    async with client(folder, token="open sesame") as http:  # noqa: S106  # a test's
+    async with client(folder, token=Token("events_token", "open sesame")) as http:
         cookie = (await http.get("/")).headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "samesite=strict" in cookie.lower()

@@ -18,6 +18,8 @@ from starlette.websockets import WebSocket
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, StartRefused, say
 from shared_schema.runtime.process.logs import configure_logging
 from shared_schema.runtime.process.serving import run_server
+from shared_schema.runtime.web.connections import HttpLimits
+from shared_schema.settings import load_settings
 
 MODE = os.environ.get("TOY_MODE", "")
 
@@ -33,6 +35,29 @@ async def endless(request: Request) -> StreamingResponse:
             await asyncio.sleep(0.05)
 
     return StreamingResponse(lines(), media_type="text/event-stream")
+
+
+async def large(request: Request) -> StreamingResponse:
+    """Send for as long as the client reads."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 65536
+            await asyncio.sleep(0)  # to a client that has gone, uvicorn sends without waiting
+
+    return StreamingResponse(chunks())
+
+
+async def body(request: Request) -> PlainTextResponse:
+    """Read a body whole, and return its length."""
+    return PlainTextResponse(str(len(await request.body())))
+
+
+async def echo(websocket: WebSocket) -> None:
+    """Answer what is received."""
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        await websocket.send_text(text)
 
 
 async def flood(websocket: WebSocket) -> None:
@@ -71,6 +96,9 @@ async def open_toy() -> AsyncIterator[Starlette]:
             Route("/", pid),
             Route("/endless", endless),
             Route("/logged", logged),
+            Route("/large", large),
+            Route("/body", body, methods=["POST"]),
+            WebSocketRoute("/echo", echo),
             WebSocketRoute("/flood", flood),
         ]
     )
@@ -96,4 +124,12 @@ async def open_toy() -> AsyncIterator[Starlette]:
 if __name__ == "__main__":
     configure_logging(level="info", form="text", service="toy")
     host = os.environ.get("TOY_HOST", "localhost")
-    sys.exit(run_server(open_toy, host=host, port=int(os.environ["TOY_PORT"]), name="toy"))
+    sys.exit(
+        run_server(
+            open_toy,
+            host=host,
+            port=int(os.environ["TOY_PORT"]),
+            name="toy",
+            limits=HttpLimits.of(load_settings(dotenv=None)),
+        )
+    )

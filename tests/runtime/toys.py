@@ -77,16 +77,19 @@ class Toys:
         self._started: list[Toy] = []
         self._seen: dict[int, psutil.Process] = {}
 
-    def server(self, *, mode: str = "", host: str = "localhost") -> Toy:
-        return self._start(SERVER, [], mode=mode, host=host)
+    def server(self, *, mode: str = "", host: str = "localhost", **settings: object) -> Toy:
+        return self._start(SERVER, [], mode=mode, host=host, **settings)
 
     def supervisor(self, server: str = PLAIN, *, mode: str = "") -> Toy:
         return self._start(SUPERVISOR, [server, str(self.run_dir)], mode=mode)
 
-    def _start(self, module: str, arguments: list[str], *, mode: str, host: str = "") -> Toy:
+    def _start(
+        self, module: str, arguments: list[str], *, mode: str, host: str = "", **settings: object
+    ) -> Toy:
         log = self._folder / f"toy-{len(self._started)}.log"
         env = {"TOY_PORT": str(self.port), "TOY_MODE": mode, "TOY_HOST": host or "localhost"}
         env["TOY_REFUSAL"] = str(self.refusal)
+        env |= {f"RR_{name.upper()}": str(value) for name, value in settings.items()}
         toy = Toy(module, arguments, log, env)
         self._started.append(toy)
         return toy

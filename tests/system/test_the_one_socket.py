@@ -211,19 +211,20 @@ async def test_a_token_is_needed_where_one_is_set(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "remedy"),
+    ("package", "name", "value", "remedy"),
     [
-        ("RR_GATEWAY_HOST", "0.0.0.0", "RR_EVENTS_TOKEN"),  # noqa: S104  # it is refused
-        ("RR_BUS_URL", "tcp://0.0.0.0:5999", "RR_BUS_CURVE"),
+        ("event_gateway", "RR_GATEWAY_HOST", "0.0.0.0", "RR_EVENTS_TOKEN"),  # noqa: S104  # refused
+        ("chat_backend", "RR_CHAT_HOST", "0.0.0.0", "RR_CHAT_TOKEN"),  # noqa: S104  # refused
+        ("event_gateway", "RR_BUS_URL", "tcp://0.0.0.0:5999", "RR_BUS_CURVE"),
     ],
 )
 def test_an_open_door_without_a_lock_is_refused(
-    tmp_path: Path, name: str, value: str, remedy: str
+    tmp_path: Path, package: str, name: str, value: str, remedy: str
 ) -> None:
     """One line that names the setting and the remedy, and the configuration's exit code."""
     with system(tmp_path) as installation:
         installation.settings[name] = value
-        process = installation.start("gateway", "-m", "event_gateway")
+        process = installation.start("server", "-m", package)
         assert process.wait() == 78
         (line,) = process.log.strip().splitlines()
         assert name in line

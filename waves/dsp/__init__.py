@@ -1,4 +1,4 @@
-"""The algorithm, from arrays to arrays.
+"""The algorithm, from arrays to arrays; only `sound` and `output` touch files.
 
 Read `grid` first, the time grid that all steps share, and `plan`, which waves an utterance gets;
 then `decomposition`, which calls the steps in their order: `sound` (input checked, at 8 kHz),

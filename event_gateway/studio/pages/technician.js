@@ -1,6 +1,6 @@
 // The technician's page: the gateway's state, drawn.
 
-import { ask, clock, element, state, write } from "./dom.js";
+import { ask, clock, element, hideToken, state, write } from "./dom.js";
 import { Grid } from "./grid.js";
 import { Log } from "./log.js";
 import { fromDocument, fromState } from "./session.js";
@@ -46,6 +46,8 @@ listen({
     sign("gateway", !away, away ? "away; this page waits for it" : "running");
   },
 });
+
+hideToken();
 
 let refreshing = null;
 

@@ -16,11 +16,17 @@ import structlog
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, StartRefused
 
 LOCALHOST: Final = "localhost"
-BACKLOG: Final = 512
+# Connections that the system may hold until they are accepted, and how many are accepted at once.
+BACKLOG: Final = 128
+# Descriptors beside connections: both listeners' accepts at once, files, the bus, providers.
+RESERVED_DESCRIPTORS: Final = 2 * BACKLOG + 256
 # What a machine without IPv6 answers when ::1 is asked for.
 NO_SUCH_ADDRESS: Final = frozenset(
     {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EINVAL}
 )
+
+if sys.platform != "win32":
+    import resource
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +62,29 @@ def listen_on(host: str, port: int) -> list[socket.socket]:
         return sockets
 
 
+def allow_descriptors(connections: int) -> None:
+    """Let this process open so many connections, and the files that it needs beside them.
+
+    Raises
+    ------
+    StartRefused
+        If the system does not allow so many.
+    """
+    if sys.platform == "win32":
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = connections + RESERVED_DESCRIPTORS
+    if soft == resource.RLIM_INFINITY or needed <= soft:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    except (OSError, ValueError):
+        raise StartRefused(
+            f"RR_HTTP_MAX_CONNECTIONS={connections} needs {needed} open files, and the system"
+            f" allows {hard}: set fewer connections, or raise `ulimit -n`"
+        ) from None
+
+
 def urls(sockets: Sequence[socket.socket]) -> list[str]:
     """Return ``http://127.0.0.1:8000`` and the like, one for each socket."""
     found = []
@@ -80,9 +109,7 @@ def _targets(host: str) -> list[Target]:
 
 
 def _listen(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
-    # asyncio switches Nagle's algorithm off only for a socket whose protocol is named TCP; with it
-    # every second small message waits until the first is acknowledged, for 40 ms on Linux.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         if sys.platform == "win32":
             # There SO_REUSEADDR would let a second server steal the port.

@@ -13,7 +13,8 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Final, Literal
+from functools import partial
+from typing import Any, Final, cast
 
 import structlog
 import uvicorn
@@ -24,12 +25,22 @@ from shared_schema.runtime.process.ending import (
     watch_supervisor,
 )
 from shared_schema.runtime.process.exits import FAILED, OK, StartRefused, exit_code_of
-from shared_schema.runtime.process.listening import listen_on, urls
+from shared_schema.runtime.process.listening import BACKLOG, allow_descriptors, listen_on, urls
 from shared_schema.runtime.process.start_note import note_listening
+from shared_schema.runtime.web.bodies import BodyMemory
+from shared_schema.runtime.web.connections import (
+    BoundedHttp,
+    BoundedWebSocket,
+    Connections,
+    HttpLimits,
+)
+from shared_schema.runtime.web.refusals import limit_library_lines
+from shared_schema.settings import Settings
 
 CLOSE_TIMEOUT_S: Final = 2
 WS_PING_INTERVAL_S: Final = 20.0
 WS_MESSAGE_MAX_BYTES: Final = 65536
+BYTES_PER_MB: Final = 1_000_000
 # Windows does not wake a waiting loop for Ctrl-C.
 POLL_INTERVAL_S: Final = 0.25
 
@@ -37,7 +48,6 @@ log = structlog.get_logger(__name__)
 
 # Whatever uvicorn takes as an application.
 App = Callable[..., Any]
-WebSocketClass = type[asyncio.Protocol] | Literal["websockets-sansio"]
 OpenApp = Callable[[], AbstractAsyncContextManager[App]]
 
 
@@ -47,7 +57,8 @@ def run_server(
     host: str,
     port: int,
     name: str,
-    ws: WebSocketClass = "websockets-sansio",
+    ws: type[BoundedWebSocket] = BoundedWebSocket,
+    limits: HttpLimits | None = None,
 ) -> int:
     """Serve until asked to end; return the exit code. Main thread, once in a process.
 
@@ -62,16 +73,21 @@ def run_server(
     name
         Stands in front of lines for people.
     ws
-        uvicorn's WebSocket protocol: its name, or a class of our own.
+        The WebSocket protocol, for an application that needs more of it.
+    limits
+        What clients may hold; by default the settings' defaults.
     """
 
     def run() -> int:
+        bounds = limits or HttpLimits.of(Settings())
+        allow_descriptors(bounds.max_connections)
+        limit_library_lines()
         sockets = listen_on(host, port)
         try:
             with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
                 # The selector loop on every platform: ZeroMQ's descriptors need add_reader, which
                 # Windows' default loop lacks.
-                return runner.run(_Serving(open_app, sockets, name, ws).run())
+                return runner.run(_Serving(open_app, sockets, name, ws, bounds).run())
         finally:
             for listener in sockets:
                 listener.close()
@@ -82,8 +98,12 @@ def run_server(
 class _Server(uvicorn.Server):
     """uvicorn, with its signals handled by us and a call when it accepts requests."""
 
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, connections: Connections, on_started: Callable[[], None]
+    ) -> None:
         super().__init__(config)
+        self._connections = connections
+        connections.open = self.server_state.connections
         self._on_started = on_started
 
     @contextlib.contextmanager
@@ -96,6 +116,12 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self._on_started()
 
+    async def on_tick(self, counter: int) -> bool:
+        """Check the connections' time limits once a second; uvicorn ticks ten times."""
+        if counter % 10 == 0:
+            self._connections.check_times()
+        return await super().on_tick(counter)
+
 
 class _Serving:
     def __init__(
@@ -103,12 +129,14 @@ class _Serving:
         open_app: OpenApp,
         sockets: list[socket.socket],
         name: str,
-        ws: WebSocketClass,
+        ws: type[BoundedWebSocket],
+        limits: HttpLimits,
     ) -> None:
         self._open_app = open_app
         self._sockets = sockets
         self._name = name
         self._ws = ws
+        self._limits = limits
         self._server: _Server | None = None
         self._ending = False
 
@@ -123,7 +151,9 @@ class _Serving:
 
     async def _serve(self) -> None:
         async with self._open_app() as app:
-            self._server = _Server(_config(app, self._ws), self._started)
+            connections = Connections(self._limits)
+            config = _config(app, self._ws, connections, self._limits)
+            self._server = _Server(config, connections, self._started)
             await self._server.serve(sockets=self._sockets)
 
     def _outcome(self) -> int:
@@ -161,10 +191,15 @@ class _Serving:
             self._server.handle_exit(signal.SIGTERM, None)
 
 
-def _config(app: App, ws: WebSocketClass) -> uvicorn.Config:
+def _config(
+    app: App, ws: type[BoundedWebSocket], connections: Connections, limits: HttpLimits
+) -> uvicorn.Config:
+    http = partial(BoundedHttp, limiter=connections)
     return uvicorn.Config(
-        app,
+        BodyMemory(app, max_bytes=round(limits.max_body_memory_mb * BYTES_PER_MB)),
         lifespan="off",  # open_app does that, and can refuse in one line
+        http=cast(type[asyncio.Protocol], http),  # uvicorn only calls it
+        backlog=BACKLOG,
         ws=ws,
         ws_ping_interval=WS_PING_INTERVAL_S,
         ws_ping_timeout=None,  # TouchDesigner may never pong

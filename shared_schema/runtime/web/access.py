@@ -1,39 +1,27 @@
-"""Access control: the Host that was asked for, the page that asks, and the token.
+"""Access control: the Host that was asked for, the page that asks, and the tokens.
 
 Every web page open on this machine can reach our port. Browsers tell which page asks (Origin) and
 which name it looked up (Host); programs such as TouchDesigner send no Origin and are allowed.
 """
 
-import hmac
-import ipaddress
-import re
 from collections.abc import Collection
 from http import HTTPStatus
-from urllib.parse import parse_qs
+from typing import Final, NamedTuple
 
 from starlette.datastructures import Headers
-from starlette.requests import cookie_parser
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared_schema.runtime.process.exits import StartRefused
 from shared_schema.runtime.web.answers import problem
+from shared_schema.runtime.web.hosts import is_loopback, normal_host
+from shared_schema.runtime.web.refusals import RefusalLog
+from shared_schema.runtime.web.tokens import Token
 from shared_schema.settings import Settings, variable
 from shared_schema.sockets import BusAddress, CurveKeys
 
-_PORT = re.compile(r":\d+\Z")
-# Where a page of ours keeps the token that it was opened with.
-TOKEN_COOKIE = "rr_token"  # noqa: S105  # its name, not a token
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host name or address can only be reached from this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+LOGGED_MAX_CHARS: Final = 200
+NO_OPERATOR: Final = Token("operator_token", "")
 
 
 def bus_address(settings: Settings) -> BusAddress:
@@ -63,8 +51,26 @@ def bus_address(settings: Settings) -> BusAddress:
     return BusAddress(settings.bus_url)
 
 
+class Refusal(NamedTuple):
+    """Why a request is refused; `kind` is what the log counts it under."""
+
+    kind: str
+    status: HTTPStatus
+    reason: str
+
+
 class AccessControl:
-    """ASGI middleware: refuses with 403 (401 without the token) before anything is accepted."""
+    """ASGI middleware: refuses with 403 (401 without the token) before anything is accepted.
+
+    Parameters
+    ----------
+    token
+        What every request needs, if it is set; the operator's token does as well.
+    operator
+        What requests need beside WebSockets and `public_paths`, if it is set.
+    public_paths
+        Paths for everybody; one that ends with ``/`` stands for all below it.
+    """
 
     def __init__(
         self,
@@ -73,47 +79,104 @@ class AccessControl:
         host: str,
         allowed_origins: Collection[str],
         origins_setting: str,
-        token: str = "",
+        token: Token,
+        operator: Token = NO_OPERATOR,
+        public_paths: Collection[str] = (),
     ) -> None:
         self._app = app
-        self._host = host
-        self._origins = frozenset(allowed_origins)
+        self._host = normal_host(host)
+        self._origins = frozenset(map(_normal_origin, allowed_origins))
         self._origins_setting = origins_setting
         self._token = token
+        self._operator = operator
+        self._public_paths = frozenset(public_paths)
+        self._public_folders = tuple(path for path in public_paths if path.endswith("/"))
+        self._refusals = RefusalLog("web")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request if it is allowed."""
-        if scope["type"] in ("http", "websocket"):
-            refusal = self._refusal(scope)
-            if refusal is not None:
-                status, reason = refusal
-                await problem(status, reason)(scope, receive, send)
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await self._refuse(refusal, scope, receive, send)
+        elif scope["type"] == "http":
+            await self._app(scope, receive, send)
+        else:
+            await self._serve_websocket(scope, receive, send)
+
+    async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a WebSocket; one for which there is no route is refused like the others."""
+        accepted = False
+
+        async def checked(message: Message) -> None:
+            nonlocal accepted
+            accepted = accepted or message["type"] == "websocket.accept"
+            if accepted or message["type"] != "websocket.close":
+                await send(message)
                 return
-        await self._app(scope, receive, send)
+            reason = f"no WebSocket is served at {scope['path'][:LOGGED_MAX_CHARS]!r}"
+            refusal = Refusal("path", HTTPStatus.NOT_FOUND, reason)
+            await self._refuse(refusal, scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> tuple[HTTPStatus, str] | None:
+        await self._app(scope, receive, checked)
+
+    async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+        self._refusals.warning(
+            "WebSocket refused" if scope["type"] == "websocket" else "request refused",
+            kind=refusal.kind,
+            status=int(refusal.status),
+            reason=refusal.reason,
+            path=scope["path"][:LOGGED_MAX_CHARS],
+            client=scope["client"][0] if scope.get("client") else "unknown",
+        )
+        await problem(refusal.status, refusal.reason)(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Refusal | None:
         headers = Headers(scope=scope)
-        host = _PORT.sub("", headers.get("host", ""))
+        host = headers.get("host", "")
         # With a token, a page that was rebound to our address lacks it, whatever name it uses.
-        if not (self._token or is_loopback(host) or host == self._host):
-            return HTTPStatus.FORBIDDEN, f"host {host!r} is not served here; use localhost"
-        changes = scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS
+        if not (self._token or is_loopback(host) or normal_host(host) == self._host):
+            shown = host[:LOGGED_MAX_CHARS]
+            reason = f"host {shown!r} is not served here; use localhost"
+            return Refusal("host", HTTPStatus.FORBIDDEN, reason)
+        is_socket = scope["type"] == "websocket"
         origin = headers.get("origin")
-        # A page of our own names the host and port that it was opened at, whatever they are; the
-        # host was checked above.
-        own = origin is not None and origin.partition("://")[2] == headers.get("host")
-        if changes and origin is not None and not own and origin not in self._origins:
-            return (
-                HTTPStatus.FORBIDDEN,
-                f"origin {origin!r} is not allowed; add it to {self._origins_setting} if it is"
-                " yours",
-            )
-        if self._token and not self._has_token(scope, headers):
-            return HTTPStatus.UNAUTHORIZED, "the token (RR_EVENTS_TOKEN) is missing or wrong"
-        return None
+        if (is_socket or scope["method"] not in _SAFE_METHODS) and origin is not None:
+            # A page of our own names the host and port that it was opened at, whatever they are;
+            # the host was checked above.
+            normal = _normal_origin(origin)
+            own = bool(host) and normal.partition("://")[2] == _normal_origin(host)
+            if not own and normal not in self._origins:
+                shown = origin[:LOGGED_MAX_CHARS]
+                reason = f"origin {shown!r} is not allowed; add it to {self._origins_setting} if it"
+                return Refusal("origin", HTTPStatus.FORBIDDEN, f"{reason} is yours")
+        if not is_socket and scope["method"] == "OPTIONS":
+            return None  # a browser asks without credentials, and is told only what it may ask
+        return self._lacking_token(scope)
 
-    def _has_token(self, scope: Scope, headers: Headers) -> bool:
-        bearer = headers.get("authorization", "").removeprefix("Bearer ")
-        query = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-        cookie = cookie_parser(headers.get("cookie", "")).get(TOKEN_COOKIE, "")
-        return hmac.compare_digest((bearer or query or cookie).encode(), self._token.encode())
+    def _lacking_token(self, scope: Scope) -> Refusal | None:
+        needed = (self._is_guarded(scope) and self._operator) or self._token
+        # The operator's token opens everything.
+        if not needed or any(token and token.is_given(scope) for token in (needed, self._operator)):
+            return None
+        reason = (
+            f"the token ({variable(needed.name)}) is missing or wrong: open the page once with"
+            " ?token=<token>, or send `Authorization: Bearer <token>`"
+        )
+        return Refusal("token", HTTPStatus.UNAUTHORIZED, reason)
+
+    def _is_guarded(self, scope: Scope) -> bool:
+        """Return whether only the operator may see this."""
+        path = scope["path"]
+        public = path in self._public_paths or path.startswith(self._public_folders)
+        return scope["type"] == "http" and not public
+
+
+def _normal_origin(origin: str) -> str:
+    """Return an Origin, or a host with its port, as it is compared: without case or last dot."""
+    name, port, number = origin.lower().rpartition(":")
+    if not number.isdigit():
+        return origin.lower().removesuffix(".")
+    return name.removesuffix(".") + port + number

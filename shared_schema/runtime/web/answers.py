@@ -1,7 +1,9 @@
 """What both servers answer with besides their pages: refusals, sound, and streams."""
 
+import contextlib
 from collections.abc import Mapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from shared_schema.decoding import OutsideArtifacts
-from shared_schema.layout import Artifacts
+from shared_schema.layout import SPEECH_ROOT, WAVES_ROOT, Artifacts
 
 
 class Json(Response):
@@ -43,14 +45,24 @@ async def limited_body(request: Request, limit: int) -> bytes | None:
 
 
 def sound_route(artifacts: Artifacts) -> Route:
-    """Return ``/v1/audio/<path>``: a WAV of the artifacts folder or a range of it, nothing else."""
+    """Return ``/v1/audio/<path>``: a WAV of a session or a range of it, nothing else."""
+    folders = [artifacts.root / folder for folder in (SPEECH_ROOT, WAVES_ROOT)]
+
+    def is_served(path: Path) -> bool:
+        with contextlib.suppress(OSError, ValueError):  # e.g. a name that is too long
+            return (
+                any(path.is_relative_to(folder) for folder in folders)
+                and path.suffix == ".wav"
+                and path.is_file()
+            )
+        return False
 
     async def audio(request: Request) -> Response:
         try:
             path = artifacts.path(request.path_params["path"])
         except OutsideArtifacts:
             path = None
-        if path is None or path.suffix != ".wav" or not path.is_file():
+        if path is None or not is_served(path):
             return problem(HTTPStatus.NOT_FOUND, "no such WAV", field="path")
         return FileResponse(path, media_type="audio/wav")
 

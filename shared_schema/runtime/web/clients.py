@@ -15,12 +15,14 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 from msgspec import Struct
 
 from shared_schema.decoding import InvalidSetting
+from shared_schema.runtime.web.hosts import is_loopback
+from shared_schema.settings import Settings
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
@@ -45,8 +47,13 @@ def local_socket(url: str, headers: Mapping[str, str] | None = None) -> "ClientC
 
 
 def bearer(token: str) -> dict[str, str]:
-    """Return the header that carries the token; none without one."""
-    return {"Authorization": f"Bearer {token}"} if token else {}
+    """Return the header that carries the token, in ASCII; none without one."""
+    return {"Authorization": f"Bearer {quote(token)}"} if token else {}
+
+
+def gateway_token(settings: Settings) -> str:
+    """Return what opens all of the gateway."""
+    return settings.operator_token or settings.events_token
 
 
 def missing_after(look: Callable[[], str | None], timeout_s: float) -> str | None:
@@ -77,7 +84,7 @@ def route_to(url: str, environment: Mapping[str, str] | None = None) -> Route:
         In one line, if the proxy that would be used can't be.
     """
     variables = os.environ if environment is None else environment
-    if is_loopback(urlsplit(url).hostname or ""):
+    if is_local(urlsplit(url).hostname or ""):
         return Route(proxy=None, verify=_own_certificates())
     verify, remark = _certificates(variables)
     return Route(proxy=proxy_for(url, variables), verify=verify, remark=remark)
@@ -88,10 +95,10 @@ def _own_certificates() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine."""
+def is_local(host: str) -> bool:
+    """Return whether a connection to a host stays on this machine."""
     name = host.strip("[]").rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
+    if is_loopback(name) or name.endswith(".localhost"):
         return True
     try:
         address = ipaddress.ip_address(name.partition("%")[0])

@@ -18,8 +18,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from shared_schema.runtime.web.access import TOKEN_COOKIE
 from shared_schema.runtime.web.answers import problem
+from shared_schema.runtime.web.tokens import Token
 
 # What both pages are made with: the water, the sounds.
 SHARED_PAGES: Final = Path(__file__).parents[2] / "pages"
@@ -55,7 +55,7 @@ _HEADERS: Final = {
 class Pages(StaticFiles):
     """``/`` and ``/pages/<file>`` of one server."""
 
-    def __init__(self, folder: Path, *, token: str = "") -> None:
+    def __init__(self, folder: Path, *, token: Token | None = None) -> None:
         super().__init__(directory=folder)
         self.all_directories = [folder, SHARED_PAGES]
         self._token = token
@@ -67,10 +67,10 @@ class Pages(StaticFiles):
         return [Route("/", self.index), Mount("/pages", self)]
 
     async def index(self, request: Request) -> Response:
-        """The page itself; opened with the token, it keeps it for its own requests."""
+        """The page itself; opened with its token, it keeps it for its own requests."""
         response = await self.get_response("index.html", request.scope)
         if self._token:
-            response.set_cookie(TOKEN_COOKIE, self._token, httponly=True, samesite="strict")
+            self._token.keep(response)
         return response
 
     async def get_response(self, path: str, scope: Scope) -> Response:

@@ -1,4 +1,4 @@
-"""What the tests of the readiness machine have in common: one machine, and short names."""
+"""What the tests of the readiness machine share: one machine, and short names."""
 
 from event_gateway.core.decisions import Decision, Origin
 from event_gateway.core.readiness import Limits, Readiness
@@ -12,8 +12,8 @@ def machine(*decided: str) -> Readiness:
     return Readiness(LIMITS, recall=lambda _: decided)
 
 
-def tell(readiness: Readiness, *facts: object, now: float = 0.0) -> list[Decision]:
-    """Let it know facts of one life of the backend, and return what became due."""
+def publish(readiness: Readiness, *facts: object, now: float = 0.0) -> list[Decision]:
+    """Apply facts of one life of the backend, and return what became due."""
     return [
         decision
         for fact in facts
@@ -26,7 +26,7 @@ def names(decisions: list[Decision]) -> list[str]:
     return [f"{type(decision).__name__} {decision.key}" for decision in decisions]
 
 
-TOLD = [
+ALL_DECIDED = [
     "Turn1Due turn1",
     "DialogueDue turn23-slot1",
     "DialogueDue turn23-slot2",

@@ -1,0 +1,86 @@
+"""Bounds the memory that the bodies of all requests take together."""
+
+from http import HTTPStatus
+from typing import Final
+
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared_schema.runtime.web.answers import problem
+from shared_schema.runtime.web.refusals import RefusalLog
+from shared_schema.settings import variable
+
+RETRY_AFTER_S: Final = 5
+
+log = structlog.get_logger("web")
+
+
+class BodyMemoryFull(Exception):
+    """The bodies of all requests together are beyond the limit."""
+
+
+class BodyMemory:
+    """ASGI middleware: counts a body until its response begins, and refuses one too many (503)."""
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+        self._held = 0
+        self._refusals = RefusalLog("web")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request; raise for its reader, and answer, when there is no room for its body."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        held = 0
+        refused = False
+
+        def release() -> None:
+            nonlocal held
+            self._held -= held
+            held = 0
+
+        async def counting() -> Message:
+            nonlocal held, refused
+            message = await receive()
+            size = len(message.get("body", b""))
+            if self._held + size > self._max_bytes:
+                refused = True
+                raise BodyMemoryFull
+            held += size
+            self._held += size
+            return message
+
+        async def releasing(message: Message) -> None:
+            if refused:  # what the application makes of the exception
+                return
+            if message["type"] == "http.response.start":
+                release()
+            await send(message)
+
+        try:
+            await self._app(scope, counting, releasing)
+        except ClientDisconnect:
+            log.debug("the client left before its request was complete", path=scope["path"])
+        except BodyMemoryFull:
+            release()
+            await self._refuse(scope, receive, send)
+        finally:
+            release()
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        setting = variable("http_max_body_memory_mb")
+        self._refusals.warning(
+            "request refused: too many bodies at once",
+            kind="memory",
+            path=scope["path"],
+            limit=f"{setting}={self._max_bytes / 1e6:g}",
+        )
+        answer = problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            f"the requests at this moment are too large together ({setting}); try again",
+            headers={"Retry-After": str(RETRY_AFTER_S)},
+        )
+        await answer(scope, receive, send)

@@ -1,0 +1,43 @@
+"""Names and addresses of a server: in a Host header, in a setting, in a URL."""
+
+import ipaddress
+import re
+from typing import Final
+
+from shared_schema.settings import Settings
+
+_PORT: Final = re.compile(r":\d*\Z")
+# Addresses to listen on that are none to ask at.
+_EVERY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  # they are recognised
+
+
+def normal_host(host: str) -> str:
+    """Return a host without its port: names have no case, and a dot at their end means nothing."""
+    name = host if host.count(":") > 1 and "]" not in host else _PORT.sub("", host)
+    return name.strip("[]").lower().removesuffix(".")
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host name or address can only be reached from this machine."""
+    name = normal_host(host)
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def gateway_url(settings: Settings, scheme: str = "http") -> str:
+    """Return where this machine reaches the gateway."""
+    return _url(scheme, settings.gateway_host, settings.gateway_port)
+
+
+def chat_url(settings: Settings) -> str:
+    """Return where this machine reaches the chat backend."""
+    return _url("http", settings.chat_host, settings.chat_port)
+
+
+def _url(scheme: str, host: str, port: int) -> str:
+    name = "localhost" if host in _EVERY_ADDRESS else host
+    return f"{scheme}://[{name}]:{port}" if ":" in name else f"{scheme}://{name}:{port}"

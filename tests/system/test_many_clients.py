@@ -1,0 +1,67 @@
+"""Both servers among more clients than they have descriptors."""
+
+import contextlib
+import socket
+import sys
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from shared_schema.settings import Settings
+from tests.support.client import backend, listening, turn1_of
+from tests.support.processes import Process, system, until
+from tests.support.sessions import whole
+
+DESCRIPTORS = 1024
+SILENT = 1100
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="prlimit")
+
+
+@linux
+async def test_silent_connections_lock_nobody_out(tmp_path: Path) -> None:
+    """1,100 of them and 1,024 descriptors: TouchDesigner and a page are served as ever."""
+    with system(tmp_path) as installation, contextlib.ExitStack() as stack:
+        gateway = installation.gateway()
+        crowd(stack, gateway, installation.gateway_port)
+        async with (
+            listening(installation.events_url) as client,
+            backend(installation.bus_url, installation.artifacts) as chat,
+        ):
+            async with httpx.AsyncClient(trust_env=False, timeout=10) as page:
+                assert (await page.get(installation.gateway_url)).status_code == httpx.codes.OK
+            chat.tell(whole(1))
+            assert turn1_of(await client.told()).session_id == whole(1).session_id
+        assert len(gateway.log.splitlines()) < 40
+
+
+@linux
+def test_silent_connections_keep_no_visitor_out(tmp_path: Path) -> None:
+    """The same at the chat backend."""
+    with (
+        system(tmp_path, events_ws_enabled="false") as installation,
+        contextlib.ExitStack() as stack,
+    ):
+        chat = installation.chat()
+        crowd(stack, chat, installation.chat_port)
+        with httpx.Client(base_url=installation.chat_url, trust_env=False, timeout=10) as kiosk:
+            for path in ("/", "/pages/kiosk.js", "/v1/agents"):
+                assert kiosk.get(path).status_code == httpx.codes.OK
+        assert len(chat.log.splitlines()) < 40
+
+
+def crowd(stack: contextlib.ExitStack, server: Process, port: int) -> None:
+    """Open more connections than the server has descriptors, and send nothing on them."""
+    import resource  # noqa: PLC0415  # POSIX only
+
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    process = psutil.Process(server.pid)
+    process.rlimit(psutil.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
+    for _ in range(SILENT):
+        stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+    most = Settings().http_max_connections + 100
+    until(lambda: process.num_fds() < most, "silent connections are closed", within_s=10)
+    assert "connection closed: too many are open" in server.log
