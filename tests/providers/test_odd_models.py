@@ -118,6 +118,19 @@ async def test_every_protocol_is_read_generously(
     assert (await answer_of(odd, quick, protocol)).text == WORDS
 
 
+@pytest.mark.parametrize("wrong", [[None], {"a": 1}, 7, None])
+@pytest.mark.parametrize("protocol", AGENT)
+async def test_fields_of_another_type_are_not_missed(
+    odd: Odd, quick: CallLimits, protocol: str, wrong: Any
+) -> None:
+    """Names, ids and numbers that the libraries insist on."""
+    names = ("model", "id", "created_at", "usage", "status", "role", "modelVersion", "responseId")
+    odd.answer = lambda request: as_json(
+        in_protocol(request.path, TEXT) | dict.fromkeys(names, wrong)
+    )
+    assert (await answer_of(odd, quick, protocol)).text == WORDS
+
+
 @pytest.mark.parametrize("protocol", AGENT)
 async def test_the_prompt_says_the_form(odd: Odd, quick: CallLimits, protocol: str) -> None:
     """In words, with its fields and an example: some servers ignore every schema."""

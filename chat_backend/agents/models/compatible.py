@@ -55,13 +55,14 @@ _LIMITED: Final = frozenset({"length", "max_tokens", "max_output_tokens"})
 _INSISTED: Final[Mapping[str, Body]] = {
     "anthropic": {
         "id": "message", "type": "message", "role": "assistant", "model": "model",
-        "stop_reason": "end_turn", "usage": {"input_tokens": 0, "output_tokens": 0},
+        "stop_reason": "end_turn",
     },
     "openai-responses": {
         "id": "response", "object": "response", "created_at": 0, "status": "completed",
         "model": "model", "output": [], "parallel_tool_calls": False, "tool_choice": "auto",
         "tools": [],
     },
+    "google": {"modelVersion": "model", "responseId": "response"},
 }  # fmt: skip
 
 
@@ -237,8 +238,21 @@ def unanswered(answer: Body, protocol: str) -> Trouble | None:
 
 
 def completed(answer: Body, protocol: str) -> Body:
-    """Return an answer with the fields that its protocol's library insists on."""
-    return {**_INSISTED.get(protocol, {}), **{k: v for k, v in answer.items() if v is not None}}
+    """Return an answer with the fields that its protocol's library insists on, of their types."""
+    whole = answer | {
+        name: value
+        for name, value in _INSISTED.get(protocol, {}).items()
+        if not isinstance(answer.get(name), type(value))
+    }
+    if protocol == "google":
+        counted = _object(answer.get("usageMetadata"))
+        names = [name for name in counted if name.endswith("TokenCount")]
+        return whole | {"usageMetadata": {name: _count(counted.get(name)) for name in names}}
+    counted = _object(answer.get("usage"))
+    usage = {name: _count(counted.get(name)) for name in ("input_tokens", "output_tokens")}
+    if protocol == "openai-responses":
+        usage["total_tokens"] = sum(usage.values())
+    return whole | {"usage": usage}
 
 
 def _refusal(output: Any) -> str:
