@@ -92,7 +92,7 @@ _TREATMENTS: Final[Mapping[Kind, _Treatment]] = {
     ),
     "sound": _Treatment(
         "sent no speech", _SERVER, again=True, down=True,
-        remedy="Ask it for the same by hand: are its URL, model and voice right?",
+        remedy="Send it the same request by hand: are its URL, model and voice right?",
     ),
     "redirect": _Treatment(
         "redirects to another host", _SERVER, again=False, down=True,
@@ -247,13 +247,13 @@ def refused(
     wait = f", asks to wait {retry_after_s:g} s" if retry_after_s is not None else ""
     if kind == "sound":
         return failed(provider, kind, f"({excerpt(words)})")
-    told = str(status)
+    shown = str(status)
     if inside and status != 200:
-        told = "inside a 200" if status == UNNAMED_STATUS else f"{status} inside a 200"
+        shown = "inside a 200" if status == UNNAMED_STATUS else f"{status} inside a 200"
     if kind == "load":
-        told += wait
+        shown += wait
     quoted = f": {excerpt(words)}" if words.strip() else ""
-    return failed(provider, kind, f"({told}){quoted}", retry_after_s=retry_after_s)
+    return failed(provider, kind, f"({shown}){quoted}", retry_after_s=retry_after_s)
 
 
 def failed(

@@ -99,17 +99,17 @@ def trouble_in(body: Any) -> Trouble | None:
     base = body.get("base_resp")
     if isinstance(base, dict) and base.get("status_code"):
         return _trouble(base, base)
-    says_so = (
+    is_error = (
         body.get("type") == "error"
         or body.get("object") == "error"
         or body.get("success") is False
         or body.get("ok") is False
         or (isinstance(body.get("status"), str) and body["status"].lower() in _FAILED)
     )
-    return _trouble(body, body) if says_so else None
+    return _trouble(body, body) if is_error else None
 
 
-def told_in(body: Any) -> Trouble | None:
+def json_error_in(body: Any) -> Trouble | None:
     """Return what a JSON object says where anything but JSON was asked for; None if nothing."""
     trouble = trouble_in(body)
     if trouble is None and isinstance(body, dict) and words_in(body):
@@ -120,7 +120,7 @@ def told_in(body: Any) -> Trouble | None:
 def words_in(body: Any) -> str:
     """Return what a parsed error says, its codes included, in one line."""
     found: list[str] = []
-    for word in _spoken(body, 0):
+    for word in _texts(body, 0):
         if word and word not in found:
             found.append(word)
     return ": ".join(found)
@@ -162,7 +162,7 @@ def _status(value: Any) -> int:
     return value if isinstance(value, int) and 400 <= value <= 599 else 0
 
 
-def _spoken(value: Any, depth: int) -> Iterator[str]:
+def _texts(value: Any, depth: int) -> Iterator[str]:
     if depth > _MAX_DEPTH:
         return
     match value:
@@ -170,10 +170,10 @@ def _spoken(value: Any, depth: int) -> Iterator[str]:
             yield value
         case list():
             for each in value[:5]:
-                yield from _spoken(each, depth + 1)
+                yield from _texts(each, depth + 1)
         case dict():
             for name in _WORDS:
-                yield from _spoken(value.get(name), depth + 1)
+                yield from _texts(value.get(name), depth + 1)
             for name in _CODES:
                 each = value.get(name)
                 if isinstance(each, str) and not each.isdecimal() and each.lower() not in _FAILED:

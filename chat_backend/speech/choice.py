@@ -11,7 +11,7 @@ from chat_backend.providers.servers import Remarks
 from chat_backend.providers.usage import Account
 from chat_backend.speech.engine import EMBEDDED, Speech, SpeechWithFallback
 from chat_backend.speech.hibari import HibariSpeech
-from chat_backend.speech.speech_api import Asked, ElevenLabs, OpenAISpeech, SpeechAPI
+from chat_backend.speech.speech_api import ElevenLabs, OpenAISpeech, RequestForm, SpeechAPI
 from chat_backend.speech.voices import load_voices
 from shared_schema.decoding import InvalidSetting
 from shared_schema.settings import Settings
@@ -53,7 +53,7 @@ def speech_api_of(settings: Settings, keys: Keys) -> SpeechAPI | None:
             key=openai_key,
             voices=voices.openai,
             rate_hz=settings.tts_openai_rate,
-            asked=Asked(format=load_models(settings.agent_models).speech.response_format),
+            form=RequestForm(format=load_models(settings.agent_models).speech.response_format),
         )
     return None
 

@@ -111,7 +111,7 @@ def decoded(data: bytes, media_type: str, expected: Expected) -> Sound:
         words = excerpt(replies.text_in(text.encode()))
         raise NotSpeech(
             f"text instead of sound: {words}",
-            trouble=replies.told_in(replies.parsed(text.encode())),
+            trouble=replies.json_error_in(replies.parsed(text.encode())),
             web_page=words.startswith("a web page"),
             remedy=NOT_A_SERVER,
         )

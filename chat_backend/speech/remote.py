@@ -48,7 +48,7 @@ class RemoteSpeech:
         self._keys = keys
         self._timeout_s = timeout_s
         self._remarks = remarks
-        self._asked = api.asked
+        self._form = api.form
         route = route_to(api.url)
         remarks.add(route.remark)
         self._http = httpx.AsyncClient(
@@ -91,23 +91,23 @@ class RemoteSpeech:
 
     async def _fetch(self, text: str, profile: VoiceProfile, partial: Path) -> None:
         """Make one call, adapted to what the server takes."""
-        asked = self._asked
+        form = self._form
         unread: Trouble | None = None
         for _ in range(_MAX_ADAPTATIONS):
-            request = self._api.request(text, profile, asked)
+            request = self._api.request(text, profile, form)
             trouble = await self._exchange(request, text, partial)
             if trouble is None:
-                if asked != self._asked:
-                    self._asked = asked
-                    self._remarks.add(f"{self._api.provider} {described(asked)}")
+                if form != self._form:
+                    self._form = form
+                    self._remarks.add(f"{self._api.provider} {described(form)}")
                 return
-            following = self._api.instead(asked, trouble)
+            following = self._api.alternative(form, trouble)
             if trouble.other_format:
                 unread = trouble
             if following is None:
                 # Where another format did not help, what came first says more.
                 raise refused_by(self._api.provider, unread or trouble)
-            asked = following
+            form = following
         raise failed(self._api.provider, "request", "(in every form that we know)")
 
     async def _exchange(self, request: SpeechRequest, text: str, partial: Path) -> Trouble | None:

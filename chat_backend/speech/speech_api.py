@@ -1,4 +1,4 @@
-"""How the speech servers are asked, and how else where they reject it."""
+"""The requests to speech servers, and what to send where one is rejected."""
 
 import re
 from collections.abc import Mapping
@@ -24,8 +24,8 @@ _OTHER: Final = re.compile(r"\b(model|voice|input|text|language|too long)\b", re
 _EXTRAS: Final = ("speed", "instructions")
 
 
-class Asked(Struct, frozen=True, kw_only=True):
-    """How a server is asked.
+class RequestForm(Struct, frozen=True, kw_only=True):
+    """How speech is requested from a server.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 class SpeechRequest(Struct, frozen=True, kw_only=True):
-    """A POST for speech. `raw` says whether raw samples are asked for, `rate_hz` at which rate."""
+    """A POST for speech. `raw`: raw samples are wanted, of the rate `rate_hz`."""
 
     url: str
     headers: dict[str, str]
@@ -66,14 +66,14 @@ class SpeechAPI(Protocol):
         """The name of the model that speaks."""
 
     @property
-    def asked(self) -> Asked:
-        """How the server is asked first."""
+    def form(self) -> RequestForm:
+        """The form of the first request."""
 
-    def request(self, text: str, profile: VoiceProfile, asked: Asked) -> SpeechRequest:
+    def request(self, text: str, profile: VoiceProfile, form: RequestForm) -> SpeechRequest:
         """Return the request for a text."""
 
-    def instead(self, asked: Asked, trouble: Trouble) -> Asked | None:
-        """Return how to ask after a rejection; None if there is no other way."""
+    def alternative(self, form: RequestForm, trouble: Trouble) -> RequestForm | None:
+        """Return the form to try after a rejection; None if there is no other way."""
 
     def voice(self, profile: VoiceProfile) -> str:
         """Return the name of the voice that speaks a profile."""
@@ -87,25 +87,25 @@ class ElevenLabs(Struct, frozen=True, kw_only=True):
     model: str
     key: str
     voices: Mapping[VoiceProfile, ElevenLabsVoice]
-    asked: Asked = Asked()
+    form: RequestForm = RequestForm()
 
-    def request(self, text: str, profile: VoiceProfile, asked: Asked) -> SpeechRequest:
+    def request(self, text: str, profile: VoiceProfile, form: RequestForm) -> SpeechRequest:
         """Return the request for a text."""
         settings = msgspec.structs.asdict(self.voices[profile])
         voice = settings.pop("voice_id")
-        raw = asked.format == "pcm"
-        form = "pcm_24000" if raw else "mp3_44100_128"
+        raw = form.format == "pcm"
+        output_format = "pcm_24000" if raw else "mp3_44100_128"
         return SpeechRequest(
             url=f"{base_url(self.url, without='/v1')}/v1/text-to-speech/{voice}/stream"
-            f"?output_format={form}",
+            f"?output_format={output_format}",
             headers={"xi-api-key": self.key},
             body={"text": text, "model_id": self.model, "voice_settings": settings},
             raw=raw,
         )
 
-    def instead(self, asked: Asked, trouble: Trouble) -> Asked | None:
-        """Return how to ask after a rejection: for MP3."""
-        return _as_file(asked, trouble)
+    def alternative(self, form: RequestForm, trouble: Trouble) -> RequestForm | None:
+        """Return the form to try after a rejection: for MP3."""
+        return _as_file(form, trouble)
 
     def voice(self, profile: VoiceProfile) -> str:
         """Return the name of the voice that speaks a profile."""
@@ -121,59 +121,59 @@ class OpenAISpeech(Struct, frozen=True, kw_only=True):
     key: str | None
     voices: Mapping[VoiceProfile, OpenAIVoice]
     rate_hz: int = 24_000
-    asked: Asked = Asked()
+    form: RequestForm = RequestForm()
 
-    def request(self, text: str, profile: VoiceProfile, asked: Asked) -> SpeechRequest:
+    def request(self, text: str, profile: VoiceProfile, form: RequestForm) -> SpeechRequest:
         """Return the request for a text."""
         voice = self.voices[profile]
         body: dict[str, Any] = {
             "model": self.model,
             "input": text,
             "voice": voice.voice,
-            "response_format": asked.format,
+            "response_format": form.format,
             "speed": voice.speed,
         }
         if voice.instructions:
             body["instructions"] = voice.instructions
         return SpeechRequest(
-            url=f"{asked.base or base_url(self.url)}/audio/speech",
+            url=f"{form.base or base_url(self.url)}/audio/speech",
             headers={"Authorization": f"Bearer {self.key}"} if self.key else {},
-            body={name: value for name, value in body.items() if name not in asked.without},
-            raw=asked.format == "pcm",
+            body={name: value for name, value in body.items() if name not in form.without},
+            raw=form.format == "pcm",
             rate_hz=self.rate_hz,
         )
 
-    def instead(self, asked: Asked, trouble: Trouble) -> Asked | None:
-        """Return how to ask after a rejection: below /v1, for a WAV, without what it names."""
+    def alternative(self, form: RequestForm, trouble: Trouble) -> RequestForm | None:
+        """Return the form to try after a rejection: below /v1, for a WAV, without what it names."""
         kind = trouble.kind or kind_of(trouble.status, trouble.words)
         further = with_version(base_url(self.url))
         missing = kind == "missing" or (kind == "sound" and trouble.status == 404)
-        if missing and further and not asked.base:
-            return msgspec.structs.replace(asked, base=further)
+        if missing and further and not form.base:
+            return msgspec.structs.replace(form, base=further)
         if kind in {"request", "server"} and trouble.status in _STATUSES:
             for name in _EXTRAS:
-                if name not in asked.without and re.search(rf"\b{name}\b", trouble.words):
-                    return msgspec.structs.replace(asked, without=(*asked.without, name))
-        return _as_file(asked, trouble)
+                if name not in form.without and re.search(rf"\b{name}\b", trouble.words):
+                    return msgspec.structs.replace(form, without=(*form.without, name))
+        return _as_file(form, trouble)
 
     def voice(self, profile: VoiceProfile) -> str:
         """Return the name of the voice that speaks a profile."""
         return self.voices[profile].voice
 
 
-def described(asked: Asked) -> str:
+def described(form: RequestForm) -> str:
     """Return in words what was learned of a server."""
     parts = [
-        f"answers at {asked.base}: write the /v1 into its URL" if asked.base else "",
-        "sends files, no raw samples" if asked.format == "wav" else "",
-        f"does not know {', '.join(asked.without)}" if asked.without else "",
+        f"answers at {form.base}: write the /v1 into its URL" if form.base else "",
+        "sends files, no raw samples" if form.format == "wav" else "",
+        f"does not support {', '.join(form.without)}" if form.without else "",
     ]
     return "; ".join(part for part in parts if part)
 
 
-def _as_file(asked: Asked, trouble: Trouble) -> Asked | None:
+def _as_file(form: RequestForm, trouble: Trouble) -> RequestForm | None:
     """Return the request for a file in place of raw samples, where that may be the reason."""
-    if asked.format != "pcm":
+    if form.format != "pcm":
         return None
     rejected = trouble.status in _STATUSES and (
         _FORMAT.search(trouble.words)
@@ -181,5 +181,5 @@ def _as_file(asked: Asked, trouble: Trouble) -> Asked | None:
     )
     kind = trouble.kind or kind_of(trouble.status, trouble.words)
     if trouble.other_format or (rejected and kind in {"request", "server", "access"}):
-        return msgspec.structs.replace(asked, format="wav")
+        return msgspec.structs.replace(form, format="wav")
     return None

@@ -151,15 +151,15 @@ def described(takes: Takes) -> str:
     forms = {
         "schema": "",
         "tool": "answers through a tool instead of a JSON schema",
-        "json": "knows JSON mode, but no JSON schema",
-        "prompt": "knows no JSON schema: the prompt alone asks for JSON",
+        "json": "supports JSON mode, but no JSON schema",
+        "prompt": "supports no JSON schema: only the prompt requests JSON",
     }
     parts = [forms[takes.form]]
     if takes.tokens != "max_completion_tokens":
         parts.append("takes max_tokens" if takes.tokens == "max_tokens" else "takes no max_tokens")
     dropped = [name for name in takes.without if not name.startswith("tried ")]
     if dropped:
-        parts.append(f"does not know {', '.join(dropped)}")
+        parts.append(f"does not support {', '.join(dropped)}")
     return "; ".join(part for part in parts if part)
 
 
