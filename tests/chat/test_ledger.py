@@ -7,6 +7,7 @@ from msgspec import structs
 from chat_backend.facts.ledger import MAX_FINISHED, Ledger
 from shared_schema.bus import FactPublished, SnapshotSession
 from shared_schema.facts import Turn1Complete, Turn3Complete, UtteranceReported
+from shared_schema.session_document import SessionDocument
 from tests.support.sessions import Truth, whole
 
 KEEP_S = 345.0
@@ -86,11 +87,19 @@ def test_turns_are_complete_in_themselves() -> None:
     assert isinstance(turn3.fact, Turn3Complete)
     assert set(turn3.fact.utterances) == {truth.utterance(*part) for part in truth.parts()}
     assert turn3.fact.dialogues == truth.dialogues
+    assert turn3.fact.age_s == 0.0
+    complete = ledger.session_complete(truth.session_id, 3.0, stopped=False)
+    assert complete is not None
+    assert complete.fact == truth.complete()
 
 
 def test_a_snapshot_has_ages() -> None:
     """How long ago the turns ended, by our own clock."""
-    snapshot = ledger_with(whole(), now=100.0).snapshot_of(whole().session_id, 130.0)
+    ledger = ledger_with(whole(), now=100.0)
+    recent = ledger.snapshot_of(whole().session_id, 100.25)
+    assert recent is not None
+    assert recent.complete == whole().complete(age_s=0.25)
+    snapshot = ledger.snapshot_of(whole().session_id, 130.0)
     assert snapshot is not None
     assert isinstance(snapshot.turn1, Turn1Complete)
     assert snapshot.turn1.age_s == 30.0
@@ -174,3 +183,31 @@ def test_a_snapshot_has_each_utterance_once() -> None:
         turn3=structs.replace(truth.turn3(age_s=30.0), utterances=()),
         complete=truth.complete(age_s=30.0),
     )
+
+
+def test_a_record_becomes_the_document_of_its_session() -> None:
+    """Running until it is complete; then done, or stopped."""
+    truth, ledger = whole(), Ledger(epoch="life", keep_s=KEEP_S)
+    ledger.begin(truth.session_id, truth.begun().slots)
+    record = ledger.record(truth.session_id)
+    assert record is not None
+    head = {"started_at": "2026-01-01T00:00:00.000Z", "message": "m", "seed": 7}
+    assert record.document(**head).state == "running"  # type: ignore[arg-type]
+    for part in truth.parts():
+        ledger.utterance(truth.session_id, truth.utterance(*part), 0.0)
+    ledger.turn3_complete(truth.session_id, truth.dialogues, 0.0)
+    assert not record.document(**head).settled  # type: ignore[arg-type]
+    ledger.session_complete(truth.session_id, 0.0, stopped=True)
+    assert record.document(**head, usage=("row",)) == SessionDocument(  # type: ignore[arg-type]
+        format=2,
+        session_id=truth.session_id,
+        state="stopped",
+        slots=truth.begun().slots,
+        utterances=tuple(truth.utterance(*part) for part in sorted(truth.parts())),
+        dialogues=truth.dialogues,
+        usage=("row",),
+        **head,  # type: ignore[arg-type]
+    )
+    done = ledger_with(whole(2)).record(whole(2).session_id)
+    assert done is not None
+    assert done.document(**head).state == "done"  # type: ignore[arg-type]

@@ -451,7 +451,10 @@ def test_two_answers_to_one_request_are_an_alarm_and_the_newer_is_asked_alone() 
     assert rig.session("q1", "a") == [Observe(whole().snapshot(epoch="a"), Origin("a", 3))]
     actions = rig.begin("q1", 5, "b")
     assert observed(actions) == [EpochRetired("a")]
+    assert Ignored("second_backend") in actions
     (nonce,) = asked(actions)
+    rig.now += SNAPSHOT_STALLED_S
+    assert asked(rig.beat(5, "b")) == []  # it has its time to answer
     assert rig.it.has_rival(rig.now)
     assert rig.session(nonce, "a") == [Ignored("retired_epoch")]
     assert SnapshotMerged("b", 5, frozenset({whole().session_id})) in observed(
@@ -484,3 +487,38 @@ def test_old_messages_of_a_dead_backend_are_no_alarm() -> None:
         assert rig.fact(n, "a") == [Ignored("retired_epoch")]
     assert not rig.it.has_rival(rig.now)
     assert rig.it.epoch == "b"
+
+
+def test_a_second_beginning_of_the_same_backend_is_ignored() -> None:
+    """It is no rival of itself."""
+    rig = Rig()
+    rig.begin("q1", 3)
+    assert rig.begin("q1", 4) == [Ignored("mixed_snapshot")]
+    assert not rig.it.has_rival(rig.now)
+
+
+def test_a_backend_that_is_current_again_has_its_time_to_answer() -> None:
+    """Its snapshot is requested again only when it makes no progress."""
+    rig = two_backends()
+    for _ in range(130):
+        rig.now += 0.1
+        rig.it.tick(rig.now)
+    (nonce,) = asked(rig.beat(9, "a"))
+    rig.begin(nonce, 9, "a")
+    rig.now += SNAPSHOT_STALLED_S
+    assert asked(rig.fact(11, "a")) == []
+    rig.now += 0.1
+    assert len(asked(rig.fact(13, "a"))) == 1
+
+
+def test_a_complete_snapshot_stays_subscribed_for_a_second() -> None:
+    """Whenever it was; then it is cancelled once, also when the next is requested meanwhile."""
+    rig = Rig()
+    rig.now = 0.5
+    rig.it.tick(rig.now)
+    rig.answer("q1", 3)
+    for tenths in range(1, 10):
+        assert rig.it.tick(rig.now + tenths / 10) == []
+    rig.now += 5.0  # a pause of our own, too
+    assert rig.it.tick(rig.now) == [CancelSnapshot("q1"), RequestSnapshot("q2")]
+    assert rig.it.tick(rig.now + 0.5) == []
