@@ -1,4 +1,4 @@
-"""The commands ``sessions list|show|export|prune``: look after the sessions on disk."""
+"""The commands ``sessions list|show|export|prune`` for the sessions on disk."""
 
 import subprocess
 import sys
@@ -49,7 +49,7 @@ def list_sessions() -> None:
 
 @app.command()
 def show(session: Annotated[str, typer.Argument(help="An id, or its beginning.")]) -> None:
-    """Show a session's words, who spoke them, and where the files are, as JSON.
+    """Show a session's texts, agents and files, as JSON.
 
     Example: python -m chat_backend sessions show 3f0c
     """
@@ -84,7 +84,7 @@ def export(
         try:
             archive.export(found, target, _events(found.session_id))
         except OSError as error:
-            print_line(f"{target} can't be written ({error}); choose another place with --to")
+            print_line(f"{target} cannot be written ({error}); choose another place with --to")
             return FAILED
         typer.echo(f"wrote {target}")
         return OK
@@ -99,7 +99,7 @@ def prune(
     ] = None,
     dry_run: Annotated[bool, typer.Option(help="Only print what would be removed.")] = False,
 ) -> None:
-    """Remove old sessions, never one that is under way.
+    """Remove old sessions, but never a live one.
 
     Example: python -m chat_backend sessions prune --days 30 --dry-run
     """
@@ -108,7 +108,7 @@ def prune(
         settings = load_settings()
         keep_days = settings.artifacts_keep_days if days is None else days
         if days is None and not keep_days:
-            print_line("no age is given: add --days 30, or set RR_ARTIFACTS_KEEP_DAYS")
+            print_line("no age given: add --days 30, or set RR_ARTIFACTS_KEEP_DAYS")
             return CONFIGURATION
         archive = _archive(settings)
         limit_s = settings.events_session_limit_s
@@ -137,7 +137,7 @@ def _one(archive: Archive, beginning: str) -> StoredSession:
     if found:
         raise StartRefused(f"{len(found)} sessions begin with {beginning!r}: give more of the id")
     raise StartRefused(
-        f"no session begins with {beginning!r}; `python -m chat_backend sessions list` has them all"
+        f"no session begins with {beginning!r}; `python -m chat_backend sessions list` lists them"
     )
 
 
@@ -153,7 +153,7 @@ def _line(session: StoredSession) -> str:
 
 
 def _events(session_id: str) -> list[str]:
-    """Return the session's events, which the gateway keeps; none if it has none."""
+    """Return the session's events from the gateway, if it has any."""
     answer = subprocess.run(
         [sys.executable, "-m", "event_gateway", "history", session_id],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""How the speech servers are asked, and how else where they reject it."""
+"""Requests to speech servers, and other forms of them after a rejection."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from shared_schema.ids import VoiceProfile
 
 SpeechFormat = Literal["pcm", "wav"]
 
-# Rejections of a request's form, and what names it.
+# Statuses that may reject a request's form, and words for it in messages.
 _STATUSES: Final = frozenset({400, 404, 406, 415, 422, 500, 501})
 _FORMAT: Final = re.compile(
     r"(response|output)[ _]?format|\bpcm(_\d+)?\b|\bformat\b|\bwav\b|\bmp3\b|codec", re.IGNORECASE
@@ -24,15 +24,15 @@ _OTHER: Final = re.compile(r"\b(model|voice|input|text|language|too long)\b", re
 _EXTRAS: Final = ("speed", "instructions")
 
 
-class Asked(Struct, frozen=True, kw_only=True):
-    """How a server is asked.
+class SpeechForm(Struct, frozen=True, kw_only=True):
+    """The form of the requests to a server.
 
     Attributes
     ----------
     format : SpeechFormat
         Raw samples, or a file.
     base : str
-        The base URL, where it is not the one that was set.
+        The base URL, if it differs from the one that was set.
     without : tuple of str
         Fields of a request that the server rejected.
     """
@@ -43,7 +43,7 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 class SpeechRequest(Struct, frozen=True, kw_only=True):
-    """A POST for speech. `raw` says whether raw samples are asked for, `rate_hz` at which rate."""
+    """A POST for speech. `raw`: whether for raw samples, with the rate `rate_hz`."""
 
     url: str
     headers: dict[str, str]
@@ -66,17 +66,17 @@ class SpeechAPI(Protocol):
         """The name of the model that speaks."""
 
     @property
-    def asked(self) -> Asked:
-        """How the server is asked first."""
+    def form(self) -> SpeechForm:
+        """The form of the first request."""
 
-    def request(self, text: str, profile: VoiceProfile, asked: Asked) -> SpeechRequest:
+    def request(self, text: str, profile: VoiceProfile, form: SpeechForm) -> SpeechRequest:
         """Return the request for a text."""
 
-    def instead(self, asked: Asked, trouble: Trouble) -> Asked | None:
-        """Return how to ask after a rejection; None if there is no other way."""
+    def after_rejection(self, form: SpeechForm, trouble: Trouble) -> SpeechForm | None:
+        """Return the form to try after a rejection; None if there is no other."""
 
     def voice(self, profile: VoiceProfile) -> str:
-        """Return the name of the voice that speaks a profile."""
+        """Return the voice of a profile."""
 
 
 class ElevenLabs(Struct, frozen=True, kw_only=True):
@@ -87,28 +87,28 @@ class ElevenLabs(Struct, frozen=True, kw_only=True):
     model: str
     key: str
     voices: Mapping[VoiceProfile, ElevenLabsVoice]
-    asked: Asked = Asked()
+    form: SpeechForm = SpeechForm()
 
-    def request(self, text: str, profile: VoiceProfile, asked: Asked) -> SpeechRequest:
+    def request(self, text: str, profile: VoiceProfile, form: SpeechForm) -> SpeechRequest:
         """Return the request for a text."""
         settings = msgspec.structs.asdict(self.voices[profile])
         voice = settings.pop("voice_id")
-        raw = asked.format == "pcm"
-        form = "pcm_24000" if raw else "mp3_44100_128"
+        raw = form.format == "pcm"
+        output = "pcm_24000" if raw else "mp3_44100_128"
         return SpeechRequest(
             url=f"{base_url(self.url, without='/v1')}/v1/text-to-speech/{voice}/stream"
-            f"?output_format={form}",
+            f"?output_format={output}",
             headers={"xi-api-key": self.key},
             body={"text": text, "model_id": self.model, "voice_settings": settings},
             raw=raw,
         )
 
-    def instead(self, asked: Asked, trouble: Trouble) -> Asked | None:
-        """Return how to ask after a rejection: for MP3."""
-        return _as_file(asked, trouble)
+    def after_rejection(self, form: SpeechForm, trouble: Trouble) -> SpeechForm | None:
+        """Return the form to try after a rejection: MP3."""
+        return _as_file(form, trouble)
 
     def voice(self, profile: VoiceProfile) -> str:
-        """Return the name of the voice that speaks a profile."""
+        """Return the voice of a profile."""
         return self.voices[profile].voice_id
 
 
@@ -121,59 +121,59 @@ class OpenAISpeech(Struct, frozen=True, kw_only=True):
     key: str | None
     voices: Mapping[VoiceProfile, OpenAIVoice]
     rate_hz: int = 24_000
-    asked: Asked = Asked()
+    form: SpeechForm = SpeechForm()
 
-    def request(self, text: str, profile: VoiceProfile, asked: Asked) -> SpeechRequest:
+    def request(self, text: str, profile: VoiceProfile, form: SpeechForm) -> SpeechRequest:
         """Return the request for a text."""
         voice = self.voices[profile]
         body: dict[str, Any] = {
             "model": self.model,
             "input": text,
             "voice": voice.voice,
-            "response_format": asked.format,
+            "response_format": form.format,
             "speed": voice.speed,
         }
         if voice.instructions:
             body["instructions"] = voice.instructions
         return SpeechRequest(
-            url=f"{asked.base or base_url(self.url)}/audio/speech",
+            url=f"{form.base or base_url(self.url)}/audio/speech",
             headers={"Authorization": f"Bearer {self.key}"} if self.key else {},
-            body={name: value for name, value in body.items() if name not in asked.without},
-            raw=asked.format == "pcm",
+            body={name: value for name, value in body.items() if name not in form.without},
+            raw=form.format == "pcm",
             rate_hz=self.rate_hz,
         )
 
-    def instead(self, asked: Asked, trouble: Trouble) -> Asked | None:
-        """Return how to ask after a rejection: below /v1, for a WAV, without what it names."""
+    def after_rejection(self, form: SpeechForm, trouble: Trouble) -> SpeechForm | None:
+        """Return the form to try after a rejection: below /v1, WAV, without the rejected fields."""
         kind = trouble.kind or kind_of(trouble.status, trouble.words)
         further = with_version(base_url(self.url))
         missing = kind == "missing" or (kind == "sound" and trouble.status == 404)
-        if missing and further and not asked.base:
-            return msgspec.structs.replace(asked, base=further)
+        if missing and further and not form.base:
+            return msgspec.structs.replace(form, base=further)
         if kind in {"request", "server"} and trouble.status in _STATUSES:
             for name in _EXTRAS:
-                if name not in asked.without and re.search(rf"\b{name}\b", trouble.words):
-                    return msgspec.structs.replace(asked, without=(*asked.without, name))
-        return _as_file(asked, trouble)
+                if name not in form.without and re.search(rf"\b{name}\b", trouble.words):
+                    return msgspec.structs.replace(form, without=(*form.without, name))
+        return _as_file(form, trouble)
 
     def voice(self, profile: VoiceProfile) -> str:
-        """Return the name of the voice that speaks a profile."""
+        """Return the voice of a profile."""
         return self.voices[profile].voice
 
 
-def described(asked: Asked) -> str:
-    """Return in words what was learned of a server."""
+def described(form: SpeechForm) -> str:
+    """Return a description of the form that a server accepts."""
     parts = [
-        f"answers at {asked.base}: write the /v1 into its URL" if asked.base else "",
-        "sends files, no raw samples" if asked.format == "wav" else "",
-        f"does not know {', '.join(asked.without)}" if asked.without else "",
+        f"answers at {form.base}: add the /v1 to its URL" if form.base else "",
+        "sends files instead of raw samples" if form.format == "wav" else "",
+        f"does not support {', '.join(form.without)}" if form.without else "",
     ]
     return "; ".join(part for part in parts if part)
 
 
-def _as_file(asked: Asked, trouble: Trouble) -> Asked | None:
-    """Return the request for a file in place of raw samples, where that may be the reason."""
-    if asked.format != "pcm":
+def _as_file(form: SpeechForm, trouble: Trouble) -> SpeechForm | None:
+    """Return the form for a file instead of raw samples, if that may be the reason."""
+    if form.format != "pcm":
         return None
     rejected = trouble.status in _STATUSES and (
         _FORMAT.search(trouble.words)
@@ -181,5 +181,5 @@ def _as_file(asked: Asked, trouble: Trouble) -> Asked | None:
     )
     kind = trouble.kind or kind_of(trouble.status, trouble.words)
     if trouble.other_format or (rejected and kind in {"request", "server", "access"}):
-        return msgspec.structs.replace(asked, format="wav")
+        return msgspec.structs.replace(form, format="wav")
     return None

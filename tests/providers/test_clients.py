@@ -192,7 +192,7 @@ def test_a_remote_provider_is_asked_through_the_proxy() -> None:
         )
     assert done.returncode == 1
     assert asked[0].startswith(b"CONNECT voices.example:443")
-    assert "can't be reached" in done.stdout
+    assert "cannot be reached" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 
