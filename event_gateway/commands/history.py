@@ -29,7 +29,7 @@ def history(settings: Settings, session_id: str, show: Callable[[str], None] = p
     for event in events:
         show(event)
     if not events:
-        print_line(f"no event of {session_id} is on record (RR_EVENTS_RETENTION_DAYS)")
+        print_line(f"no event of {session_id} is recorded (any more: RR_EVENTS_RETENTION_DAYS)")
     return OK if events else FAILED
 
 
