@@ -24,8 +24,8 @@ from shared_schema.runtime.web.answers import Json, problem
 from shared_schema.runtime.web.tokens import Token
 from shared_schema.settings import Settings
 
-# For everybody who may use the gateway at all. The rest shows visitors' words, or changes the show:
-# with RR_OPERATOR_TOKEN it is the operator's only.
+# For all clients of the gateway. The other paths show visitors' texts or change the show: if
+# RR_OPERATOR_TOKEN is set, they are for the operator only.
 PUBLIC_PATHS: Final = (
     "/healthz",
     "/readyz",
@@ -66,7 +66,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
         await self.delivery.serve(websocket)
 
     async def healthz(self, _: Request) -> Response:
-        """The process lives."""
+        """Answer 200: the process is running."""
         client = self.delivery.client
         return Json(
             {
@@ -80,24 +80,24 @@ class Gateway(Struct, frozen=True, kw_only=True):
         )
 
     async def readyz(self, _: Request) -> Response:
-        """It can do its work; 503 and the reasons when not."""
+        """Answer 200 if the gateway can do its work, or 503 with the reasons."""
         problems = self.orchestrator.problems()
         status = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
         return Json({"ready": not problems, "reasons": problems}, status)
 
     async def exposition(self, _: Request) -> Response:
-        """Prometheus text."""
+        """Return the metrics in Prometheus' text format."""
         self.orchestrator.count_received()
         return PlainTextResponse(self.metrics.text(), media_type="text/plain; version=0.0.4")
 
     async def sessions(self, _: Request) -> Response:
-        """The live sessions."""
+        """Return the live sessions."""
         now = time.monotonic()
         sessions = [SessionStatus.of(each, now) for each in self.orchestrator.readiness]
         return Json({"sessions": sessions})
 
     async def history(self, request: Request) -> Response:
-        """A session's events after a `seq`, as they were or would have been sent."""
+        """Return a session's events after a `seq`, as they were or would have been sent."""
         session_id = request.query_params.get("sessionId", "")
         after = request.query_params.get("after", "0")
         if not session_id:
@@ -107,19 +107,19 @@ class Gateway(Struct, frozen=True, kw_only=True):
         if not after.isascii() or not after.isdigit() or len(after) > 15:
             return problem(
                 HTTPStatus.BAD_REQUEST,
-                "expected the last seq that you have, 0 for none",
+                "expected the last seq that you received, 0 for none",
                 field="after",
             )
         rows = self.orchestrator.outbox.history(session_id, after_seq=int(after))
         return Json({"events": [msgspec.Raw(row.event.encode()) for row in rows]})
 
     async def asyncapi(self, request: Request) -> Response:
-        """What is sent on the socket, as AsyncAPI 3."""
+        """Return the description of the socket, as AsyncAPI 3."""
         return Json(describe(self.settings))
 
 
 def disabled_app(settings: Settings) -> AccessControl:
-    """Return the application of a gateway that is switched off: health, and a reason."""
+    """Return the application of a gateway that is switched off: health only, with the reason."""
 
     async def events(websocket: WebSocket) -> None:
         await websocket.accept()

@@ -17,12 +17,12 @@ app = server_cli("event_gateway", "gateway")
 @app.command()
 def listen(
     url: Annotated[str, typer.Option(help="The socket; default: the gateway's settings.")] = "",
-    sessions: Annotated[int, typer.Option(help="End after so many sessions; 0: never.")] = 0,
+    sessions: Annotated[int, typer.Option(help="Stop after this many sessions; 0: never.")] = 0,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the next event.")] = 120.0,
 ) -> None:
     """Stand in for TouchDesigner: print each event, check each file.
 
-    Ends with 0 when every event of the sessions has come and every file is sound.
+    Exits with 0 if every event of the sessions arrived and every file is intact.
     Example: python -m event_gateway listen --sessions 1
     """
 
@@ -41,11 +41,11 @@ def listen(
 def rehearse(
     session: Annotated[str, typer.Argument(help="A session's id, or latest.")] = "latest",
     speed: Annotated[float, typer.Option(min=0.1, max=100, help="2 is twice as fast.")] = 1.0,
-    loop: Annotated[bool, typer.Option(help="Begin again at the end, until Ctrl-C.")] = False,
+    loop: Annotated[bool, typer.Option(help="Repeat until Ctrl-C.")] = False,
 ) -> None:
-    """Send a past session again to the connected client, in its rhythm, under a fresh id.
+    """Send a past session again to the connected client, with its timing and a new id.
 
-    Live sessions come first and end it. Needs a running gateway and a connected client.
+    A live session stops it. Needs a running gateway and a connected client.
     Example: python -m event_gateway rehearse latest --speed 2 --loop
     """
     from event_gateway.commands.rehearse import rehearse as follow  # noqa: PLC0415  # only here
@@ -58,11 +58,11 @@ def rehearse(
 
 @app.command()
 def sample(
-    slots: Annotated[int, typer.Option(min=2, max=6, help="How many voices speak.")] = 3,
+    slots: Annotated[int, typer.Option(min=2, max=6, help="Number of voices.")] = 3,
 ) -> None:
-    """Make a small session with the embedded voices, to rehearse on an empty machine.
+    """Make a small session with the embedded voices, for rehearsals.
 
-    Asks no provider and needs no running server. Example: python -m event_gateway sample
+    Calls no provider and needs no running server. Example: python -m event_gateway sample
     """
     from event_gateway.commands.sample import sample as make  # noqa: PLC0415  # only here
 
@@ -75,7 +75,7 @@ def sample(
 
 @app.command()
 def history(session: Annotated[str, typer.Argument(help="The session's id.")]) -> None:
-    """Print a session's events, one JSON object a line, whether or not the gateway runs.
+    """Print a session's events, one JSON object a line, with or without a running gateway.
 
     Example: python -m event_gateway history 3f0c1f1e-0000-4000-8000-000000000000
     """
@@ -88,7 +88,7 @@ def history(session: Annotated[str, typer.Argument(help="The session's id.")]) -
 
 @app.command()
 def describe() -> None:
-    """Print what is sent on the socket, as AsyncAPI 3.
+    """Print the description of the socket, as AsyncAPI 3.
 
     Example: python -m event_gateway describe
     """
@@ -107,7 +107,7 @@ def describe() -> None:
 def keys(
     write: Annotated[bool, typer.Option(help="Add them to .env instead of printing them.")] = False,
 ) -> None:
-    """Make the four keys of a bus that leaves this machine, as lines for .env.
+    """Make the four keys for a bus between machines, as lines for .env.
 
     Example: python -m event_gateway keys --write
     """

@@ -1,7 +1,7 @@
 """Serves the one TouchDesigner socket: a reader that never waits for slow work, a single writer.
 
 A connected client is a cursor over the outbox; live delivery, the grace after a start and replay
-are the same loop with different starting points, and there is no other queue of events.
+are the same loop with different starting points. There is no other queue of events.
 """
 
 import asyncio
@@ -32,24 +32,24 @@ from shared_schema.settings import Settings
 
 log = structlog.get_logger("gateway")
 
-# Close codes: 4000-4099 do not reconnect, 4100-4199 reconnect. At its end the gateway closes with
-# the standard's 1012 (service restart): reconnect.
+# Close codes: 4000-4099 do not reconnect, 4100-4199 reconnect. When it stops, the gateway closes
+# with the standard's 1012 (service restart): reconnect.
 CLOSE_REPLACED: Final = 4001
 CLOSE_DISABLED: Final = 4002
 CLOSE_FLOOD: Final = 4008
 
 ABORT: Final = "reflective_resonance.abort"
-# The less the kernel buffers, the sooner a client that does not read is noticed.
+# With small kernel buffers, a client that does not read is detected sooner.
 SEND_BUFFER_BYTES: Final = 64 * 1024
-# A client requests a replay in its first frame; events wait that long for it.
+# A client requests a replay in its first frame; events are delayed this long for it.
 FIRST_FRAME_TIMEOUT_S: Final = 0.3
-# Answers that wait to be sent to a client that sends but does not read.
+# Queued answers to a client that sends but does not read.
 MAX_CONTROL_QUEUE: Final = 32
-# Sessions of which a connection remembers what it was sent, in case it resumes late.
+# Sessions whose last seq a connection remembers, in case the client resumes late.
 MAX_REMEMBERED_SESSIONS: Final = 1000
-# How fast clients may take the place over from each other.
+# How fast clients may replace each other.
 TAKEOVER_INTERVAL_S: Final = 1.0
-# For the last message to a client that was replaced, and for its close.
+# For the last message to a replaced client, and for its close.
 CLOSE_TIMEOUT_S: Final = 1.0
 
 
@@ -60,7 +60,7 @@ class EventsProtocol(BoundedWebSocket):
     """
 
     def connection_made(self, transport: BaseTransport) -> None:
-        """Bound what the kernel buffers for this client."""
+        """Limit the kernel's buffer for this client."""
         super().connection_made(transport)
         sock = transport.get_extra_info("socket")
         if sock is not None:
@@ -76,7 +76,7 @@ class EventsProtocol(BoundedWebSocket):
 
 
 class Client:
-    """A connection: its cursor in the outbox, and which control messages wait for it."""
+    """A connection: its cursor in the outbox, and its queued control messages."""
 
     def __init__(self, websocket: WebSocket) -> None:
         self.websocket = websocket
@@ -100,7 +100,7 @@ class Client:
         return True
 
     def remember(self, row: Row) -> None:
-        """Record what was sent, so that a late resume repeats nothing."""
+        """Remember what was sent, so that a late resume repeats nothing."""
         self.sent.pop(row.session_id, None)
         self.sent[row.session_id] = row.seq
         if len(self.sent) > MAX_REMEMBERED_SESSIONS:
@@ -115,7 +115,7 @@ class Delivery:
         self._metrics = metrics
         self._settings = settings
         self._started_at = time.monotonic()
-        # Where a client within the grace begins; moves on with what was sent.
+        # The starting cursor of a client within the grace; advances with each sent event.
         self._grace_cursor = outbox.head()
         self._last_takeover = -TAKEOVER_INTERVAL_S
         self.client: Client | None = None
@@ -125,7 +125,7 @@ class Delivery:
     def notify(self, rows: list[Row], finished_at: float = 0.0) -> None:
         """Wake the client's writer: the outbox has new events.
 
-        `finished_at` is when the worker finished that made them due, for the histogram; or 0.
+        `finished_at` is when the worker that made them due finished, for the histogram; or 0.
         """
         if self.client is not None:
             if finished_at:
@@ -137,13 +137,13 @@ class Delivery:
             log.info("event not delivered: no client", session=row.session_id, seq=row.seq)
 
     async def serve(self, websocket: WebSocket) -> None:
-        """Serve a connection until it ends or another takes its place."""
+        """Serve a connection until it ends or is replaced."""
         await websocket.accept()
         client = Client(websocket)
         reader = asyncio.create_task(self._read(client), name="events reader")
         tasks = {reader}
         try:
-            # A connection that ends while it waits for its turn must not evict the other.
+            # A connection that ends while it waits here must not replace the other.
             await self._slow_takeovers(reader)
             if reader.done():
                 return
@@ -161,12 +161,12 @@ class Delivery:
             self._leave(client)
 
     async def _slow_takeovers(self, reader: asyncio.Task[None]) -> None:
-        """Let clients evict each other at most once a second."""
+        """Let clients replace each other at most once a second."""
         while self.client is not None and not reader.done():
             wait_s = self._last_takeover + TAKEOVER_INTERVAL_S - time.monotonic()
             if wait_s <= 0:
                 return
-            log.warning("clients take over from each other too fast", wait_s=round(wait_s, 2))
+            log.warning("clients replace each other too fast", wait_s=round(wait_s, 2))
             await asyncio.wait([reader], timeout=wait_s)
 
     def _take_over(self, client: Client) -> None:
@@ -185,7 +185,7 @@ class Delivery:
             before.wake.set()
 
     def _leave(self, client: Client) -> None:
-        log.info("client gone", peer=_peer(client.websocket))
+        log.info("client disconnected", peer=_peer(client.websocket))
         if self.client is client:
             self.client = None
 
@@ -197,11 +197,11 @@ class Delivery:
             answer = self._answer(client, message.get("text"))
             client.first_frame.set()
             if answer is not None and not client.queue(answer):
-                await self._close(client, CLOSE_FLOOD, "messages come faster than answers go")
+                await self._close(client, CLOSE_FLOOD, "messages arrive too fast to be answered")
                 return
 
     def _answer(self, client: Client, text: str | None) -> ControlEvent | None:
-        """Return the answer to a message; a resume is answered by the writer, with the replay."""
+        """Return the answer to a message; the writer answers a resume, with the replay."""
         if text is None:
             return ErrorEvent(code="binary", message="send JSON in text frames, not binary ones")
         try:
@@ -238,7 +238,7 @@ class Delivery:
         await self._close(client, CLOSE_REPLACED, "replaced")
 
     def _resume(self, client: Client, resume: dict[str, int]) -> HelloAck:
-        """Set the client back to where it left off, without gap or repeat at the seam."""
+        """Move the cursor to the first event that the client lacks, without gap or repeat."""
         has = dict(resume)
         for session_id, seq in client.sent.items():
             has[session_id] = max(seq, has.get(session_id, 0))
@@ -269,7 +269,7 @@ class Delivery:
         return True
 
     def _next(self, client: Client) -> Row | None:
-        """Return the next event, the cursor already behind it: sent at most once."""
+        """Return the next event and advance the cursor first, so that it is sent at most once."""
         while client.replay:
             row = self._outbox.get(client.replay.popleft())
             if row is not None:
@@ -301,7 +301,7 @@ class Delivery:
 
 
 def _abort(websocket: WebSocket) -> None:
-    """End a connection at once, whatever is still to be sent."""
+    """Close a connection immediately, whatever is still to be sent."""
     extension = websocket.scope.get("extensions", {}).get(ABORT)
     if extension is not None:
         asyncio.get_running_loop().call_soon(extension["abort"])

@@ -6,8 +6,8 @@ class GatewayError(Exception):
 
 
 class AnotherGateway(GatewayError):
-    """The outbox, the bus address or the port belongs to a gateway that runs already."""
+    """A running gateway already uses the outbox, the bus address or the port."""
 
 
 class OutboxUnavailable(GatewayError):
-    """The outbox can't be written now (disk full, folder gone); what is due waits until it can."""
+    """The outbox cannot be used now (disk full, folder gone); due events wait until it can."""

@@ -9,7 +9,7 @@ _LATENCY_BUCKETS_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05,
 
 
 class Metrics:
-    """One registry a gateway, so that two in one process (in tests) do not mix."""
+    """One registry for each gateway, so that two in one process (in tests) do not mix."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -17,19 +17,19 @@ class Metrics:
         gauge = partial(Gauge, registry=self._registry)
         histogram = partial(Histogram, buckets=_LATENCY_BUCKETS_S, registry=self._registry)
         self.events = counter("rr_events", "Events produced.", ["type", "status"])
-        self.undelivered = counter("rr_events_undelivered", "Events produced with no client there.")
+        self.undelivered = counter("rr_events_undelivered", "Events produced without a client.")
         self.sent = counter("rr_events_sent", "Events sent to a client.")
         self.dropped = counter(
-            "rr_decisions_dropped", "Dialogues that can't be played.", ["reason"]
+            "rr_decisions_dropped", "Dialogues that cannot be played.", ["reason"]
         )
         self.messages = counter("rr_bus_messages", "Bus messages used.")
         self.ignored = counter("rr_bus_ignored", "Bus messages not used.", ["reason"])
-        self.gaps = gauge("rr_bus_gaps", "Holes seen in the backend's facts.")
+        self.gaps = gauge("rr_bus_gaps", "Gaps found in the backend's facts.")
         self.snapshots = gauge("rr_bus_snapshots", "Snapshots merged.")
         self.sessions = gauge("rr_sessions_live", "Sessions not closed yet.")
-        self.outbox_rows = gauge("rr_outbox_rows", "Decisions on record.")
-        self.outbox_failures = counter("rr_outbox_failures", "Calls of the outbox that failed.")
-        self.connected = gauge("rr_client_connected", "1 while a client is.")
+        self.outbox_rows = gauge("rr_outbox_rows", "Decisions recorded in the outbox.")
+        self.outbox_failures = counter("rr_outbox_failures", "Failed calls of the outbox.")
+        self.connected = gauge("rr_client_connected", "1 while a client is connected.")
         self.takeovers = counter("rr_client_takeovers", "Clients that replaced another.")
         self.send_seconds = histogram("rr_send_seconds", "Time to hand one event to the socket.")
         self.done_to_sent_seconds = histogram(

@@ -1,6 +1,6 @@
-"""Turns bus frames into recorded events, by way of the pure machines and the outbox.
+"""Turns bus frames into recorded events, through the pure machines and the outbox.
 
-It decides nothing and owns no socket; `tick` and `handle` are called by the event loop's shell.
+It decides nothing and has no socket; `server` calls `tick` and `handle` from the event loop.
 """
 
 import time
@@ -51,17 +51,17 @@ from shared_schema.sockets import Frames
 
 log = structlog.get_logger("gateway")
 
-# Heartbeats come twice a second, so a peer of another version shows again long before.
+# Heartbeats arrive twice a second, so a peer of another version is detected again long before.
 WRONG_PROTOCOL_FORGOTTEN_S: Final = 5.0
-# A disk that is full for long must not make the list of what waits for it grow for ever.
+# The queue for a full disk must not grow without limit.
 MAX_UNRECORDED: Final = 10_000
 
 
 class Orchestrator:
     """Facts in, rows out.
 
-    `subscribe` and `unsubscribe` take a topic. `on_events` gets new events, and when the worker
-    finished (seconds since 1970) whose message made them due, or 0.
+    `subscribe` and `unsubscribe` take a topic. `on_events` receives new events, and the time when
+    the worker whose message made them due finished (seconds since 1970), or 0.
     """
 
     def __init__(
@@ -94,9 +94,9 @@ class Orchestrator:
         self._clock = clock
         self._unrecorded: deque[list[Entry]] = deque()
         self._logged_once: set[str] = set()
-        # A lost outbox can't say what was decided before; see _is_forgotten.
+        # After a loss of the outbox, earlier decisions are unknown; see _is_forgotten.
         self._outbox_was_lost = outbox.moved_aside is not None
-        # When the worker finished whose message is being handled; 0 for anything else.
+        # When the worker whose message is being handled finished; 0 for other messages.
         self._finished_at = 0.0
         self.backend_artifacts: str | None = None
         self._wrong_protocol: WrongProtocol | None = None
@@ -109,35 +109,35 @@ class Orchestrator:
 
     @property
     def recording(self) -> bool:
-        """Return whether everything that was decided is written down."""
+        """Return whether all decisions are recorded."""
         return not self._unrecorded
 
     @property
     def agrees_on_artifacts(self) -> bool:
-        """Return whether the backend writes where we look, as far as is known."""
+        """Return whether the backend uses our artifacts folder, as far as is known."""
         return self.backend_artifacts in (None, self.artifacts.root.as_posix())
 
     @property
     def backend_alive(self) -> bool:
-        """Return whether messages come from a backend."""
+        """Return whether a backend sends messages."""
         return self.continuity.epoch is not None and not self.continuity.silent
 
     def problems(self) -> list[str]:
-        """Return in sentences what keeps the gateway from its work now."""
+        """Return the reasons why the gateway cannot do its work now, as sentences."""
         problems = []
         if not self.recording:
             problems.append(
-                "the outbox can't be written; nothing is sent until it can: is the disk full?"
+                "the outbox cannot be written; nothing is sent until it can: is the disk full?"
             )
         if not self.agrees_on_artifacts:
             ours = self.artifacts.root.as_posix()
             problems.append(
-                f"the chat backend writes to {self.backend_artifacts}, this gateway looks in"
+                f"the chat backend writes to {self.backend_artifacts}, this gateway reads"
                 f" {ours}; set RR_ARTIFACTS_DIR to the same folder for both"
             )
         if self.continuity.has_rival(self._clock()):
             problems.append(
-                "two chat backends publish on this gateway's bus: end one of them, or give each a"
+                "two chat backends publish on this gateway's bus: stop one of them, or give each a"
                 " gateway and a bus (RR_BUS_URL) of its own"
             )
         mismatch = self._wrong_protocol
@@ -151,14 +151,14 @@ class Orchestrator:
         return problems
 
     def start(self) -> None:
-        """Subscribe, and request what happened before."""
+        """Subscribe, and request a snapshot of what happened before."""
         for topic in (TOPIC_FACTS, TOPIC_WAVES):
             self._subscribe(topic)
         now = self._clock()
         self._act(self.continuity.start(now), now)
 
     def handle(self, frames: Frames) -> None:
-        """Take one message from the bus. Nothing that anybody sends raises."""
+        """Handle one message from the bus. No message raises."""
         try:
             topic, payload = frames
             message = decode_message(payload)
@@ -185,7 +185,7 @@ class Orchestrator:
         self._act(self.continuity.receive(message, now, nonce), now)
 
     def tick(self) -> None:
-        """Look at the time; the bus must have been drained before."""
+        """Check the deadlines; the bus must have been drained before."""
         now = self._clock()
         self._finished_at = 0.0
         self._retry()
@@ -194,7 +194,7 @@ class Orchestrator:
             self._record(self.readiness.advance(now))
 
     def count_received(self) -> None:
-        """Bring the counter of messages up to date: its lock for each of them would be felt."""
+        """Update the counter of messages; doing so for each would be slow, because of its lock."""
         self.metrics.messages.inc(self._received)
         self._received = 0
 
@@ -223,7 +223,7 @@ class Orchestrator:
         try:
             decided |= self.outbox.decided(fact.session_id).keys()
         except OutboxUnavailable as error:
-            # Treated as new: what is on record can't be recorded, and so not sent, a second time.
+            # Treated as new: no decision can be recorded, and so none sent, a second time.
             self._refused(error)
         if self._outbox_was_lost and CLOSED_KEY not in decided and self._is_forgotten(fact):
             return {CLOSED_KEY}
@@ -233,7 +233,7 @@ class Orchestrator:
         """Return whether a session is to be ignored because the outbox was lost.
 
         Sessions past Turn 1 in the first snapshot may have been sent before: they are closed. Other
-        facts of sessions whose beginning is not known wait for that snapshot, which has it.
+        facts of sessions with an unknown beginning wait for that snapshot, which contains it.
         """
         if not isinstance(fact, SnapshotSession):
             return not isinstance(fact, SessionBegun)
@@ -255,11 +255,11 @@ class Orchestrator:
         if len(self._unrecorded) < MAX_UNRECORDED:
             self._unrecorded.append(entries)
         else:
-            log.error("decision lost: too many wait for the outbox", key=entries[0].key)
+            log.error("decision lost: too many are waiting for the outbox", key=entries[0].key)
         self._retry()
 
     def _retry(self) -> None:
-        """Record what waits, in its order; nothing is sent that is not recorded."""
+        """Record waiting decisions, in order; nothing is sent that is not recorded."""
         while self._unrecorded:
             try:
                 rows = self.outbox.record(self._unrecorded[0], at=time.time())
@@ -291,7 +291,7 @@ class Orchestrator:
         self.backend_artifacts = theirs
         if not self.agrees_on_artifacts:
             ours = self.artifacts.root.as_posix()
-            self._log_once("artifacts", "the backend writes elsewhere", f"{theirs}, not {ours}")
+            self._log_once("artifacts", "the backend uses another folder", f"{theirs}, not {ours}")
 
     def _ignore(self, reason: str, detail: str) -> None:
         self.metrics.ignored.labels(reason).inc()

@@ -55,7 +55,7 @@ class Row(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """A decision to be recorded. `render` makes the text frame for the `seq` that it gets."""
+    """A decision to record. `render` makes the text frame for its `seq`."""
 
     session_id: str
     key: str
@@ -70,7 +70,7 @@ _ROW: Final = (
 
 
 class OutboxReader:
-    """Queries on an outbox; none of them changes anything."""
+    """Read-only queries on an outbox."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
@@ -84,7 +84,7 @@ class OutboxReader:
         AnotherGateway
             If a running gateway has it open.
         OutboxUnavailable
-            If there is none, or it can't be read.
+            If there is none, or it cannot be read.
         """
         path = folder / OUTBOX_FILE
         try:
@@ -99,28 +99,28 @@ class OutboxReader:
         self._db.close()
 
     def decided(self, session_id: str) -> dict[str, RowStatus]:
-        """Return the keys of a session that are decided, and how.
+        """Return the keys of a session's decisions, with their status.
 
         Raises
         ------
         OutboxUnavailable
-            If the database can't be read now.
+            If the database cannot be read now.
         """
         try:
             rows = self._db.execute(
                 "SELECT key, status FROM decisions WHERE session_id = ?", (session_id,)
             ).fetchall()
         except sqlite3.Error as error:
-            raise OutboxUnavailable(f"what was decided can't be read: {error}") from error
+            raise OutboxUnavailable(f"decisions cannot be read: {error}") from error
         return dict(rows)
 
     def head(self) -> int:
-        """Return the id of the newest row; a cursor there has everything."""
+        """Return the id of the newest row: the cursor of a client that has everything."""
         (newest,) = self._db.execute("SELECT max(id) FROM decisions").fetchone()
         return int(newest or 0)
 
     def get(self, row_id: int) -> Row | None:
-        """Return one event, if retention has not removed it."""
+        """Return one event, unless retention has removed it."""
         rows = self._rows(f"{_ROW} WHERE id = ? AND seq NOT NULL", row_id)
         return rows[0] if rows else None
 
@@ -131,7 +131,7 @@ class OutboxReader:
         )
 
     def sessions(self, *, limit: int) -> dict[str, float]:
-        """Return the newest sessions with an event, and when it was (seconds since 1970)."""
+        """Return the newest sessions with an event, and its time (seconds since 1970)."""
         rows = self._db.execute(
             "SELECT session_id, recorded_at FROM decisions WHERE seq = 1 ORDER BY id DESC LIMIT ?",
             (limit,),
@@ -139,7 +139,7 @@ class OutboxReader:
         return dict(rows.fetchall())
 
     def log(self, *, after: int, limit: int) -> list[Row]:
-        """Return the decisions after `after` that a person wants to read, in order.
+        """Return the decisions after `after` for the technician's log, in order.
 
         These are events, and dialogues that were dropped. With more than `limit`, the newest.
         """
@@ -151,16 +151,16 @@ class OutboxReader:
     def lacking(self, has: Mapping[str, int], *, since: float, cursor: int) -> list[int]:
         """Return the ids of the events that a client lacks, in the order of production.
 
-        It has each session of `has` up to that seq; sessions in it go on after it, whatever their
-        age. Sessions with an event recorded at or after `since` that it does not name come whole.
-        Events after `cursor` that are still to be sent live are among them.
+        `has` maps sessions to the last seq that the client has; they continue after it, whatever
+        their age. Other sessions with an event recorded at or after `since` are sent completely.
+        The result includes events after `cursor` that are still to be sent live.
         """
         named = self._after_seq(has)
         whole = dict.fromkeys(self._recent(since, cursor) - has.keys(), 0)
         return sorted([*named, *self._after_seq(whole)])
 
     def unknown(self, session_ids: Sequence[str]) -> list[str]:
-        """Return those sessions of which nothing is recorded (any more)."""
+        """Return the sessions without records (any more)."""
         return [session for session in session_ids if not self.decided(session)]
 
     def _after_seq(self, has: Mapping[str, int]) -> list[int]:
@@ -175,7 +175,7 @@ class OutboxReader:
     def _recent(self, since: float, cursor: int) -> set[str]:
         """Return the sessions with an event since then, or one to be sent live after `cursor`."""
         sessions: set[str] = set()
-        # Newest first, and only as far as needed: an index by time would cost every write a page.
+        # Newest first, and only as far as needed: an index by time would slow down every write.
         for row_id, session_id, status, at in self._db.execute(
             "SELECT id, session_id, status, recorded_at FROM decisions ORDER BY id DESC"
         ):
@@ -190,27 +190,27 @@ class OutboxReader:
 
 
 class Outbox(OutboxReader):
-    """The database of the one gateway that writes it. All calls block well under a millisecond."""
+    """The database of the gateway, its only writer. Calls block well under a millisecond."""
 
     def __init__(self, connection: sqlite3.Connection, *, moved_aside: Path | None) -> None:
         super().__init__(connection)
         self.moved_aside = moved_aside
-        # Counted once: SQLite reads the whole table for it.
+        # Counted once: SQLite reads the whole table to count.
         (rows,) = connection.execute("SELECT count(*) FROM decisions").fetchone()
         self._count = int(rows)
 
     @classmethod
     def open(cls, folder: Path) -> "Outbox":
-        """Open or make the outbox in `folder`, for this process alone.
+        """Open or create the outbox in `folder`, for this process only.
 
         A file that is damaged or not ours is moved aside, never deleted.
 
         Raises
         ------
         AnotherGateway
-            If a running process has it open.
+            If another process has it open.
         OutboxUnavailable
-            If the folder can't be written.
+            If the folder cannot be written.
         """
         path = folder / OUTBOX_FILE
         try:
@@ -219,32 +219,32 @@ class Outbox(OutboxReader):
                 return cls(_connect(path), moved_aside=None)
             except sqlite3.DatabaseError as error:
                 if isinstance(error, sqlite3.OperationalError):
-                    raise  # its lock, place or disk is the trouble, not its content
+                    raise  # the problem is its lock, folder or disk, not its content
             aside = _move_aside(path)
             return cls(_connect(path), moved_aside=aside)
         except (sqlite3.OperationalError, OSError) as error:
             raise _unavailable(path, error) from error
 
     def record(self, entries: Sequence[Entry], *, at: float) -> list[Row]:
-        """Record decisions together, or none of them, and return the new events.
+        """Record all decisions or none of them, and return the new events.
 
-        What was decided before stays as it is.
+        Earlier decisions are not changed.
 
         Raises
         ------
         OutboxUnavailable
-            If the database can't be written now.
+            If the database cannot be written now.
         """
         changes = self._db.total_changes
         try:
-            if len(entries) == 1:  # a statement by itself is a transaction, and cheaper
+            if len(entries) == 1:  # a single statement is a transaction, and cheaper
                 rows = [self._insert(entries[0], at)]
             else:
                 with self._db:
                     self._db.execute("BEGIN IMMEDIATE")
                     rows = [self._insert(entry, at) for entry in entries]
         except sqlite3.Error as error:
-            raise OutboxUnavailable(f"a decision can't be recorded: {error}") from error
+            raise OutboxUnavailable(f"a decision cannot be recorded: {error}") from error
         self._count += self._db.total_changes - changes
         return [row for row in rows if row is not None]
 
@@ -267,7 +267,7 @@ class Outbox(OutboxReader):
         return Row(cursor.lastrowid, entry.session_id, entry.key, entry.status, seq, at, event)
 
     def after(self, cursor: int, *, limit: int = 100) -> list[Row]:
-        """Return the events to be sent live to a client at `cursor`, oldest first."""
+        """Return the events to send live to a client at `cursor`, oldest first."""
         return self._rows(
             f"{_ROW} WHERE id > ? AND status = 'produced' ORDER BY id LIMIT ?", cursor, limit
         )
@@ -275,7 +275,7 @@ class Outbox(OutboxReader):
     def prune(self, *, before: float) -> int:
         """Remove sessions whose last decision is older than `before`; return how many rows.
 
-        The newest row stays, so that no id is ever given twice.
+        The newest row stays, so that no id is used twice.
         """
         with self._db:
             removed = self._db.execute(
@@ -288,20 +288,20 @@ class Outbox(OutboxReader):
         return removed.rowcount
 
     def count(self) -> int:
-        """Return the number of rows; whatever that is, it takes no time."""
+        """Return the number of rows, in constant time."""
         return self._count
 
 
 def _unavailable(path: Path, error: Exception) -> GatewayError:
-    """Return what an error of opening means."""
+    """Return the exception for an error of opening."""
     busy = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", None) in busy:
         return AnotherGateway(f"the outbox {path} is in use by another gateway")
-    return OutboxUnavailable(f"the outbox {path} can't be opened: {error}")
+    return OutboxUnavailable(f"the outbox {path} cannot be opened: {error}")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    """Open the database for us alone, made or found to be ours and whole."""
+    """Open the database exclusively: a new one, or one that is ours and intact."""
     _check_header(path)
     db = sqlite3.connect(path, isolation_level=None, timeout=0.5)
     try:
@@ -311,7 +311,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA synchronous = NORMAL")
         _check(db)
         db.executescript(_SCHEMA)
-        # The first write takes the exclusive lock, which is then kept.
+        # The first write takes the exclusive lock and keeps it.
         db.execute("BEGIN IMMEDIATE")
         db.execute("COMMIT")
     except BaseException:
@@ -321,15 +321,15 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _check_header(path: Path) -> None:
-    """Raise `sqlite3.DatabaseError` for a file that SQLite should not even open.
+    """Raise `sqlite3.DatabaseError` for a file that SQLite must not open.
 
-    Opening a database that it can't read, SQLite deletes the write-ahead log beside it.
+    When SQLite opens a database that it cannot read, it deletes the write-ahead log beside it.
     """
     if not path.exists() or path.stat().st_size == 0:
         return
     with path.open("rb") as file:
         header = file.read(_HEADER_BYTES)
-    # Only what is in this file whatever the log beside it holds.
+    # Only the fields that do not depend on the log beside it.
     if len(header) < _HEADER_BYTES or not header.startswith(b"SQLite format 3\0"):
         raise sqlite3.DatabaseError("not a database")
 
@@ -347,7 +347,7 @@ def _check(db: sqlite3.Connection) -> None:
 
 
 def _move_aside(path: Path) -> Path:
-    """Rename a database that can't be used, with its companions, and return its new name."""
+    """Rename an unusable database, with the files beside it, and return its new name."""
     for number in itertools.count(1):
         aside = path.with_name(f"{path.name}.damaged-{number}")
         if not aside.exists():

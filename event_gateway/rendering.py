@@ -28,13 +28,13 @@ from shared_schema.layout import Artifacts
 
 
 class Renderer:
-    """Makes outbox entries of decisions, for the artifacts folder of this machine."""
+    """Turns decisions into outbox entries, for the artifacts folder of this machine."""
 
     def __init__(self, artifacts: Artifacts) -> None:
         self._artifacts = artifacts
 
     def entry(self, decision: Decision, ts: str) -> Entry:
-        """Return what is to be recorded for a decision made at `ts`.
+        """Return the entry for a decision made at `ts`.
 
         An utterance whose wave-mix is not in this machine's artifacts folder (the two processes
         disagree about it, or the file was deleted) counts as missing.
@@ -97,7 +97,7 @@ class Renderer:
         if not isinstance(wave, WaveReady) or utterance.voice_profile is None:
             return None
         absolute = self._artifacts.absolute(wave.mix_path)
-        if not os.path.isfile(absolute):  # noqa: PTH113  # a Path costs as much as all the rest
+        if not os.path.isfile(absolute):  # noqa: PTH113  # a Path would double the cost
             return None
         return WaveReference(
             slot_id=utterance.slot_id,
@@ -113,7 +113,7 @@ class Renderer:
 
 
 def _produced(decision: Turn1Due | DialogueDue, event: SessionEvent) -> Entry:
-    """Return the entry of an event, whose `seq` the outbox knows."""
+    """Return the entry of an event, whose `seq` the outbox assigns."""
     return Entry(
         session_id=decision.session_id,
         key=decision.key,

@@ -34,16 +34,16 @@ from shared_schema.sockets import BusAddress, LoopReader, drain, open_subscriber
 
 log = structlog.get_logger("gateway")
 
-# How exactly deadlines are met; a pause of the loop is noticed too.
+# The accuracy of deadlines, and of detecting a pause of the loop.
 TICK_S: Final = 0.25
-# Messages taken before deadlines are checked; a flood above it postpones them.
+# Messages handled before deadlines are checked; more than this postpone them.
 DRAIN_BEFORE_TICK: Final = 20_000
 PRUNE_INTERVAL_S: Final = 3600.0
 SECONDS_A_DAY: Final = 86_400.0
 
 
 def serve(settings: Settings) -> int:
-    """Run the gateway until it is asked to end; return the exit code."""
+    """Run the gateway until it is stopped; return the exit code."""
     return run_server(
         lambda: open_gateway(settings),
         host=settings.gateway_host,
@@ -61,7 +61,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
     Raises
     ------
     StartRefused
-        If another gateway runs, or the settings would let other machines in without a token.
+        If another gateway runs, or the settings would give other machines access without a token.
     """
     events_token, operator_token = (
         Token.of(settings, name) for name in ("events_token", "operator_token")
@@ -98,7 +98,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
         orchestrator.start()
         retention_s = settings.events_retention_days * SECONDS_A_DAY
         group = await stack.enter_async_context(asyncio.TaskGroup())
-        # A timer that crashes ends the process, and the supervisor starts another.
+        # A crash of the timer ends the process, and the supervisor restarts it.
         timers = group.create_task(_run_timers(orchestrator, bus, reader, retention_s))
         stack.callback(timers.cancel)
         artifacts = orchestrator.artifacts
@@ -123,7 +123,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
 async def _run_timers(
     orchestrator: Orchestrator, bus: zmq.Socket[bytes], reader: LoopReader, retention_s: float
 ) -> None:
-    """Drain the bus, then check the deadlines; for ever."""
+    """Drain the bus, then check the deadlines, forever."""
     prune_at = time.monotonic()
     while True:
         if drain(bus, orchestrator.handle, DRAIN_BEFORE_TICK):
@@ -148,8 +148,8 @@ def _open_outbox(artifacts: Artifacts) -> Outbox:
 
 
 def _require_key(client_public: str, context: zmq.Context[zmq.Socket[bytes]]) -> Callable[[], None]:
-    """Let only holders of the client's secret key connect to `context`; return what stops that."""
-    # Only a bus that leaves this machine needs it.
+    """Let only holders of the client's secret key connect to `context`; return its end."""
+    # Only a bus between machines needs it.
     from zmq.auth.thread import ThreadAuthenticator  # noqa: PLC0415
 
     def is_it(_: str, key: bytes) -> bool:
@@ -169,4 +169,4 @@ def _bind_bus(context: zmq.Context[zmq.Socket[bytes]], address: BusAddress) -> z
         if error.errno == zmq.EADDRINUSE:
             message = f"the bus address {address.url} is in use by another gateway"
             raise StartRefused(message, ANOTHER_INSTANCE) from None
-        raise StartRefused(f"RR_BUS_URL={address.url} can't be bound: {error}") from None
+        raise StartRefused(f"RR_BUS_URL={address.url} cannot be bound: {error}") from None

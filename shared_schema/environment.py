@@ -1,14 +1,13 @@
-"""The environment as its owner meant it: the shell's variables, and ``.env`` where they are silent.
+"""The environment: the shell's variables, and those of ``.env`` that the shell does not set.
 
-``.env`` is read by rules of our own, which are those of most readers but for backslashes, which
-stay as they are: paths of Windows are what is written there. What cannot be read is refused with
-file, line and remedy.
+``.env`` is parsed by our own rules, which are the usual ones except that backslashes stay as they
+are, because of Windows paths. What cannot be read is refused with file, line and remedy.
 
-honcho reads ``.env`` too, by the rules of a POSIX shell and in the system's code page, and exports
-what it has read over the shell's variables: ``C:\\shows\\art`` arrives as ``C:showsart``. Started
-with ``-e none``, as the documents do, it reads nothing. Otherwise `undo_honcho` takes back at the
-start of each process of ours what honcho exported, so that our reading holds, the shell's variables
-win over it, and an edited ``.env`` is in force after a restart.
+honcho reads ``.env`` too, by the rules of a POSIX shell and in the system's code page, and its
+values override the shell's variables: ``C:\\shows\\art`` becomes ``C:showsart``. Started with
+``-e none``, as the documents do, it reads nothing. Otherwise `undo_honcho` undoes its exports at
+the start of each of our processes, so that our parser applies, the shell's variables win, and
+changes of ``.env`` take effect after a restart.
 """
 
 import contextlib
@@ -29,20 +28,20 @@ _LINE: Final = re.compile(
     r"(?:'(?P<single>[^']*)'|\"(?P<double>(?:[^\"\\]|\\.)*|[^\"]*)\"|(?P<plain>[^'\"].*?|))"
     r"(?:\s+#.*)?"
 )
-# What settings and keys begin and end with: read in the file each time, so that an edit counts.
-# Anything else, e.g. a proxy's address, is there for libraries, in the environment only.
+# Prefixes and suffixes of settings and keys: read from the file each time, so that changes apply.
+# Other variables, e.g. of a proxy, are for libraries, which read the environment only.
 _READ_BY_US: Final = ("RR_", "_KEY")
 _REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 def merged(environment: Mapping[str, str] | None, dotenv: Path | None) -> dict[str, str]:
-    """Return what is in `dotenv` and, winning over it, in `environment` (default: our own).
+    """Return the variables of `dotenv`, overridden by those of `environment` (default: our own).
 
     Raises
     ------
     InvalidSetting
-        If the file cannot be read as what it should be.
+        If the file cannot be read or parsed.
     """
     mine = os.environ if environment is None else environment
     return {**(read_dotenv(dotenv, mine) if dotenv is not None else {}), **mine}
@@ -57,7 +56,7 @@ def read_dotenv(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
     Raises
     ------
     InvalidSetting
-        Naming the file, the line and what to do.
+        Naming the file, the line and the remedy.
     """
     values: dict[str, str] = {}
     for number, line in enumerate(_text(path).split("\n"), start=1):
@@ -87,11 +86,11 @@ def read_dotenv(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
 def undo_honcho(
     environment: MutableMapping[str, str] | None = None, *, dotenv: Path = DOTENV
 ) -> None:
-    """Take back what honcho exported from ``.env`` into this process (default: its environment).
+    """Undo honcho's exports from ``.env`` in `environment` (default: that of this process).
 
-    What honcho exported has the value that honcho reads in the file; what was set in between, in a
-    line of the Procfile, has another. The shell's own variables are those of the nearest process
-    above that honcho did not start, which is honcho.
+    A variable that honcho exported has the value that its parser reads in the file; one that a line
+    of the Procfile has set differs. The shell's own variables are those of the nearest ancestor
+    process that honcho did not start, which is honcho itself.
     """
     mine = os.environ if environment is None else environment
     under_honcho = mine.pop(HONCHO_MARKER, None) is not None
@@ -99,9 +98,9 @@ def undo_honcho(
     if not exported:
         return
     ours: dict[str, str] = {}
-    with contextlib.suppress(InvalidSetting):  # which the settings report
+    with contextlib.suppress(InvalidSetting):  # reported when the settings are read
         ours = read_dotenv(dotenv, mine)
-    # `honcho run` leaves no marker: what it exported is known by having been read differently.
+    # `honcho run` sets no marker: its exports are those that its parser reads differently.
     shells = _environment_above() if under_honcho else {}
     for name in exported:
         if name in shells:
@@ -114,18 +113,18 @@ def undo_honcho(
 
 
 def add_to_dotenv(values: Mapping[str, str], path: Path = DOTENV) -> None:
-    """Write variables at the end of a file, in UTF-8; a new one is readable by its user only.
+    """Append variables to a file, in UTF-8; a new file is readable by its user only.
 
-    By ourselves, because what PowerShell's ``>>`` writes is UTF-16.
+    PowerShell's ``>>`` would write UTF-16.
 
     Raises
     ------
     InvalidSetting
-        If one of them is there already, or the file cannot be read or written.
+        If the file already has one of them, or cannot be read or written.
     """
     there = sorted(values.keys() & read_dotenv(path, {}).keys())
     if there:
-        raise InvalidSetting(f"{path} has {', '.join(there)} already: take the old lines out first")
+        raise InvalidSetting(f"{path} has {', '.join(there)} already: remove the old lines first")
     lines = "".join(f"{name}='{value}'\n" for name, value in values.items())
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
@@ -157,14 +156,14 @@ def _text(path: Path) -> str:
 
 
 def _remedy(text: str) -> str:
-    """Return what is wrong with a line; its value may be a secret and is not shown."""
+    """Return what is wrong with a line, without its value, which may be a secret."""
     named = re.match(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)", text)
     name = named[1] if named else "NAME"
     value = text.partition("=")[2].lstrip()
     if named and re.match(r"\s*=", text[named.end() :]) and value[:1] in ("'", '"'):
         if value.count(value[0]) == 1:
             return f"the quote of {name} is not closed: add {value[0]} at the end, or leave it out"
-        return f"something follows the quoted value of {name}: put all of it into the quotes"
+        return f"something follows the quoted value of {name}: put all of it in the quotes"
     if named and re.match(r"\s*:", text[named.end() :]):
         return f"write {name}=value, with = in place of the colon"
     return f"not a setting: write {name}=value"
@@ -174,16 +173,16 @@ def _as_honcho_reads(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        from honcho.environ import parse  # noqa: PLC0415  # its own rules, and only where it matters
+        from honcho.environ import parse  # noqa: PLC0415  # only needed under honcho
 
-        with path.open() as file:  # in the encoding that honcho takes
+        with path.open() as file:  # in honcho's encoding
             return dict(parse(file.read()))
-    except (OSError, ValueError):  # honcho can't read it either, so it exported nothing
+    except (OSError, ValueError):  # honcho cannot read it either, so it exported nothing
         return {}
 
 
 def _environment_above() -> dict[str, str]:
-    """Return the environment of the nearest process above that honcho did not start."""
+    """Return the environment of the nearest ancestor process that honcho did not start."""
     import psutil  # noqa: PLC0415  # only under honcho
 
     with contextlib.suppress(psutil.Error, OSError):

@@ -1,4 +1,4 @@
-"""What TouchDesigner receives and may send: enveloped session events, flat control messages."""
+"""Messages of the gateway's socket: session events in an envelope, flat control messages."""
 
 from typing import Annotated, Final, Literal
 
@@ -33,16 +33,16 @@ class WaveReference(CamelStruct, frozen=True, kw_only=True):
 
 
 class PlayStep(CamelStruct, frozen=True, kw_only=True):
-    """Which utterance comes next when a dialogue is played."""
+    """One step of the order in which a dialogue is played."""
 
     role: Role
     slot_id: SlotId
 
 
 class Turn1Payload(CamelStruct, frozen=True, kw_only=True):
-    """Payload of ``turn1.waves.ready``. `slots` holds the ready ones and may be empty.
+    """Payload of ``turn1.waves.ready``. `slots` contains the ready ones and may be empty.
 
-    `rehearsal` is there, and true, when a past session is sent again.
+    `rehearsal` is present, and true, when a past session is sent again.
     """
 
     turn_index: Literal[1] = 1
@@ -55,9 +55,9 @@ class Turn1Payload(CamelStruct, frozen=True, kw_only=True):
 
 
 class DialoguePayload(CamelStruct, frozen=True, kw_only=True):
-    """Payload of ``dialogue.waves.ready``. A commenter without a wave-mix is named as missing.
+    """Payload of ``dialogue.waves.ready``. A commenter without a wave-mix is listed as missing.
 
-    `rehearsal` is there, and true, when a past session is sent again.
+    `rehearsal` is present, and true, when a past session is sent again.
     """
 
     dialogue_id: str
@@ -79,7 +79,7 @@ class _Envelope(CamelStruct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class Turn1WavesReady(_Envelope, frozen=True, kw_only=True, tag="turn1.waves.ready"):
-    """Turn 1 can be played. Exactly one a session, always with ``seq`` 1."""
+    """Turn 1 can be played. Sent exactly once a session, always with ``seq`` 1."""
 
     payload: Turn1Payload
 
@@ -92,15 +92,15 @@ class DialogueWavesReady(_Envelope, frozen=True, kw_only=True, tag="dialogue.wav
 
 SessionEvent = Turn1WavesReady | DialogueWavesReady
 
-# What SQLite holds.
+# The largest integer in SQLite.
 SEQ_MAX: Final = 2**63 - 1
 
-# A resume map has the last seq that the client has of each session; "recent": it has nothing.
+# A resume map has the last seq that the client received of each session; "recent": it has none.
 Resume = dict[SessionId, Annotated[int, Meta(ge=0, le=SEQ_MAX)]] | Literal["recent"]
 
 
 class Hello(CamelStruct, frozen=True, kw_only=True, tag_field="type", tag="hello"):
-    """What a client may say first. Every field is optional."""
+    """The first message that a client may send. Every field is optional."""
 
     client: str = ""
     version: str = ""
@@ -121,13 +121,13 @@ class HelloAck(CamelStruct, frozen=True, kw_only=True, tag_field="type", tag="he
 class SessionReplaced(
     CamelStruct, frozen=True, kw_only=True, tag_field="type", tag="session.replaced"
 ):
-    """Another client took this client's place; it should not reconnect by itself."""
+    """Another client has replaced this one, which should not reconnect by itself."""
 
     message: str
 
 
 class ErrorEvent(CamelStruct, frozen=True, kw_only=True, tag_field="type", tag="error"):
-    """Something the client sent could not be used. The connection goes on."""
+    """A message of the client was invalid. The connection stays open."""
 
     code: str
     message: str

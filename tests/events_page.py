@@ -1,6 +1,6 @@
-"""docs/events.md, from the types that are really sent.
+"""docs/events.md, generated from the types of the messages.
 
-`python -m tests.events_page` writes it anew.
+`python -m tests.events_page` updates it.
 """
 
 from collections.abc import Iterator
@@ -28,21 +28,21 @@ PAGE: Final = Path(__file__).parents[1] / "docs" / "events.md"
 
 _HEAD = """# Events
 
-What the gateway sends on its socket, and what a client may say. This page is made from the types
-that are really sent (`python -m tests.events_page`), and a test keeps it so;
-[asyncapi.json](asyncapi.json) says the same for machines, and a running gateway serves it at
+What the gateway sends on its socket, and what a client may send. This page is generated from the
+types in the code (`python -m tests.events_page`), and a test compares them;
+[asyncapi.json](asyncapi.json) is the same for machines, and a running gateway serves it at
 `/asyncapi.json`.
 
 All messages are JSON in text frames. Session events have the envelope
-`type, sessionId, seq, ts, payload`: `seq` counts a session's events from 1 without a hole, and
-(`sessionId`, `seq`) names an event for ever. Control messages are flat.
+`type, sessionId, seq, ts, payload`: `seq` counts a session's events from 1 without a gap, and
+(`sessionId`, `seq`) identifies an event for good. Control messages are flat.
 
 | close code | what it means | reconnect? |
 |---|---|---|
 | 1012 | the gateway restarts | yes |
-| 4001 | another client took the place over | no, not by yourself |
+| 4001 | another client connected | no, not automatically |
 | 4002 | events are switched off (`RR_EVENTS_WS_ENABLED=false`) | no |
-| 4008 | messages came faster than answers went | no: look for a loop first |
+| 4008 | the client sent faster than answers could be sent | no: look for a loop first |
 
 Other codes from 4000 to 4099: do not reconnect. All others: reconnect, after 1 to 30 s.
 """
@@ -65,7 +65,7 @@ def _sections(document: dict[str, Any]) -> Iterator[str]:
         yield from _table(components["schemas"], name)
         example = msgspec.json.format(msgspec.json.encode(examples[name]), indent=2)
         yield f"```json\n{example.decode()}\n```\n"
-    yield "# What they are made of\n"
+    yield "# Types\n"
     for name, schema in components["schemas"].items():
         if name not in components["messages"]:
             yield f"## {name}\n"
@@ -74,7 +74,7 @@ def _sections(document: dict[str, Any]) -> Iterator[str]:
 
 
 def _sentences(schema: dict[str, Any]) -> str:
-    """Return a docstring as Markdown has it."""
+    """Return a docstring as Markdown."""
     return " ".join(str(schema.get("description", "")).split()).replace("``", "`")
 
 
@@ -82,7 +82,7 @@ def _table(schemas: dict[str, Any], name: str) -> Iterator[str]:
     schema = schemas[name]
     required = set(schema.get("required", ()))
     sent = name != Hello.__name__
-    yield "| field | type | always there |"
+    yield "| field | type | always present |"
     yield "|---|---|---|"
     for field, kind in schema["properties"].items():
         tag = field == "type"
@@ -92,7 +92,7 @@ def _table(schemas: dict[str, Any], name: str) -> Iterator[str]:
 
 
 def _always(kind: dict[str, Any]) -> bool:
-    """Return whether a field that has a default is sent all the same."""
+    """Return whether a field has a default, and is therefore always sent."""
     return "default" in kind
 
 

@@ -1,8 +1,8 @@
-"""Speech becomes waves for water: three slow carriers that keep its melody and its loudness.
+"""Turns speech into waves for water: three slow carriers with its melody and its loudness.
 
-Read first `dsp`, the algorithm, pure arrays in and out (`docs/waves.md` explains it); then `job`,
-one utterance from file to files; then `workers`, the processes that run jobs for the backend.
-`batch` and `__main__` are the command line tool for folders of files.
+Read `dsp` first, the algorithm, pure arrays in and out (`docs/waves.md` explains it); then `job`,
+which turns one speech file into wave files; then `workers`, the processes that run jobs for the
+backend. `batch` and `__main__` are the command line tool for many files.
 """
 
 from waves.dsp.decomposition import Waves, decompose, decompose_summary

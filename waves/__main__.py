@@ -28,26 +28,24 @@ def main() -> None:
 def decompose(
     files: Annotated[list[Path], typer.Argument(help="WAV, FLAC, OGG or MP3, 8 to 192 kHz.")],
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the waves; by default, beside each file.")
+        Path | None, typer.Option(help="Folder for the waves; by default, that of each file.")
     ] = None,
     workers: Annotated[
-        int, typer.Option(min=1, help="Files at the same time; by default, as many as cores.")
+        int, typer.Option(min=1, help="Files at the same time; by default, the number of cores.")
     ] = os.cpu_count() or 1,
-    plot: Annotated[bool, typer.Option("--plot", help="Also draw a picture of each file.")] = False,
+    plot: Annotated[bool, typer.Option("--plot", help="Also draw a plot of each file.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON array instead of a table.")
     ] = False,
 ) -> None:
-    """Write three waves and their mix for each file, and print how true they are.
+    """Write three waves and their mix for each file, and print quality figures.
 
     The exit code is 1 if a file could not be decomposed.
 
     Example: python -m waves decompose recordings/*.wav --out waves --plot
     """
     if plot and not _has_matplotlib():
-        typer.echo(
-            "--plot needs matplotlib, which is the extra `plot`: uv sync --extra plot", err=True
-        )
+        typer.echo("--plot needs matplotlib, from the extra `plot`: uv sync --extra plot", err=True)
         raise typer.Exit(_USAGE)
     planned = batch.tasks_of(files, out, plot=plot)
     outcomes = {one.file: one for one in planned if isinstance(one, Outcome)}

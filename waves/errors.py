@@ -1,8 +1,8 @@
-"""What can go wrong with a sound that is to become waves."""
+"""The errors of this package."""
 
 
 class WavesError(Exception):
-    """Base of this package's errors; its text is meant for people."""
+    """Base of this package's errors; the message is for people."""
 
 
 class UnreadableSound(WavesError):
@@ -14,4 +14,4 @@ class UnsuitableSound(WavesError):
 
 
 class TooLong(UnsuitableSound):
-    """The sound lasts longer than it may."""
+    """The sound exceeds the maximum duration."""

@@ -1,4 +1,4 @@
-"""One utterance from file to files: what the batch tool and the pool's workers call."""
+"""Turns one speech file into wave files, for the batch tool and the pool's workers."""
 
 import time
 from pathlib import Path
@@ -32,14 +32,14 @@ _FULL_SCALE: Final = np.float32(1 / 32767)
 
 
 class Decomposition(Struct, frozen=True, kw_only=True):
-    """A file's waves, where they were written, and how true they are.
+    """A file's waves, their paths, and their quality.
 
     Attributes
     ----------
     speech
-        What was decomposed, at 8 kHz.
+        The decomposed speech, at 8 kHz.
     duration_s, processing_s
-        Length of the sound, and time from opening it to the mix being in place.
+        Length of the sound, and time from opening it until the mix is in place.
     """
 
     speech: Float32
@@ -65,7 +65,7 @@ def decompose_file(
     path : Path
         Any sound file that `waves.dsp.sound.load` accepts.
     folder : Path
-        Made if it is missing.
+        Created if it is missing.
     max_duration_s : float
         Longer sounds are refused, in seconds.
 
@@ -94,7 +94,7 @@ def decompose_file(
 def run_job(
     job: DecomposeJob, artifacts: Path, *, max_duration_s: float = MAX_DURATION_S
 ) -> WavesJobResult:
-    """Make the waves of one utterance and return how it ended; nothing bad in it raises.
+    """Make the waves of one utterance and return the result; no bad input raises.
 
     Parameters
     ----------
@@ -111,8 +111,8 @@ def run_job(
         folder = root.path(wave_path(job.input_path, WAVE_MIX)).parent
         done = decompose_file(root.path(job.input_path), folder, max_duration_s=max_duration_s)
     except (WavesError, OutsideArtifacts, OSError, ValueError, MemoryError) as error:
-        # ValueError: a path that does not lie where speech lies.
-        message = str(error) or "the sound needs more memory than there is"
+        # ValueError: a path outside the folder of speech.
+        message = str(error) or "not enough memory for the sound"
         if isinstance(error, TooLong):
             message += f" ({variable('waves_max_duration_s')})"
         return failure(job, message, duration_ms=1e3 * (time.perf_counter() - started))
@@ -135,9 +135,9 @@ def failure(
 
 
 def existing_result(job: DecomposeJob, artifacts: Path) -> WavesJobResult | None:
-    """Return a job's success if its mix is in place and sound, whatever became of its worker.
+    """Return a job's success if its mix is in place and intact, even if its worker has died.
 
-    The mix is moved into place last and never rewritten, so it is whole if it is there.
+    The mix is moved into place last and never rewritten, so it is complete if it exists.
     """
     try:
         header = soundfile.info(Artifacts(artifacts).path(wave_path(job.input_path, WAVE_MIX)))

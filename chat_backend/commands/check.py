@@ -31,12 +31,12 @@ from shared_schema.settings import Settings
 QUESTION: Final = "Say hello in three words."
 WORDS: Final = "Hello, water."
 PROFILE: Final[VoiceProfile] = "friendly_casual"
-# A pipe has no width; a narrow table would break names in the middle.
+# A pipe has no width; a narrow table would break names.
 PIPE_COLUMNS: Final = 120
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """One agent's model, or the voice. `problem` and `remedy` are empty where it answered."""
+    """One agent's model, or the voice. `problem` and `remedy` are empty if it answered."""
 
     who: str
     what: str
@@ -48,7 +48,7 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 def check(settings: Settings) -> int:
-    """Call each, show, and return 0 if everything that is configured answers."""
+    """Call every provider, show the results, and return 0 if all that are configured answer."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=PIPE_COLUMNS)
@@ -77,7 +77,7 @@ def check(settings: Settings) -> int:
 async def _checked(
     settings: Settings, seats: Seats, keys: Keys, api: SpeechAPI | None, remarks: Remarks
 ) -> list[Row]:
-    # Without repeats, and without the fallback, which would hide what is asked about.
+    # Without retries, and without the fallback, which would hide a failure.
     settings = msgspec.structs.replace(settings, provider_attempts=1, tts_fallback="off")
     metrics = Metrics()
     speech = build_speech(api, settings, keys, metrics, remarks=remarks)
@@ -122,7 +122,7 @@ async def _checked(
 
 
 async def _timed(answer: Awaitable[object]) -> tuple[float, str, str]:
-    """Return how long an answer took, why there was none, and what can be done about it."""
+    """Return the time of an answer, or why there was none and the remedy."""
     begun = time.monotonic()
     try:
         await answer

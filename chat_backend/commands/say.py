@@ -1,4 +1,4 @@
-"""The command `say`: posts a visitor's message and shows the three turns as they come."""
+"""The command `say`: posts a visitor's message and shows the three turns as they arrive."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ from shared_schema.runtime.web.clients import bearer, gateway_token, local_http,
 from shared_schema.runtime.web.hosts import chat_url, gateway_url
 from shared_schema.settings import Settings
 
-# Longer than any turn may take; a stream has a comment line every 15 s.
+# Longer than any turn; a stream has a comment line every 15 s.
 READ_TIMEOUT_S: Final = 90.0
 TITLES: Final = ("answers", "comments", "replies")  # of the turns
 
@@ -43,7 +43,7 @@ class VisitFailed(Exception):
 def run_visit(
     settings: Settings, message: str, visit_id: str, *, wait: bool, stay: bool, timeout_s: float
 ) -> int:
-    """Make the visit; return 0 when the session was followed to its end."""
+    """Make the visit; return 0 if the session was received to its end."""
     console = Console(soft_wrap=True)
     body = {"message": message} | ({"visitId": visit_id} if visit_id else {})
     try:
@@ -68,7 +68,7 @@ def _wait_until_served(
 
 
 def _missing(http: httpx.Client, settings: Settings, wait: bool) -> str | None:
-    """Return what a visit still lacks."""
+    """Return what is missing for a visit."""
     chat, gateway = chat_url(settings), gateway_url(settings)
     try:
         http.get(f"{chat}/v1/health", headers=bearer(settings.chat_token)).raise_for_status()
@@ -116,7 +116,7 @@ def _events(lines: Iterator[str]) -> Iterator[ChatEvent]:
 
 @contextmanager
 def _display(console: Console) -> Iterator[Show]:
-    """Yield what shows an event: a live table on a terminal, plain lines in a pipe."""
+    """Yield a function that shows an event: in a live table on a terminal, as lines in a pipe."""
     if not console.is_terminal:
         yield _print_line
         return
@@ -137,7 +137,7 @@ def _print_line(event: ChatEvent) -> None:
 
 
 def _line(event: ChatEvent) -> str:
-    """Return an event as one readable line; empty when a visitor need not see it."""
+    """Return an event as one readable line; empty if it is not for visitors."""
     match event:
         case TurnStart(turn_index=turn):
             return f"turn {turn}"
@@ -165,7 +165,7 @@ class Board:
         self._ended = ""
 
     def add(self, event: ChatEvent) -> None:
-        """Take an event into the table."""
+        """Add an event to the table."""
         if isinstance(event, Done):
             self._ended = _line(event)
         if not isinstance(event, SlotStart):
@@ -184,7 +184,7 @@ class Board:
                 self._cells[cell] = "[dim]...[/]"
 
     def table(self) -> Table:
-        """Return the table as it stands."""
+        """Return the current table."""
         table = Table(caption=self._ended or "the voices are speaking", expand=True)
         table.add_column("slot", width=4)
         for title in TITLES:

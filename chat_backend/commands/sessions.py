@@ -1,4 +1,4 @@
-"""The commands ``sessions list|show|export|prune``: look after the sessions on disk."""
+"""The commands ``sessions list|show|export|prune`` for the sessions on disk."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ from shared_schema.runtime.process.exits import (
     OK,
     StartRefused,
     exit_code_of,
-    say,
+    print_line,
 )
 from shared_schema.session_document import encode_document
 from shared_schema.settings import Settings, load_settings
@@ -41,7 +41,7 @@ def list_sessions() -> None:
         for each in stored:
             typer.echo(_line(each))
         if not stored:
-            say('no session yet; make one: python -m chat_backend say "Who are you?"')
+            print_line('no session yet; make one: python -m chat_backend say "Who are you?"')
         return OK
 
     raise typer.Exit(exit_code_of(run, name="sessions"))
@@ -49,7 +49,7 @@ def list_sessions() -> None:
 
 @app.command()
 def show(session: Annotated[str, typer.Argument(help="An id, or its beginning.")]) -> None:
-    """Show a session's words, who spoke them, and where the files are, as JSON.
+    """Show a session's texts, agents and files, as JSON.
 
     Example: python -m chat_backend sessions show 3f0c
     """
@@ -57,7 +57,7 @@ def show(session: Annotated[str, typer.Argument(help="An id, or its beginning.")
     def run() -> int:
         found = _one(_archive(load_settings()), session)
         if found.document is None:
-            say(f"{found.session_id} has files but no session.json: it did not finish")
+            print_line(f"{found.session_id} has files but no session.json: it did not finish")
             return FAILED
         typer.echo(encode_document(found.document).decode())
         return OK
@@ -84,7 +84,7 @@ def export(
         try:
             archive.export(found, target, _events(found.session_id))
         except OSError as error:
-            say(f"{target} can't be written ({error}); choose another place with --to")
+            print_line(f"{target} cannot be written ({error}); choose another place with --to")
             return FAILED
         typer.echo(f"wrote {target}")
         return OK
@@ -99,7 +99,7 @@ def prune(
     ] = None,
     dry_run: Annotated[bool, typer.Option(help="Only print what would be removed.")] = False,
 ) -> None:
-    """Remove old sessions, never one that is under way.
+    """Remove old sessions, but never a live one.
 
     Example: python -m chat_backend sessions prune --days 30 --dry-run
     """
@@ -108,7 +108,7 @@ def prune(
         settings = load_settings()
         keep_days = settings.artifacts_keep_days if days is None else days
         if days is None and not keep_days:
-            say("no age is given: add --days 30, or set RR_ARTIFACTS_KEEP_DAYS")
+            print_line("no age given: add --days 30, or set RR_ARTIFACTS_KEEP_DAYS")
             return CONFIGURATION
         archive = _archive(settings)
         limit_s = settings.events_session_limit_s
@@ -118,7 +118,9 @@ def prune(
             if not dry_run:
                 held += len(archive.remove(each).held)
         if held:
-            say(f"{held} files are held open (by TouchDesigner?): close them and prune again")
+            print_line(
+                f"{held} files are open elsewhere (TouchDesigner?): close them, then prune again"
+            )
         return FAILED if held else OK
 
     raise typer.Exit(exit_code_of(run, name="sessions"))
@@ -135,7 +137,7 @@ def _one(archive: Archive, beginning: str) -> StoredSession:
     if found:
         raise StartRefused(f"{len(found)} sessions begin with {beginning!r}: give more of the id")
     raise StartRefused(
-        f"no session begins with {beginning!r}; `python -m chat_backend sessions list` has them all"
+        f"no session begins with {beginning!r}; `python -m chat_backend sessions list` lists them"
     )
 
 
@@ -151,7 +153,7 @@ def _line(session: StoredSession) -> str:
 
 
 def _events(session_id: str) -> list[str]:
-    """Return the session's events, which the gateway keeps; none if it has none."""
+    """Return the session's events from the gateway, if it has any."""
     answer = subprocess.run(
         [sys.executable, "-m", "event_gateway", "history", session_id],
         capture_output=True,
@@ -161,6 +163,6 @@ def _events(session_id: str) -> list[str]:
         check=False,
     )
     if answer.returncode != OK:
-        say(f"without events: {answer.stderr.strip() or 'the gateway has none'}")
+        print_line(f"without events: {answer.stderr.strip() or 'the gateway has none'}")
         return []
     return answer.stdout.splitlines()

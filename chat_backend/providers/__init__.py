@@ -1,5 +1,5 @@
-"""Servers of others that we call.
+"""Calls to external providers.
 
-Read `failure` first (how a call can fail), then `circuit` and `calls` (how calls are bounded and
-repeated), `usage` (how they are counted) and `keys`.
+Read `failure` first (how a call can fail), then `circuit` and `calls` (how calls are limited and
+retried), `usage` (how they are counted) and `keys`.
 """

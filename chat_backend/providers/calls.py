@@ -1,9 +1,9 @@
-"""Every call to a provider: bounded in time and number, repeated where that can help.
+"""Every call to a provider: limited in time and number, retried where that can help.
 
-A call waits for one of the provider's places and is bounded in time. After a failure that may pass
-it is repeated after a pause: the one that the provider asks for, or a growing one with jitter. When
-the pause does not fit into the caller's remaining time, the failure is final at once. While a
-provider's circuit is open, it is not called at all.
+A call waits for one of the provider's slots and has a time limit. After a transient failure it is
+retried after a pause: the one that the provider requests, or a growing one with jitter. If the
+pause exceeds the caller's remaining time, the failure is final at once. While a provider's circuit
+is open, it is not called at all.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ log = structlog.get_logger("chat")
 
 T = TypeVar("T")
 
-# Providers round down; a call at the very second is refused again.
+# Providers round down; a call at exactly that second is refused again.
 RETRY_AFTER_MARGIN_S: Final = 0.05
 
 
@@ -39,7 +39,7 @@ class CallLimits(Struct, frozen=True, kw_only=True):
 
 
 def limits_of(settings: Settings, service: Service) -> CallLimits:
-    """Return the limits that the settings ask for."""
+    """Return the limits in the settings."""
     return CallLimits(
         call_s=settings.provider_timeout_s,
         attempts=settings.provider_attempts,
@@ -58,24 +58,24 @@ class ProviderCalls:
         self._places = asyncio.Semaphore(limits.concurrency)
 
     async def call(self, request: Callable[[], Awaitable[T]], *, deadline: float) -> T:
-        """Return what `request` returns, repeating it where that can help.
+        """Return what `request` returns, with retries where they can help.
 
         Parameters
         ----------
         request
             Makes one call; raises `ProviderFailed`.
         deadline
-            When the caller must have an answer, by ``time.monotonic()``.
+            When the caller needs the answer, by ``time.monotonic()``.
 
         Raises
         ------
         ProviderFailed
             Of the last call, or because the circuit is open.
         """
-        # Costs 50 ms and a few MB, so not for a backend that calls no provider.
+        # Takes 50 ms and a few MB, so only for a backend that calls a provider.
         import stamina  # noqa: PLC0415
 
-        # Its own hooks count in the process-wide registry and log once more what we log.
+        # Its own hooks count in the process-wide registry and repeat our log lines.
         stamina.instrumentation.set_on_retry_hooks(())
         attempts = stamina.retry_context(
             on=lambda error: self._pause(error, deadline),
@@ -114,7 +114,7 @@ class ProviderCalls:
                 self._failed(error, begun)
                 raise
             except TimeoutError:
-                # Cut short by the caller, it says nothing about the provider.
+                # Cancelled by the caller, which is no evidence about the provider.
                 late = timed_out(self.provider, limit, down=limit == self._limits.call_s)
                 self._failed(late, begun)
                 raise late from None
@@ -139,7 +139,7 @@ class ProviderCalls:
             log.warning("circuit opened", provider=self.provider, reason=str(error))
 
     def _pause(self, error: Exception, deadline: float) -> bool | float:
-        """Return whether to repeat a call, or after how many seconds."""
+        """Return whether to retry a call, or after how many seconds."""
         if not isinstance(error, ProviderFailed) or not error.again:
             return False
         left = deadline - time.monotonic()

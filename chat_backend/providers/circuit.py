@@ -1,13 +1,14 @@
-"""A circuit breaker: who fails again and again is left alone for a while.
+"""A circuit breaker: a provider that keeps failing is not called for a while.
 
 The rules, as a state machine without a clock:
 
-* closed: every call may go; `limit` failures in a row open it;
-* open: none may go until `rest_s` have passed since it opened;
-* half open: one call may go as a probe; its success closes the circuit, its failure opens it again.
+* closed: every call is admitted; `limit` failures in a row open it;
+* open: none is admitted until `rest_s` have passed since it opened;
+* half open: one call is admitted as a probe; its success closes the circuit, its failure opens it
+  again.
 
-Only failures that say the provider is down are told to it; a rate limit or a refused question is an
-answer, and counts as a success.
+Only failures that mean the provider is down count; a rate limit or a refused request is an answer,
+and counts as a success.
 """
 
 from typing import Final, Literal
@@ -30,13 +31,13 @@ class Circuit(Struct):
     probing: bool = False
 
     def state(self, now: float) -> State:
-        """Return what the circuit lets through now."""
+        """Return the state of the circuit now."""
         if self.opened_at is None:
             return "closed"
         return "open" if now < self.opened_at + self.rest_s else "half_open"
 
     def admits(self, now: float) -> bool:
-        """Return whether a call may go; a true answer in the half-open state makes it the probe."""
+        """Return whether to admit a call; in the half-open state it then is the probe."""
         state = self.state(now)
         if state == "closed":
             return True
@@ -46,23 +47,23 @@ class Circuit(Struct):
         return True
 
     def rests_for(self, now: float) -> float:
-        """Return for how long no call may go, in seconds."""
+        """Return for how long no call is admitted, in seconds."""
         return 0.0 if self.opened_at is None else max(0.0, self.opened_at + self.rest_s - now)
 
     def succeeded(self) -> None:
-        """The provider answered."""
+        """Record that the provider answered."""
         self.failures = 0
         self.opened_at = None
         self.probing = False
 
     def failed(self, now: float) -> None:
-        """The provider is down, as far as one call can tell."""
+        """Record that a call found the provider down."""
         self.failures += 1
-        # A call that began before the circuit opened does not make its rest longer.
+        # A call that began before the circuit opened does not extend the pause.
         if self.probing or (self.opened_at is None and self.failures >= self.limit):
             self.opened_at = now
         self.probing = False
 
     def abandoned(self) -> None:
-        """A call was given up by us: it says nothing, and another may be the probe."""
+        """Record that we cancelled a call: it proves nothing, and another may be the probe."""
         self.probing = False

@@ -1,7 +1,7 @@
-"""How a call to a provider fails, in the contract's terms.
+"""Failures of calls to providers, in the contract's terms.
 
-Messages go to logs, streams and files. What they quote of a provider must have been redacted before
-it comes here, whole: half a key is no longer recognised.
+Messages go to logs, streams and files. Quotes from a provider must be redacted before they are cut
+here: part of a key is no longer recognised.
 """
 
 import re
@@ -15,9 +15,9 @@ from msgspec import Struct
 from chat_backend.errors import ChatBackendError
 from shared_schema.chat import ErrorType
 
-# What is quoted of a provider's own words.
+# How much of a provider's message is quoted.
 EXCERPT_CHARS: Final = 160
-# What an error counts as that names no status.
+# The status of an error that has none.
 UNNAMED_STATUS: Final = 500
 
 Kind = Literal[
@@ -27,7 +27,7 @@ Kind = Literal[
 
 
 class _Treatment(Struct, frozen=True):
-    """What a kind of failure means: for the visitor's page, for retries, and for the operator."""
+    """How a kind of failure is treated: on the visitor's page, in retries, and by the operator."""
 
     sentence: str
     error_type: ErrorType
@@ -40,11 +40,11 @@ _SERVER: Final = "server_error"
 _TREATMENTS: Final[Mapping[Kind, _Treatment]] = {
     "key": _Treatment(
         "rejected the API key", _SERVER, again=False, down=True,
-        remedy="Write a valid key of this provider into .env.",
+        remedy="Put a valid key of this provider into .env.",
     ),
     "access": _Treatment(
         "denied access", _SERVER, again=False, down=False,
-        remedy="The key may not use this: allow it there, or choose another model or voice.",
+        remedy="The key lacks permission for this: grant it, or choose another model or voice.",
     ),
     "credit": _Treatment(
         "has no credit or quota left", "rate_limit", again=False, down=True,
@@ -56,11 +56,11 @@ _TREATMENTS: Final[Mapping[Kind, _Treatment]] = {
     ),
     "busy": _Treatment(
         "is overloaded", _SERVER, again=True, down=True,
-        remedy="Try again later; if it stays so, choose another model or provider.",
+        remedy="Try again later; if it persists, choose another model or provider.",
     ),
     "model": _Treatment(
         "does not know the model", _SERVER, again=False, down=False,
-        remedy="Name one that it serves: RR_LLM_MODEL, RR_AGENT_MODELS, RR_TTS_OPENAI_MODEL.",
+        remedy="Choose one that it serves: RR_LLM_MODEL, RR_AGENT_MODELS, RR_TTS_OPENAI_MODEL.",
     ),
     "missing": _Treatment(
         "has nothing at this URL", _SERVER, again=False, down=True,
@@ -68,27 +68,27 @@ _TREATMENTS: Final[Mapping[Kind, _Treatment]] = {
     ),
     "filter": _Treatment(
         "refused to answer, or its filter did", _SERVER, again=False, down=False,
-        remedy="It refused this text, not the key: change nothing unless it happens often.",
+        remedy="It refused this text, not the key: ignore it unless it happens often.",
     ),
     "timeout": _Treatment(
-        "gave up waiting", "timeout", again=True, down=True,
+        "timed out", "timeout", again=True, down=True,
         remedy="Raise RR_PROVIDER_TIMEOUT_S, or choose a faster model.",
     ),
     "server": _Treatment(
         "failed", _SERVER, again=True, down=True,
-        remedy="The fault is the provider's: look at its status page or its log, and try again.",
+        remedy="The provider failed: check its status page or its log, and try again.",
     ),
     "request": _Treatment(
         "rejected the request", _SERVER, again=False, down=False,
-        remedy="Its words say what it does not accept: model, voice or settings.",
+        remedy="Its message names what it does not accept: model, voice or settings.",
     ),
     "network": _Treatment(
-        "can't be reached, or the connection was lost", "network", again=True, down=True,
-        remedy="Does the server run, and are URL, network and proxy right?",
+        "cannot be reached, or the connection was lost", "network", again=True, down=True,
+        remedy="Is the server running, and are URL, network and proxy right?",
     ),
     "protocol": _Treatment(
         "did not answer in its protocol", _SERVER, again=False, down=True,
-        remedy="Does the URL lead to this protocol's server, and not to a web page or a login?",
+        remedy="Is the URL that of a server of this protocol, and not of a web page or a login?",
     ),
     "sound": _Treatment(
         "sent no speech", _SERVER, again=True, down=True,
@@ -96,7 +96,7 @@ _TREATMENTS: Final[Mapping[Kind, _Treatment]] = {
     ),
     "redirect": _Treatment(
         "redirects to another host", _SERVER, again=False, down=True,
-        remedy="If that host is the right one, write it into the server's URL.",
+        remedy="If that host is the right one, put it into the server's URL.",
     ),
 }  # fmt: skip
 
@@ -111,13 +111,13 @@ class ProviderFailed(ChatBackendError):
     error_type : ErrorType
         How the visitor's page classifies it.
     again : bool
-        Whether the same call may succeed if it is repeated.
+        Whether a retry of the same call may succeed.
     down : bool
-        Whether it says that the provider can't be used at all, rather than for this request.
+        Whether the provider as a whole is unusable, rather than for this request.
     remedy : str
         What an operator can do about it.
     retry_after_s : float or None
-        How long the provider asked us to wait.
+        The pause that the provider requested.
     """
 
     def __init__(
@@ -139,8 +139,8 @@ class ProviderFailed(ChatBackendError):
         self.retry_after_s = retry_after_s
 
 
-# What providers write, by kind; the first that fits counts. Status codes alone mislead: an empty
-# account is a 401, 402, 403 or 429, a rejected key a 400 or 403, by provider.
+# Patterns of providers' messages, by kind; the first match counts. Status codes alone mislead: an
+# empty account is a 401, 402, 403 or 429, a rejected key a 400 or 403, depending on the provider.
 _PATTERNS: Final[tuple[tuple[Kind, str], ...]] = (
     (
         "credit",
@@ -194,7 +194,7 @@ _BY_STATUS: Final[Mapping[int, Kind]] = {
     410: "missing", 429: "load", 502: "busy", 503: "busy", 504: "timeout", 524: "timeout",
     529: "busy",
 }  # fmt: skip
-# Where the status already says it, only a more precise kind may be read from the words.
+# If the status is clear, the message may only make the kind more precise.
 _MORE_PRECISE: Final[Mapping[Kind, tuple[Kind, ...]]] = {
     "key": ("credit", "load", "filter", "access", "model"),
     "credit": (),
@@ -207,7 +207,7 @@ _MORE_PRECISE: Final[Mapping[Kind, tuple[Kind, ...]]] = {
 
 
 def kind_of(status: int, words: str) -> Kind:
-    """Return what a status and a provider's words stand for."""
+    """Return the kind of failure that a status and a provider's message mean."""
     by_status = _BY_STATUS.get(status, "server" if status >= 500 else "request")
     allowed = _MORE_PRECISE.get(by_status)
     lowered = words.lower()
@@ -226,20 +226,20 @@ def refused(
     inside: bool = False,
     retry_after_s: float | None = None,
 ) -> ProviderFailed:
-    """Return the failure that an HTTP status stands for.
+    """Return the failure that an HTTP status means.
 
     Parameters
     ----------
     status : int
         From 300 up.
     words : str
-        The provider's own, redacted.
+        The provider's own message, redacted.
     kind : Kind or None
-        Where it is known; else it is read from status and words.
+        If it is known; otherwise it is derived from status and message.
     inside : bool
-        Whether it came inside of a 200.
+        Whether it arrived inside a 200.
     retry_after_s : float or None
-        How long the provider asked us to wait.
+        The pause that the provider requested.
     """
     kind = kind or kind_of(status, words)
     if retry_after_s is None and kind in {"load", "busy"}:
@@ -259,25 +259,25 @@ def refused(
 def failed(
     provider: str, kind: Kind, detail: str = "", *, retry_after_s: float | None = None
 ) -> ProviderFailed:
-    """Return a failure in the words of its kind."""
+    """Return a failure of a kind, with its message."""
     message = f"{provider} {_TREATMENTS[kind].sentence} {detail}".rstrip()
     return ProviderFailed(message, kind, retry_after_s=retry_after_s)
 
 
 def timed_out(provider: str, limit_s: float | None = None, *, down: bool = True) -> ProviderFailed:
-    """Return the failure of a call that took longer than it may."""
+    """Return the failure of a call that exceeded its time limit."""
     limit = "in time" if limit_s is None else f"within {limit_s:.3g} s"
     return ProviderFailed(f"{provider} did not answer {limit}", "timeout", down=down)
 
 
 def excerpt(text: str) -> str:
-    """Return the beginning of a provider's words on one line."""
+    """Return the beginning of a provider's message on one line."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= EXCERPT_CHARS else line[: EXCERPT_CHARS - 1] + "\u2026"
 
 
 def retry_after(value: str | None, *, now: datetime | None = None) -> float | None:
-    """Return the seconds that a ``Retry-After`` header asks for: a number or an HTTP date."""
+    """Return the seconds in a ``Retry-After`` header: a number or an HTTP date."""
     try:
         seconds = float(value or "nan")
     except ValueError:
@@ -291,7 +291,7 @@ def retry_after(value: str | None, *, now: datetime | None = None) -> float | No
 
 
 def _wait_in(words: str) -> float | None:
-    """Return the pause that a provider asks for in its words."""
+    """Return the pause that a provider requests in its message."""
     match = re.search(
         r"(?:again|retry|wait)\D{0,20}?(\d+(?:\.\d+)?)\s*(ms|s\b|sec|min)", words.lower()
     )

@@ -1,4 +1,4 @@
-"""The providers' keys: read once, never printed, and redacted wherever they may be quoted."""
+"""The providers' keys: read once, never printed, and redacted in quoted messages."""
 
 import re
 from collections.abc import Mapping
@@ -18,9 +18,9 @@ TTS: Final = "TTS_API_KEY"
 KEY_VARIABLES: Final = (ANTHROPIC, OPENAI, GOOGLE, GEMINI, ELEVENLABS, LLM, TTS)
 
 REDACTED: Final = "[key]"
-# A shorter "secret" would redact half of the words.
+# A shorter "secret" would redact ordinary words.
 MIN_KEY_CHARS: Final = 8
-# Providers quote refused keys with their middle left out, as in ``sk-mark***er12``.
+# Providers quote rejected keys without the middle, as in ``sk-mark***er12``.
 _QUOTED_END_CHARS: Final = 8
 _MASKED: Final = re.compile(r"[\w\[\]-]*(?:\*{3,}|\u2022{3,})[\w\[\]*\u2022-]*")
 
@@ -39,7 +39,7 @@ class Keys:
         return next((self._values[name] for name in names if name in self._values), None)
 
     def redacted(self, text: str) -> str:
-        """Return a text without any key, or the ends of one that a provider may quote."""
+        """Return a text without keys, and without the ends of keys that a provider may quote."""
         keys = sorted(self._values.values(), key=len, reverse=True)
         for key in keys:
             if len(key) >= MIN_KEY_CHARS:
@@ -64,7 +64,7 @@ def load_keys(
     Raises
     ------
     InvalidSetting
-        Naming the variable whose value can't be sent in a header.
+        Naming the variable whose value cannot be sent in a header.
     """
     values = merged(environment, dotenv)
     names = (*KEY_VARIABLES, *also)
@@ -72,9 +72,9 @@ def load_keys(
 
 
 def _checked(name: str, value: str) -> str:
-    # A header can't carry it, and the library that refuses it would quote it.
+    # It cannot be sent in a header, and the library that refuses it would quote it.
     if not value.isascii() or not value.isprintable() or " " in value:
         raise InvalidSetting(
-            f"{name} is not an API key: it holds spaces or characters outside ASCII (not shown)"
+            f"{name} is not an API key: it contains spaces or characters outside ASCII (not shown)"
         )
     return value

@@ -1,4 +1,4 @@
-"""What stands in a provider's reply that is no answer: errors, in the shapes that servers use."""
+"""Finds errors in providers' responses, in the various forms that servers use."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from chat_backend.providers.failure import UNNAMED_STATUS, Kind, ProviderFailed, refused
 
-# Below an error's own object, where its sentence and its code may stand.
+# Where an error's message and code may be, below the error's own object.
 _WORDS: Final = (
     "message", "msg", "detail", "details", "error_description", "description", "title", "reason",
     "status_msg", "error_msg", "error", "errors", "metadata", "raw", "loc", "param",
@@ -20,24 +20,24 @@ _MAX_DEPTH: Final = 6
 
 
 class Trouble(Struct, frozen=True, kw_only=True):
-    """Why a reply is no answer.
+    """Why a response is no answer.
 
     Attributes
     ----------
     status : int
-        That it has, or stands for.
+        Its own, or the one that it stands for.
     words : str
-        The provider's own.
+        The provider's own message.
     kind : Kind or None
-        Where it is known; else it is read from status and words.
+        If it is known; otherwise it is derived from status and message.
     inside : bool
-        Whether it came inside of a 200.
+        Whether it arrived inside a 200.
     retry_after_s : float or None
-        How long the provider asked us to wait.
+        The pause that the provider requested.
     other_format : bool
-        Whether the same request for another format may succeed.
+        Whether a request for another format may succeed.
     remedy : str
-        What an operator can do, where more is known than the kind says.
+        What an operator can do, if it is more specific than that of the kind.
     """
 
     status: int
@@ -50,7 +50,7 @@ class Trouble(Struct, frozen=True, kw_only=True):
 
 
 def refused_by(provider: str, trouble: Trouble) -> ProviderFailed:
-    """Return the failure that a reply stands for."""
+    """Return the failure that a response means."""
     failure = refused(
         trouble.status,
         provider,
@@ -64,7 +64,7 @@ def refused_by(provider: str, trouble: Trouble) -> ProviderFailed:
 
 
 def parsed(body: bytes) -> Any:
-    """Return a JSON body's value; None if it is no JSON."""
+    """Return a JSON body's value; None if it is not JSON."""
     try:
         return clean(json.loads(body.decode("utf-8-sig", "replace"), strict=False))
     except (ValueError, RecursionError):
@@ -72,7 +72,7 @@ def parsed(body: bytes) -> Any:
 
 
 def clean(value: Any) -> Any:
-    """Return a JSON value without lone surrogates, which no file and no socket can take."""
+    """Return a JSON value without lone surrogates, which cannot be written to files or sockets."""
     match value:
         case str():
             try:
@@ -88,7 +88,7 @@ def clean(value: Any) -> Any:
 
 
 def trouble_in(body: Any) -> Trouble | None:
-    """Return the error that a parsed 200 holds, if it does."""
+    """Return the error that a parsed 200 contains, if any."""
     if isinstance(body, list) and body:
         body = body[0]
     if not isinstance(body, dict):
@@ -118,7 +118,7 @@ def json_error_in(body: Any) -> Trouble | None:
 
 
 def words_in(body: Any) -> str:
-    """Return what a parsed error says, its codes included, in one line."""
+    """Return a parsed error's message, with its codes, in one line."""
     found: list[str] = []
     for word in _texts(body, 0):
         if word and word not in found:
@@ -127,7 +127,7 @@ def words_in(body: Any) -> str:
 
 
 def status_in(*places: Any) -> int:
-    """Return the HTTP status that an error names, or that of a server that failed."""
+    """Return the HTTP status in an error, or by default that of a server error."""
     for place in places:
         if isinstance(place, dict):
             for name in _CODES:
@@ -138,7 +138,7 @@ def status_in(*places: Any) -> int:
 
 
 def text_in(body: bytes) -> str:
-    """Return what an error's body says: its words, or the title of a page."""
+    """Return the message in an error's body: its text, or the title of a page."""
     value = parsed(body)
     if isinstance(value, dict | list):
         return words_in(value)

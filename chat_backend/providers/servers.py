@@ -1,4 +1,4 @@
-"""Servers that differ from the letter of their protocol: what was learned of them, and where."""
+"""Servers that deviate from their protocol: remarks about them, base URLs and redirects."""
 
 import re
 from typing import Final
@@ -11,7 +11,7 @@ from chat_backend.providers.failure import failed
 log = structlog.get_logger("chat")
 
 MAX_REDIRECTS: Final = 4
-# Where somebody copied the whole address of an endpoint into a setting.
+# In case a setting has the whole address of an endpoint.
 _ENDPOINTS: Final = re.compile(
     r"/(?:chat/completions|completions|responses|messages|audio/speech|text-to-speech|models)/?\Z"
 )
@@ -19,13 +19,13 @@ _VERSION: Final = re.compile(r"/v\d\w*(?:/|\Z)")
 
 
 class Remarks:
-    """What an operator should know of servers that work, but not as they were described."""
+    """Hints for the operator about servers that work, but not as configured."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
 
     def add(self, line: str) -> None:
-        """Log a remark, once; an empty one is none."""
+        """Log a remark, once; nothing if it is empty."""
         if line and line not in self.lines:
             self.lines.append(line)
             log.warning("provider", remark=line)
@@ -38,22 +38,22 @@ def base_url(url: str, *, without: str = "") -> str:
 
 
 def with_version(base: str) -> str:
-    """Return a base URL with the ``/v1`` that was forgotten; empty if it has a version."""
+    """Return a base URL with a missing ``/v1`` added; empty if it has a version."""
     return "" if _VERSION.search(urlsplit(base).path) else f"{base.rstrip('/')}/v1"
 
 
 def redirected(provider: str, url: str, location: str | None) -> str:
-    """Return where a redirect leads, if it stays on the same host.
+    """Return the target of a redirect, if it is on the same host.
 
     Raises
     ------
     ProviderFailed
-        If it leads to another host, from https to http, or nowhere: keys do not go there.
+        If it leads to another host, from https to http, or nowhere: keys are not sent there.
     """
     target = urljoin(url, location or "")
     old, new = urlsplit(url), urlsplit(target)
     if not location or new.hostname is None or new.scheme not in {"http", "https"}:
-        raise failed(provider, "protocol", "(a redirect that leads nowhere)")
+        raise failed(provider, "protocol", "(a redirect without a target)")
     if new.hostname != old.hostname or (old.scheme, new.scheme) == ("https", "http"):
         raise failed(provider, "redirect", f"({new.scheme}://{new.netloc.rpartition('@')[2]})")
     return target

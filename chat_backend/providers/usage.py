@@ -1,4 +1,4 @@
-"""What providers were asked for and what it took: in the metrics, and for each session."""
+"""Counts calls to providers and their cost, in the metrics and for each session."""
 
 import time
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ Service = Literal["text", "speech"]
 
 
 class ProviderUsage(Struct, kw_only=True, rename="camel", omit_defaults=True):
-    """The sums of one provider's service. `seconds` is the time that its calls took together."""
+    """The totals of one provider's service. `seconds` is the total time of its calls."""
 
     service: Service
     provider: str
@@ -36,23 +36,23 @@ class Usage:
         self._rows: dict[tuple[Service, str], ProviderUsage] = {}
 
     def row(self, service: Service, provider: str) -> ProviderUsage:
-        """Return the sums to add to."""
+        """Return the totals of a service, to add to."""
         key = (service, provider)
         return self._rows.setdefault(key, ProviderUsage(service=service, provider=provider))
 
     def rows(self) -> list[ProviderUsage]:
-        """Return all sums, in a fixed order."""
+        """Return all totals, in a fixed order."""
         return [self._rows[key] for key in sorted(self._rows)]
 
 
-# Which session a call belongs to. Calls are made far below the workflow, in tasks of its own, which
-# inherit this; engines and agents need not pass a session's usage down.
+# The session of a call. Calls are made far below the workflow, in its own tasks, which inherit this
+# variable, so that engines and agents do not have to pass it on.
 _current: ContextVar[Usage | None] = ContextVar("usage", default=None)
 
 
 @contextmanager
 def charged_to(usage: Usage) -> Iterator[None]:
-    """Charge the calls made inside, also by tasks that are started there, to `usage`."""
+    """Count the calls made inside, also by tasks started there, in `usage`."""
     token = _current.set(usage)
     try:
         yield
@@ -72,7 +72,7 @@ class Account:
         return (_current.get() or Usage()).row(*self._labels)
 
     def call(self, outcome: str, seconds: float) -> None:
-        """Count a call that ended: ``ok``, or the type of its error."""
+        """Count a finished call: ``ok``, or the type of its error."""
         self._metrics.provider_calls.labels(*self._labels, outcome).inc()
         self._metrics.provider_seconds.labels(*self._labels).observe(seconds)
         row = self._row
@@ -82,7 +82,7 @@ class Account:
 
     @contextmanager
     def timed(self) -> Iterator[None]:
-        """Count what happens inside as one call."""
+        """Count the code inside as one call."""
         begun = time.monotonic()
         try:
             yield
@@ -92,12 +92,12 @@ class Account:
         self.call("ok", time.monotonic() - begun)
 
     def retry(self) -> None:
-        """Count a repeated call."""
+        """Count a retry."""
         self._metrics.provider_retries.labels(*self._labels).inc()
         self._row.retries += 1
 
     def tokens(self, read: int, written: int) -> None:
-        """Count what a model read and wrote."""
+        """Count tokens that a model read and wrote."""
         self._metrics.provider_tokens.labels(*self._labels, "input").inc(read)
         self._metrics.provider_tokens.labels(*self._labels, "output").inc(written)
         row = self._row
@@ -105,12 +105,12 @@ class Account:
         row.output_tokens += written
 
     def characters(self, count: int) -> None:
-        """Count what a voice spoke."""
+        """Count characters that were spoken."""
         self._metrics.speech_characters.labels(self._labels[1]).inc(count)
         self._row.characters += count
 
     def fallback(self) -> None:
-        """Count an utterance that another engine had to speak."""
+        """Count an utterance that the fallback engine spoke."""
         self._metrics.speech_fallbacks.labels(self._labels[1]).inc()
         self._row.fallbacks += 1
 

@@ -1,4 +1,4 @@
-"""Sound as every engine leaves it: 24 kHz mono, equally loud, never clipped, short silent margins.
+"""The sound of all engines: 24 kHz mono, equally loud, never clipped, with short silent margins.
 
 Loudness follows ITU-R BS.1770-4: K-weighting, 400 ms blocks that overlap by three quarters, an
 absolute and a relative gate. The weighting is applied in the frequency domain with the responses of
@@ -22,7 +22,7 @@ Array = NDArray[np.float32]
 
 SAMPLE_RATE_HZ: Final = 24_000
 TARGET_LUFS: Final = -20.0
-# Between samples the sound swings up to .1 dB higher, and shall stay below -1 dBFS there, too.
+# Between samples the sound is up to .1 dB higher, and must stay below -1 dBFS there as well.
 CEILING_DBFS: Final = -1.5
 
 # BS.1770-4, tables 1 and 2: (b0, b1, b2), (a0, a1, a2) at 48 kHz.
@@ -33,7 +33,7 @@ _HEAD: Final = (
 )
 _LOW_CUT: Final = ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621))
 _FFT: Final = 16_384  # samples; fits a core's cache
-_DECAY_S: Final = 0.1  # then the filters' response to a click has fallen to a hundred-millionth
+_DECAY_S: Final = 0.1  # by then the filters' response to a click is below a hundred-millionth
 # Makes a 997 Hz sine at full scale read -3.01 LUFS.
 _OFFSET_DB: Final = -0.691
 _BLOCK_STEPS: Final = 4  # of STEP_S
@@ -45,7 +45,7 @@ RELATIVE_GATE_LU: Final = -10.0
 # that the gain does not follow its pulses.
 _LOOK_AHEAD: Final = 3
 
-_EDGE_S: Final = 0.005  # of the blocks in which silence is looked for, and of the fades
+_EDGE_S: Final = 0.005  # of the blocks for detecting silence, and of the fades
 # Below the loudest block; a soft f or th lies 35 to 45 dB below a vowel.
 SILENCE_DB: Final = -55.0
 MARGIN_S: Final = 0.05
@@ -91,16 +91,16 @@ def normalized(
     quieter = limited(level, ceiling_dbfs=ceiling_dbfs)
     if quieter is level:
         return level
-    # The limiter took a little loudness away, which is made up for once.
+    # The limiter reduces the loudness a little, which is corrected once.
     measured = loudness(quieter, sample_rate=sample_rate)
     louder = quieter * np.float32(_factor(target_lufs - measured))
     return limited(louder, ceiling_dbfs=ceiling_dbfs)
 
 
 def limited(signal: Array, *, ceiling_dbfs: float) -> Array:
-    """Return the signal turned down around its peaks so that no sample exceeds a ceiling.
+    """Return the signal attenuated around its peaks, so that no sample exceeds a ceiling.
 
-    A signal below the ceiling is returned itself; see `waves.dsp.limiter` for how it works.
+    A signal below the ceiling is returned unchanged; `waves.dsp.limiter` explains the method.
     """
     ceiling = np.float32(_factor(ceiling_dbfs))
     if not signal.size or float(np.abs(signal).max()) <= ceiling:
@@ -134,7 +134,7 @@ def trimmed(signal: Array, *, sample_rate: int) -> Array:
 
 
 def with_margins(signal: Array, *, sample_rate: int) -> Array:
-    """Return the signal with a short silence before and after it, its own ends faded."""
+    """Return the signal with faded ends and a short silence before and after it."""
     margin = round(MARGIN_S * sample_rate)
     fade = min(round(_EDGE_S * sample_rate), signal.size // 2)
     ramp = (0.5 - 0.5 * np.cos(np.pi * (np.arange(fade) + 0.5) / max(fade, 1))).astype(np.float32)
@@ -159,7 +159,7 @@ def write_wav(signal: Array, path: Path) -> None:
     Raises
     ------
     OSError
-        If the file can't be written.
+        If the file cannot be written.
     """
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
@@ -180,7 +180,7 @@ def _rows(signal: Array, length: int) -> Array:
 
 
 def _k_weighted(signal: Array, sample_rate: int) -> Array:
-    """Return the signal as the ear weighs it, by FFT in overlapping blocks (overlap-save)."""
+    """Return the K-weighted signal, by FFT in overlapping blocks (overlap-save)."""
     decay = round(_DECAY_S * sample_rate)
     hop = _FFT - decay
     count = max(1, -(-signal.size // hop))
@@ -199,7 +199,7 @@ def _k_weighted(signal: Array, sample_rate: int) -> Array:
 def _k_response(sample_rate: int) -> NDArray[np.complex64]:
     """Return the weighting at the frequencies of a block's transform, shape (_FFT // 2 + 1,)."""
     frequency = scipy.fft.rfftfreq(_FFT, 1.0 / sample_rate)
-    # Above their own half rate the filters are not defined; speech has nothing there.
+    # Above half their own rate the filters are undefined; speech has no energy there.
     turn = np.exp(-2j * np.pi * np.minimum(frequency / _FILTER_RATE_HZ, 0.5))
     response = np.ones(turn.size, np.complex128)
     for numerator, denominator in (_HEAD, _LOW_CUT):
@@ -208,7 +208,7 @@ def _k_response(sample_rate: int) -> NDArray[np.complex64]:
 
 
 def _block_power(signal: Array, sample_rate: int) -> NDArray[np.float64]:
-    """Return the mean square of each block; what is shorter than a block is one block."""
+    """Return the mean square of each block; a shorter signal is one block."""
     step = round(STEP_S * sample_rate)
     if signal.size < _BLOCK_STEPS * step:
         return np.array([float(signal @ signal) / max(signal.size, 1)])

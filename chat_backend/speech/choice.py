@@ -1,4 +1,4 @@
-"""Which engine speaks, by the settings and the keys that are set."""
+"""Chooses the speech engine from the settings and keys."""
 
 from typing import Final
 
@@ -17,21 +17,21 @@ from shared_schema.decoding import InvalidSetting
 from shared_schema.settings import Settings
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
-# Of a slot's time in a turn; the rest is for the embedded voice, should it have to speak instead.
+# Of a slot's time in a turn; the rest is for the embedded voice as the fallback.
 SHARE_OF_TURN: Final = 0.3
 
 
 def speech_api_of(settings: Settings, keys: Keys) -> SpeechAPI | None:
-    """Return the server that speaks; None for the embedded voice.
+    """Return the API of the speech server; None for the embedded voice.
 
     Raises
     ------
     InvalidSetting
-        If the engine that RR_TTS names lacks its key, or the file of RR_TTS_VOICES can't be used.
+        If the engine that RR_TTS names lacks its key, or the file of RR_TTS_VOICES is invalid.
     """
     voices = load_voices(settings.tts_voices)
     eleven_key = keys.of(key_names.ELEVENLABS)
-    # OpenAI's key is OpenAI's: another server gets only the key that is meant for it.
+    # OpenAI's key is for OpenAI only: another server gets its own key.
     own = settings.tts_openai_url
     openai_key = keys.of(key_names.TTS, *(() if own else (key_names.OPENAI,)))
     openai = own or keys.of(key_names.TTS, key_names.OPENAI)
@@ -67,12 +67,12 @@ def build_speech(
     limits: CallLimits | None = None,
     remarks: Remarks | None = None,
 ) -> Speech:
-    """Return what speaks in a show, not started yet; `limits` default to the settings'."""
+    """Return the configured engine, not started yet; `limits` default to the settings'."""
     embedded = HibariSpeech(workers=settings.speech_workers)
     embedded_account = Account(metrics, "speech", EMBEDDED)
     if api is None:
         return SpeechWithFallback(embedded, embedded_account)
-    # An HTTP client is nothing for a start that calls no provider.
+    # A start that calls no provider needs no HTTP client.
     from chat_backend.speech.remote import RemoteSpeech  # noqa: PLC0415
 
     account = Account(metrics, "speech", api.provider)

@@ -1,7 +1,7 @@
-"""What a speech server sent: looked at byte by byte, and decoded, or refused with the reason.
+"""Decodes a speech server's response, or refuses it with the reason.
 
-Labels are hints. A container is known by its first bytes and decoded by libsndfile, or by PyAV
-where the extra ``ears`` is installed. Raw samples are accepted only where they were asked for and
+Media types are hints. A container is recognised by its first bytes and decoded by libsndfile, or by
+PyAV if the extra ``ears`` is installed. Raw samples are accepted only if they were requested and
 look like speech; everything else is refused, so that no loudspeaker ever plays noise.
 """
 
@@ -38,14 +38,14 @@ Array = NDArray[np.float32]
 LOWEST_RATE_HZ: Final = 8_000
 HIGHEST_RATE_HZ: Final = 192_000
 MAX_CHANNELS: Final = 8
-# A minute and a half: a server that sends more is not speaking our text.
+# 90 seconds: longer speech cannot be our text.
 MAX_S: Final = 90.0
-# Beyond this a float file is not louder but broken: full scale is 1.
+# A float file with larger samples is damaged: full scale is 1.
 LARGEST_SAMPLE: Final = 1e6
 
 # Correlation of neighbouring samples: speech has .9 and more, noise and compressed data about 0.
 _LEAST_CORRELATION: Final = 0.5
-# A block that is loud, and noise or an offset, is no speech: the loudest sibilants reach .15.
+# A loud block of noise or offset is not speech: the loudest sibilants reach .15.
 _BLOCK_S: Final = 0.05
 _LOUD: Final = 0.25
 _LARGEST_OFFSET: Final = 0.2
@@ -56,18 +56,18 @@ _LEAST_MIXED: Final = 0.4
 
 
 class Expected(Struct, frozen=True, kw_only=True):
-    """What was asked for.
+    """What was requested.
 
     Attributes
     ----------
     raw : bool
-        Whether raw samples are welcome.
+        Whether raw samples are accepted.
     rate_hz : int
         Their sample rate, where the server declares none.
     framed : bool
-        Whether the transport said where the reply ends, so that a missing part would be known.
+        Whether the transport marks the end of the response, so that a missing part is detected.
     longest_s : float
-        What the text may take to be said: a WAV that promises more does not know its own length.
+        The longest time to speak the text: a WAV that declares more has an unknown length.
     """
 
     raw: bool = True
@@ -84,7 +84,7 @@ class Sound(Struct, frozen=True):
 
 
 def decoded(data: bytes, media_type: str, expected: Expected) -> Sound:
-    """Return the sound in a reply.
+    """Return the sound in a response.
 
     Parameters
     ----------
@@ -93,12 +93,12 @@ def decoded(data: bytes, media_type: str, expected: Expected) -> Sound:
     media_type : str
         As the server declared it; may be empty or wrong.
     expected : Expected
-        What was asked for.
+        What was requested.
 
     Raises
     ------
     NotSpeech
-        If there is none, it can't be decoded, or it is noise.
+        If there is no sound, it cannot be decoded, or it is noise.
     """
     if not data:
         raise NotSpeech("nothing")
@@ -116,7 +116,7 @@ def decoded(data: bytes, media_type: str, expected: Expected) -> Sound:
             remedy=NOT_A_SERVER,
         )
     elif not expected.raw:
-        raise NotSpeech(f"{named(media_type)} in no format that is known")
+        raise NotSpeech(f"{named(media_type)} in an unknown format")
     else:
         channels, rate_hz = _raw(data, label_of(media_type), expected)
     check_rate(rate_hz)
@@ -131,12 +131,12 @@ def decoded(data: bytes, media_type: str, expected: Expected) -> Sound:
         )
     samples = mono(channels)
     if container is not None and _is_noise(samples / max(largest, 1.0), rate_hz, least=0.0):
-        raise NotSpeech(f"noise in a file of the form {container}", remedy=ANOTHER_FORMAT)
+        raise NotSpeech(f"noise in a file ({container})", remedy=ANOTHER_FORMAT)
     return Sound(samples, rate_hz)
 
 
 def check_rate(rate_hz: int) -> None:
-    """Raise `NotSpeech` if a sample rate is outside of what is accepted."""
+    """Raise `NotSpeech` if a sample rate is out of range."""
     if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
         raise NotSpeech(
             f"a sample rate of {rate_hz} Hz; {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} are accepted",
@@ -166,7 +166,7 @@ def mono(channels: Array) -> Array:
 
 def _from_container(data: bytes, container: str, expected: Expected) -> tuple[Array, int]:
     """Return the channels of a sound file and their rate."""
-    problem = f"a sound file ({container}) that can't be read"
+    problem = f"a sound file ({container}) that cannot be read"
     if container in SNDFILE:
         try:
             return _by_sndfile(data, expected)
@@ -176,7 +176,7 @@ def _from_container(data: bytes, container: str, expected: Expected) -> tuple[Ar
         if container in SNDFILE:
             raise NotSpeech(problem, other_format=True)
         raise NotSpeech(
-            f"{container}, which needs more than is installed: uv sync --extra ears",
+            f"{container}, which needs the extra `ears`: uv sync --extra ears",
             other_format=True,
             remedy="Install the extra: uv sync --extra ears. Or "
             + ANOTHER_FORMAT[:1].lower()
@@ -186,7 +186,7 @@ def _from_container(data: bytes, container: str, expected: Expected) -> tuple[Ar
         return _by_av(data, expected)
     except NotSpeech:
         raise
-    except Exception:  # FFmpeg's errors have many bases
+    except Exception:  # FFmpeg's errors have several base classes
         raise NotSpeech(problem, other_format=True) from None
 
 
@@ -199,7 +199,7 @@ def _by_sndfile(data: bytes, expected: Expected) -> tuple[Array, int]:
         with soundfile.SoundFile(io.BytesIO(part.data)) as file:
             check_rate(file.samplerate)
             if found and form != (file.samplerate, file.channels):
-                raise NotSpeech("sound files in a row, of different forms")
+                raise NotSpeech("several sound files of different formats")
             form = (file.samplerate, file.channels)
             most = round(MAX_S * file.samplerate) + 1
             samples = file.read(most, dtype="float32", always_2d=True)
@@ -241,7 +241,7 @@ def _by_av(data: bytes, expected: Expected) -> tuple[Array, int]:
                 check_rate(rate_hz)
             piece = _floats(frame.to_ndarray(), channels, planar=frame.format.is_planar)
             if frame.sample_rate != rate_hz or piece.shape[1] != channels:
-                raise NotSpeech("a sound file that changes its form on the way")
+                raise NotSpeech("a sound file whose format changes")
             pieces.append(piece)
             size += len(piece)
             if size > MAX_S * rate_hz:
@@ -249,7 +249,7 @@ def _by_av(data: bytes, expected: Expected) -> tuple[Array, int]:
         whole_s = float(file.duration or 0) / av.time_base
     if not pieces:
         raise NotSpeech("a sound file without any sound")
-    # An encoder's delay and padding count as duration in some forms.
+    # An encoder's delay and padding count as duration in some formats.
     if size < (WHOLE * min(whole_s, MAX_S) - 0.1) * rate_hz:
         raise NotSpeech(
             f"only {size / rate_hz:.2f} s of {whole_s:.2f} s of sound", remedy=ENDS_EARLY
@@ -278,11 +278,11 @@ _LAW_RATE_HZ: Final = 8_000
 
 
 def _raw(data: bytes, label: Label, expected: Expected) -> tuple[Array, int]:
-    """Return raw samples by their declared rate and channels, if they look like speech.
+    """Return raw samples with their declared rate and channels, if they look like speech.
 
-    ``audio/L16`` is big-endian by its definition and little-endian at many servers, and a stream
-    may have lost its first byte: the reading in which the samples are smoothest is right. Each
-    sample twice is stereo that was not declared.
+    ``audio/L16`` is big-endian by definition and little-endian on many servers, and a stream may
+    have lost its first byte: the interpretation with the smoothest samples is right. Every sample
+    twice is undeclared stereo.
     """
     name, parameters = label
     law = _LAWS.get(name)
@@ -344,10 +344,10 @@ def _is_noise(samples: Array, rate_hz: int, *, least: float) -> bool:
         Full scale 1.
     rate_hz : int
     least : float
-        The correlation of neighbouring samples that the whole of it must have.
+        The minimum correlation of neighbouring samples over the whole signal.
     """
     if not samples.any():
-        return False  # silence is refused as such
+        return False  # silence is refused elsewhere
     if least and (_correlation(samples) < least or np.square(samples).mean() > _LARGEST_POWER):
         return True
     size = min(len(samples), max(8, round(_BLOCK_S * rate_hz)))

@@ -1,4 +1,4 @@
-"""What speaks a text: the engine that was chosen, and the embedded voice where that fails."""
+"""Speech engines, and the embedded voice as the fallback of another."""
 
 from pathlib import Path
 from typing import Final, Protocol
@@ -16,37 +16,37 @@ EMBEDDED: Final = "hibari"
 
 
 class FallbackUsed(Struct, frozen=True, kw_only=True):
-    """The engine that spoke in place of the chosen one, and why."""
+    """The engine that spoke instead of the chosen one, and why."""
 
     engine: str
     reason: str
 
 
 class Speech(Protocol):
-    """Speaks texts. One instance serves all slots at once."""
+    """Turns texts into speech. One instance serves all slots at once."""
 
     async def start(self) -> None:
-        """Load what is needed, so that the first utterance is not slower than the others."""
+        """Load everything, so that the first utterance is not slower than the others."""
 
     async def speak(self, text: str, profile: VoiceProfile, path: Path) -> FallbackUsed | None:
-        """Write `text` as a mono PCM_16 WAV to `path`, whole or not at all.
+        """Write `text` as a mono PCM_16 WAV to `path`, completely or not at all.
 
-        Returns which fallback spoke, if the chosen engine could not. The file is written beside
-        its name and moved into place; missing parent folders are made. The event loop is never
+        Returns the fallback that spoke, if the chosen engine failed. The file is written under
+        another name and moved into place; missing parent folders are made. The event loop is never
         blocked.
 
         Raises
         ------
         SpeechFailed
-            If the text is empty or holds nothing that can be spoken, or the file can't be written.
+            If the text is empty or contains nothing to speak, or the file cannot be written.
         """
 
     async def close(self) -> None:
-        """Let running utterances end and release what was loaded."""
+        """Wait for running utterances, and release all resources."""
 
 
 class SpeechWithFallback:
-    """Speaks with `chosen`, if there is one; what it can't speak, the embedded voice does."""
+    """Speaks with `chosen`, if there is one, and with the embedded voice if that fails."""
 
     def __init__(
         self, embedded: Speech, account: Account, chosen: tuple[Speech, Account] | None = None
@@ -62,12 +62,12 @@ class SpeechWithFallback:
         await self._embedded.start()
 
     async def speak(self, text: str, profile: VoiceProfile, path: Path) -> FallbackUsed | None:
-        """Write the speech; return which fallback spoke, if any.
+        """Write the speech; return the fallback that spoke, if any.
 
         Raises
         ------
         SpeechFailed
-            If neither could speak it.
+            If both fail.
         """
         if self._chosen is None:
             await self._speak_embedded(text, profile, path)

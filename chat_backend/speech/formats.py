@@ -1,4 +1,4 @@
-"""What a reply's bytes are: the form of a sound file, text, or perhaps raw samples."""
+"""Recognises the content of a response: a sound file's format, text, or perhaps raw samples."""
 
 from collections.abc import Mapping
 from typing import Final, Literal
@@ -10,11 +10,11 @@ Label = tuple[str, Mapping[str, str]]
 
 
 ANOTHER_FORMAT: Final = (
-    "Let the server send WAV, MP3, FLAC, Ogg, or raw 16-bit samples (their rate in the media type,"
+    "Make the server send WAV, MP3, FLAC, Ogg, or raw 16-bit samples (their rate in the media type,"
     " or in RR_TTS_OPENAI_RATE)."
 )
-NOT_A_SERVER: Final = "Does the URL lead to a server of speech? What it wrote may say more."
-ENDS_EARLY: Final = "The server, or something between, ends too early: look at its log."
+NOT_A_SERVER: Final = "Is the URL that of a speech server? Its message may say more."
+ENDS_EARLY: Final = "The server, or a proxy, ends the response too early: check its log."
 
 
 class NotSpeech(Exception):
@@ -23,11 +23,11 @@ class NotSpeech(Exception):
     Attributes
     ----------
     trouble : Trouble or None
-        The error that it holds, if it does.
+        The error in it, if there is one.
     web_page : bool
-        Whether it is one, as behind a wrong URL.
+        Whether it is a web page, as at a wrong URL.
     other_format : bool
-        Whether it may be sound in a format that can't be read.
+        Whether it may be sound in an unsupported format.
     remedy : str
         What an operator can do about it.
     """
@@ -59,7 +59,7 @@ _MAGIC: Final[tuple[tuple[int, bytes, str], ...]] = (
     (0, b"\x02#!SILK", "SILK"), (0, b"\x0b\x77", "AC-3"), (0, b"MPCK", "Musepack"),
     (0, b"\x00\x00\x01\xba", "MPEG"), (0, b"ADIF", "AAC"),
 )  # fmt: skip
-# Not sound at all, but neither text.
+# Neither sound nor text.
 _FOREIGN: Final[tuple[tuple[bytes, str], ...]] = (
     (b"\x89PNG", "a PNG image"), (b"\xff\xd8\xff", "a JPEG image"), (b"GIF8", "a GIF image"),
     (b"BM", "a BMP image"), (b"%PDF", "a PDF"), (b"PK\x03\x04", "a ZIP archive"),
@@ -68,11 +68,11 @@ _FOREIGN: Final[tuple[tuple[bytes, str], ...]] = (
     (b"MThd", "MIDI"), (b"\x7fELF", "a program"), (b"\x93NUMPY", "a NumPy array"),
     (b"II*\x00", "a TIFF image"), (b"MM\x00*", "a TIFF image"), (b"\x80\x04\x95", "a pickle"),
 )  # fmt: skip
-# A text beyond this is read by nobody.
+# Longer texts are not shown.
 _READ_BYTES: Final = 65_536
-# Of what a container promises, this must have come.
+# The share of a container's declared size that must have arrived.
 WHOLE: Final = 0.97
-# Where a container's own size stands: at, bytes, their order, and what is not counted in it.
+# The field with a container's size: offset, bytes, byte order, and bytes not counted in it.
 _SIZES: Final[Mapping[tuple[str, bytes], tuple[int, int, Literal["little", "big"], int]]] = {
     ("AIFF", b"FORM"): (4, 4, "big", 8),
     ("W64", b"riff"): (16, 8, "little", 0),
@@ -83,12 +83,12 @@ SNDFILE: Final = frozenset({"WAV", "AIFF", "FLAC", "Ogg", "CAF", "AU", "W64", "V
 
 
 def container_of(data: bytes) -> str | None:
-    """Return the name of the form of a sound file, by its bytes; None for raw samples or text.
+    """Return the format of a sound file, by its bytes; None for raw samples or text.
 
     Raises
     ------
     NotSpeech
-        If it is a file of something else.
+        If it is another kind of file.
     """
     if data[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and data[8:12] == b"WAVE":
         return "WAV"
@@ -102,7 +102,7 @@ def container_of(data: bytes) -> str | None:
     if len(data) > 3 * 188 and all(data[at] == 0x47 for at in (0, 188, 376)):
         return "MPEG-TS"
     for magic, name in _FOREIGN:
-        # Two letters may begin raw samples as well; they are looked at as such.
+        # Raw samples may begin with the same two bytes, and are checked as such.
         if len(magic) > 2 and data.startswith(magic):
             raise NotSpeech(f"{name} instead of sound", remedy=NOT_A_SERVER)
     return None
@@ -135,8 +135,8 @@ def _mpeg_frames(data: bytes) -> bool:
 def is_cut(data: bytes, container: str, *, framed: bool) -> bool:
     """Return whether the end of a sound file is missing.
 
-    A WAV is looked at by its reader: servers that stream declare any size in it. `framed` says
-    whether the transport told where the reply ends.
+    A WAV is checked by its reader: streaming servers declare any size in it. `framed` is
+    whether the transport marks the end of the response.
     """
     if container in ("AAC", "MP3"):
         at = _after_id3(data)
@@ -152,7 +152,7 @@ def is_cut(data: bytes, container: str, *, framed: bool) -> bool:
 
 
 def _declared_bytes(data: bytes, container: str) -> int:
-    """Return how long a file is by its own header; 0 where that says nothing."""
+    """Return a file's length according to its header; 0 if it has none."""
     if container == "CAF":
         at = 8
         while len(head := data[at : at + 12]) == 12:
@@ -175,7 +175,7 @@ _BITRATES: Final[Mapping[tuple[bool, int], tuple[int, ...]]] = {
 
 
 def _frame_bytes(head: bytes) -> int:
-    """Return the length of a frame of MPEG audio (layers 2 and 3) or ADTS; 0 if it is none."""
+    """Return the length of a frame of MPEG audio (layers 2 and 3) or ADTS; 0 for anything else."""
     if len(head) < 7 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return 0
     if _is_adts(head):
@@ -198,7 +198,7 @@ def label_of(media_type: str) -> Label:
 
 
 def text_of(data: bytes) -> str:
-    """Return what a text says, in any usual encoding; empty if it is none."""
+    """Return a text in any usual encoding; empty if it is not a text."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
     elif data[:64].count(b"\x00") * 2 == len(data[:64]):

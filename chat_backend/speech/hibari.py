@@ -1,7 +1,7 @@
-"""The embedded voice: one small model in the package, six voices made of it, no network.
+"""The embedded voice: one small model in a package, six voices from it, no network.
 
-The model runs in threads that share it; onnxruntime and numpy let go of the interpreter while they
-compute, so the event loop stays free.
+The model runs in threads that share it; onnxruntime and numpy release the interpreter lock while
+they compute, so the event loop is not blocked.
 """
 
 import asyncio
@@ -35,14 +35,14 @@ from shared_schema.layout import moved_into_place
 
 Array = NDArray[np.float32]
 
-# What a turn's longest text takes at the slowest pace; what is beyond is not spoken.
+# The longest text of a turn at the slowest pace; anything beyond is not spoken.
 MAX_S: Final = 75.0
-# Touches the number reader, the guesser for unknown words and both branches of the synthesis.
+# Covers numbers, the prediction of unknown words and both branches of the synthesis.
 WARM_UP: Final = "Forty-two zubblets, said the water."
 
 
 class HibariModel:
-    """The package's model behind the few of its names that we use, with our shapes in between.
+    """The package's model with our voices, through the few of its internals that we use.
 
     Importing and loading takes about a second, so it happens here and not at import.
     """
@@ -55,9 +55,9 @@ class HibariModel:
         self._synth: Any = dsp.synth
 
     def phonemes(self, text: str) -> list[str]:
-        """Return the phonemes of each sentence that has a sound.
+        """Return the phonemes of each sentence that has any.
 
-        What the package's reader can't read is read again as bare words and digits.
+        A text that the package cannot read is tried again as bare words and digits.
         """
         try:
             sentences: list[str] = self._voice.phonemize(text)
@@ -71,7 +71,7 @@ class HibariModel:
         Raises
         ------
         SpeechFailed
-            If the model breaks, e.g. for want of memory.
+            If the model fails, e.g. for lack of memory.
         """
         inputs = {
             "ids": np.asarray([self._voice.ids(phonemes)], np.int64),
@@ -79,8 +79,8 @@ class HibariModel:
         }
         try:
             outputs = self._voice.sess.run(None, inputs)
-        except Exception as error:  # the runtime's errors have no base of their own
-            raise SpeechFailed(f"the embedded voice broke: {type(error).__name__}") from error
+        except Exception as error:  # the runtime's errors have no common base class
+            raise SpeechFailed(f"the embedded voice failed: {type(error).__name__}") from error
         return Frames(*(output[0] for output in outputs))
 
     def signal(self, frames: Frames, rng: np.random.Generator) -> Array:
@@ -90,9 +90,9 @@ class HibariModel:
 
 
 def asset(name: str) -> Any:
-    """Return what is in a JSON file of the package.
+    """Return the content of a JSON file of the package.
 
-    Its own reader takes twice as long, and its dictionaries are what takes longest in a start.
+    The package's own reader takes twice as long, and reading its dictionaries dominates a start.
     """
     content = resources.files("hibari").joinpath("assets", name).read_bytes()
     return msgspec.json.decode(gzip.decompress(content) if name.endswith(".gz") else content)
@@ -113,16 +113,17 @@ class HibariSpeech:
         self._model = await loop.run_in_executor(self._threads, _warm_model)
 
     async def speak(self, text: str, profile: VoiceProfile, path: Path) -> None:
-        """Write `text` as a mono PCM_16 WAV of 24 kHz to `path`, whole or not at all.
+        """Write `text` as a mono PCM_16 WAV of 24 kHz to `path`, completely or not
+        at all.
 
         Raises
         ------
         SpeechFailed
-            If the text is empty or holds nothing that can be spoken, if the model gives no sound,
-            or if the file can't be written.
+            If the text is empty or contains nothing to speak, if the model returns no sound,
+            or if the file cannot be written.
         """
         if self._threads is None or self._model is None:
-            raise SpeechFailed("the embedded voice is not started")
+            raise SpeechFailed("the embedded voice has not been started")
         unwanted = threading.Event()
         job: Future[None] = self._threads.submit(
             _speak_to_file, self._model, text, profile, path, unwanted
@@ -130,12 +131,12 @@ class HibariSpeech:
         try:
             await asyncio.wrap_future(job)
         except asyncio.CancelledError:
-            # A thread can't be interrupted, but it can leave out the file.
+            # A thread cannot be interrupted, but it can skip writing the file.
             unwanted.set()
             raise
 
     async def close(self) -> None:
-        """Let running utterances end and let go of the model."""
+        """Wait for running utterances, and release the model."""
         threads, self._threads, self._model = self._threads, None, None
         if threads is not None:
             await asyncio.to_thread(threads.shutdown, wait=True)
@@ -144,12 +145,12 @@ class HibariSpeech:
 def synthesize(model: HibariModel, text: str, profile: VoiceProfile) -> Array:
     """Return `text` in the voice of `profile`, 24 kHz, at the common loudness.
 
-    The same text and profile give the same samples: they seed its noise.
+    The same text and profile give the same samples: they are the seed of its noise.
 
     Raises
     ------
     SpeechFailed
-        If there is nothing to speak or the model gives no sound.
+        If there is nothing to speak or the model returns no sound.
     """
     sentences = model.phonemes(speakable(text))
     if not sentences:
@@ -165,7 +166,7 @@ def synthesize(model: HibariModel, text: str, profile: VoiceProfile) -> Array:
         )
         signal = model.signal(frames, rng)
         if not np.isfinite(signal).all():
-            raise SpeechFailed("the embedded voice gave a sound that is not finite")
+            raise SpeechFailed("the embedded voice returned samples that are not finite")
         parts.append(trimmed(signal, sample_rate=SAMPLE_RATE_HZ))
     parts[-1] = parts[-1][: max(0, round(MAX_S * SAMPLE_RATE_HZ) - sum(map(len, parts[:-1])))]
     speech = joined(parts, pause_s=voice.pause_s, sample_rate=SAMPLE_RATE_HZ)
@@ -177,7 +178,7 @@ def synthesize(model: HibariModel, text: str, profile: VoiceProfile) -> Array:
             ceiling_dbfs=CEILING_DBFS,
         )
     except ValueError as error:
-        raise SpeechFailed("the embedded voice gave silence") from error
+        raise SpeechFailed("the embedded voice returned silence") from error
     return with_margins(level, sample_rate=SAMPLE_RATE_HZ)
 
 
@@ -194,9 +195,9 @@ def _speak_to_file(
         signal = synthesize(model, text, profile)
     except SpeechFailed:
         raise
-    except Exception as error:  # an utterance must not be lost without its reason
+    except Exception as error:  # an utterance must not be lost without a reason
         raise SpeechFailed(
-            f"the embedded voice can't say this text ({type(error).__name__})"
+            f"the embedded voice cannot speak this text ({type(error).__name__})"
         ) from error
     if unwanted.is_set():
         return

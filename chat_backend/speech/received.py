@@ -1,4 +1,4 @@
-"""The sound that a speech server sent becomes a file like all others."""
+"""Turns a speech server's sound into a file like those of the other engines."""
 
 from pathlib import Path
 from typing import Final
@@ -17,9 +17,9 @@ from chat_backend.speech.audio import (
 from chat_backend.speech.decoding import Expected, decoded
 from chat_backend.speech.formats import NotSpeech
 
-# Hurried English has some 20 characters a second; less than half of that time was not the text.
+# Fast English has some 20 characters a second; less than half of that time cannot be the text.
 MIN_S_PER_CHARACTER: Final = 0.02
-# Slow English, pauses included, takes a third of that.
+# Slow English, with pauses, takes a third of that.
 MAX_S_PER_CHARACTER: Final = 0.4
 MIN_S: Final = 0.15
 
@@ -30,9 +30,9 @@ def finish(path: Path, text: str, media_type: str, expected: Expected) -> None:
     Raises
     ------
     NotSpeech
-        If it is no sound, can't be decoded, is noise or silence, or far shorter than `text`.
+        If it is not sound, cannot be decoded, is noise or silence, or far shorter than `text`.
     OSError
-        If the file can't be read or written.
+        If the file cannot be read or written.
     """
     data = path.read_bytes()
     try:

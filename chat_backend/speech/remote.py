@@ -1,4 +1,4 @@
-"""Speech from a server: streamed into a file as it comes, and moved into place when whole."""
+"""Speech from a server: streamed into a file, and moved into place when complete."""
 
 import asyncio
 import time
@@ -24,15 +24,15 @@ from shared_schema.ids import VoiceProfile
 from shared_schema.layout import moved_into_place
 from shared_schema.runtime.web.clients import route_to
 
-# Sound is bounded in seconds when it is decoded; this bounds the disk and the memory until then:
-# 90 s of the largest rate, two channels of floats.
+# Decoding limits the sound in seconds; this limits disk and memory until then: 90 s at the highest
+# rate, two channels of floats.
 MAX_BYTES: Final = 140_000_000
 _ERROR_BYTES: Final = 16_384
 _MAX_ADAPTATIONS: Final = 5
 
 
 class RemoteSpeech:
-    """Speaks through one server, each utterance within `timeout_s`, repeats included."""
+    """Speaks through one server, each utterance within `timeout_s`, retries included."""
 
     def __init__(
         self,
@@ -62,12 +62,13 @@ class RemoteSpeech:
         """Do nothing: no call is made yet."""
 
     async def speak(self, text: str, profile: VoiceProfile, path: Path) -> None:
-        """Write `text` as a mono PCM_16 WAV of 24 kHz to `path`, whole or not at all.
+        """Write `text` as a mono PCM_16 WAV of 24 kHz to `path`, completely or not
+        at all.
 
         Raises
         ------
         SpeechFailed
-            If there is nothing to speak, the server sends no speech in time, or the file can't be
+            If there is nothing to speak, the server sends no speech in time, or the file cannot be
             written.
         """
         if not any(sign.isalnum() for sign in text):
@@ -105,13 +106,13 @@ class RemoteSpeech:
             if trouble.other_format:
                 unread = trouble
             if following is None:
-                # Where another format did not help, what came first says more.
+                # If another format did not help, the first failure is more useful.
                 raise refused_by(self._api.provider, unread or trouble)
             form = following
         raise failed(self._api.provider, "request", "(in every form that we know)")
 
     async def _exchange(self, request: SpeechRequest, text: str, partial: Path) -> Trouble | None:
-        """Send a request and write its speech; return why there is none."""
+        """Send a request and write its speech; return the error if there is none."""
         provider = self._api.provider
         url = request.url
         try:
@@ -132,11 +133,11 @@ class RemoteSpeech:
             raise timed_out(provider) from None
         except (ProviderFailed, OSError):
             raise
-        except Exception as error:  # a proxy's handshake raises what it likes
-            # Without the cause: its request has the key in a header.
+        except Exception as error:  # a proxy's handshake may raise anything
+            # Without the cause: its request contains the key in a header.
             reason = excerpt(self._keys.redacted(str(error))) or type(error).__name__
             raise failed(provider, "network", f"({reason})") from None
-        raise failed(provider, "protocol", "(it redirects in a circle)")
+        raise failed(provider, "protocol", "(a redirect loop)")
 
     async def _refusal(self, reply: httpx.Response) -> Trouble:
         body = bytearray()
@@ -153,7 +154,7 @@ class RemoteSpeech:
     async def _finished(
         self, request: SpeechRequest, reply: httpx.Response, text: str, partial: Path
     ) -> Trouble | None:
-        """Turn what was received into the final file; return what is wrong with it."""
+        """Turn the received file into the final one; return the error, if any."""
         headers = reply.headers
         expected = Expected(
             raw=request.raw,
@@ -178,7 +179,7 @@ class RemoteSpeech:
 
 
 async def _save(reply: httpx.Response, partial: Path) -> None:
-    """Write a reply's body as it comes; `NotSpeech` if it does not end."""
+    """Write a response's body as it arrives; raise `NotSpeech` if it does not end."""
     size = 0
     async with await anyio.open_file(partial, "wb") as file:
         async for chunk in reply.aiter_bytes():

@@ -1,8 +1,8 @@
-"""Six voices out of one speaker: pitch, vocal tract, breath and tilt, on the model's frames.
+"""Six voices from one speaker: pitch, vocal tract, breath and tilt of the model's frames.
 
-The six medians lie about three semitones apart, so that pitch alone tells each voice from
+The six medians are about three semitones apart, so that pitch alone distinguishes each voice from
 its neighbour; the vocal tract follows the pitch, but less than in nature, because a strongly warped
-spectrum costs intelligibility. Breath, tilt, pace and pauses then carry the temperament.
+spectrum is harder to understand. Breath, tilt, pace and pauses express the temperament.
 
 Everything here is a pure function of arrays. A *spectrum* is an array of natural-log magnitudes,
 ``[bins, frames]``, with bins linear from 0 Hz to half the sample rate.
@@ -24,11 +24,11 @@ Array = NDArray[np.float32]
 
 # Median pitch of the unchanged speaker, measured over a dozen sentences.
 SPEAKER_PITCH_HZ: Final = 192.0
-# The synthesis takes a frame below 40 Hz as unvoiced.
+# The synthesis treats a frame below 40 Hz as unvoiced.
 VOICED_ABOVE_HZ: Final = 40.0
-# What a human voice reaches; also keeps a doubled octave error of the model from shrieking.
+# The limit of a human voice; also softens an octave error of the model.
 PITCH_LIMITS_HZ: Final = (65.0, 520.0)
-# Above this share of the axis the warp bends back, so that the highest bin stays the highest.
+# Above this share of the axis the warp bends back, so that the highest bin stays fixed.
 WARP_KNEE: Final = 0.85
 TILT_FROM_HZ: Final = 500.0
 # Breath reaches its full level at 3 kHz and is absent below 300 Hz, where it would sound like hum.
@@ -137,12 +137,12 @@ VOICES: Final[Mapping[VoiceProfile, VoiceShape]] = MappingProxyType(
 
 
 class Frames(NamedTuple):
-    """The model's output for one sentence, in the order in which its synthesis takes it.
+    """The model's output for one sentence, in the order of the arguments of its synthesis.
 
     Attributes
     ----------
     harmonic, noise, free : ndarray, shape (bins, frames)
-        Spectra of the voice, of noise, and of what has a phase of its own (mostly consonants).
+        Spectra of the voice, of noise, and of the part with its own phase (mostly consonants).
     harmonic_phase : ndarray, shape (bins, frames)
         Phase of the voice relative to its pulses; the angle is ``pi * tanh`` of it.
     free_phase : ndarray, shape (bins, frames)
@@ -206,7 +206,7 @@ def warped_positions(bins: int, factor: float) -> Array:
     """Return, for each bin of the new axis, the fractional bin of the old one that it shows.
 
     Straight with slope ``1 / factor`` up to a knee, then straight to the highest bin, so that
-    nothing is read from beyond it.
+    nothing beyond it is read.
     """
     top = bins - 1
     knee = WARP_KNEE * top * min(1.0, factor)
@@ -219,7 +219,7 @@ def warp(spectrum: Array, position: Array) -> Array:
     """Return the spectrum read at fractional bins `position`, linear in the logarithm."""
     low = np.minimum(position.astype(np.intp), spectrum.shape[0] - 2)
     share = (position - low).astype(np.float32)[:, None]
-    # `take` lets other threads run meanwhile, an index does not.
+    # `take` releases the interpreter lock, indexing does not.
     below: Array = spectrum.take(low, axis=0)
     warped: Array = spectrum.take(low + 1, axis=0)
     warped -= below

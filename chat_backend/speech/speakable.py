@@ -1,4 +1,4 @@
-"""What of a text an English voice can say, and why it can't say the rest."""
+"""Reduces a text to what an English voice can speak, or gives the reason if nothing is left."""
 
 import re
 import unicodedata
@@ -6,13 +6,13 @@ from typing import Final
 
 from chat_backend.errors import SpeechFailed
 
-# Marks that a voice does not say but that shape a sentence; all other signs become a space.
+# Punctuation that shapes a sentence; all other signs become a space.
 _KEPT_SIGNS: Final = frozenset(
     ".,;:!?'\"-()/$%&+@#=*£€¢°½¼¾"
     "\u2018\u2019\u201c\u201d\u2013\u2014\u2026"  # curly quotes, dashes, ellipsis
 )
 _MAX_NAMED_SCRIPTS: Final = 3
-# More than any turn's text; what is beyond is not spoken.
+# More than any turn's text; anything beyond is not spoken.
 MAX_SPOKEN_CHARS: Final = 1200
 # English names numbers up to here (a quadrillion); longer ones are read digit by digit.
 _MAX_NAMED_DIGITS: Final = 15
@@ -28,9 +28,9 @@ _LONG_CHAIN: Final = re.compile(r"\S{60,}")
 
 
 def speakable(text: str) -> str:
-    """Return what an English voice can say of `text`.
+    """Return the part of `text` that an English voice can speak.
 
-    Letters of other scripts than Latin, emoji and other signs are left out; digits of any script
+    Letters of scripts other than Latin, emoji and other signs are left out; digits of any script
     are kept as 0 to 9. Long numbers become digits, long words and texts are cut.
 
     Raises
@@ -54,7 +54,7 @@ def bare(text: str) -> str:
 
 
 def _bounded(text: str) -> str:
-    """Return a text whose numbers and words are as long as a voice can say them."""
+    """Return a text with numbers and words no longer than a voice can speak."""
     text = _LONG_NUMBER.sub(lambda match: _read_out(match[0]), text)
     text = _LONG_WORD.sub(lambda match: match[0][:_MAX_LETTERS], text)
     text = _CAPITALS.sub(lambda match: match[0].lower(), text)
@@ -69,7 +69,7 @@ def _read_out(number: str) -> str:
 
 def _spoken(char: str) -> str:
     if char.isspace():
-        # A line break ends a sentence for the voice, as it does for the eye.
+        # A line break ends a sentence.
         return "\n" if char == "\n" else " "
     if char.isdecimal():
         return str(unicodedata.digit(char))
@@ -86,5 +86,5 @@ def _reason(text: str) -> str:
     scripts = sorted({_script(char) for char in text if char.isalpha()})
     if scripts:
         names = ", ".join(script.capitalize() for script in scripts[:_MAX_NAMED_SCRIPTS])
-        return f"it has only letters that the voice does not know ({names})"
+        return f"it has only letters that the voice does not support ({names})"
     return "it has only signs, no words"

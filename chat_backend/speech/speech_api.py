@@ -13,9 +13,9 @@ from chat_backend.providers.servers import base_url, with_version
 from chat_backend.speech.voices import ElevenLabsVoice, OpenAIVoice
 from shared_schema.ids import VoiceProfile
 
-SpeechFormat = Literal["pcm", "wav"]
+RequestFormat = Literal["pcm", "wav"]
 
-# Rejections of a request's form, and what names it.
+# Statuses that may reject a request's form, and words for it in messages.
 _STATUSES: Final = frozenset({400, 404, 406, 415, 422, 500, 501})
 _FORMAT: Final = re.compile(
     r"(response|output)[ _]?format|\bpcm(_\d+)?\b|\bformat\b|\bwav\b|\bmp3\b|codec", re.IGNORECASE
@@ -29,15 +29,15 @@ class RequestForm(Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    format : SpeechFormat
+    format : RequestFormat
         Raw samples, or a file.
     base : str
-        The base URL, where it is not the one that was set.
+        The base URL, if it differs from the one that was set.
     without : tuple of str
         Fields of a request that the server rejected.
     """
 
-    format: SpeechFormat = "pcm"
+    format: RequestFormat = "pcm"
     base: str = ""
     without: tuple[str, ...] = ()
 
@@ -76,7 +76,7 @@ class SpeechAPI(Protocol):
         """Return the form to try after a rejection; None if there is no other way."""
 
     def voice(self, profile: VoiceProfile) -> str:
-        """Return the name of the voice that speaks a profile."""
+        """Return the voice of a profile."""
 
 
 class ElevenLabs(Struct, frozen=True, kw_only=True):
@@ -108,7 +108,7 @@ class ElevenLabs(Struct, frozen=True, kw_only=True):
         return _as_file(form, trouble)
 
     def voice(self, profile: VoiceProfile) -> str:
-        """Return the name of the voice that speaks a profile."""
+        """Return the voice of a profile."""
         return self.voices[profile].voice_id
 
 
@@ -157,7 +157,7 @@ class OpenAISpeech(Struct, frozen=True, kw_only=True):
         return _as_file(form, trouble)
 
     def voice(self, profile: VoiceProfile) -> str:
-        """Return the name of the voice that speaks a profile."""
+        """Return the voice of a profile."""
         return self.voices[profile].voice
 
 

@@ -1,4 +1,4 @@
-"""Which voice speaks a profile, by engine, and the settings file that overrides it."""
+"""The voice of each profile, by engine, and the settings file that overrides it."""
 
 from importlib import resources
 from pathlib import Path
@@ -15,7 +15,7 @@ Pace = Annotated[float, Meta(ge=0.25, le=4.0)]
 
 
 class ElevenLabsVoice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A voice of ElevenLabs and its ``voice_settings``, by their names there."""
+    """A voice of ElevenLabs and its ``voice_settings``, with their names there."""
 
     voice_id: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9]+\Z")]
     stability: Share = 0.5
@@ -26,7 +26,7 @@ class ElevenLabsVoice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class OpenAIVoice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A voice of OpenAI's protocol. `instructions` are for models that take them."""
+    """A voice of OpenAI's protocol. `instructions` are for models that support them."""
 
     voice: str
     speed: Pace = 1.0
@@ -34,7 +34,7 @@ class OpenAIVoice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Voices(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The voices by profile, of one file or of all together."""
+    """The voices by profile, of one file or merged."""
 
     elevenlabs: dict[VoiceProfile, ElevenLabsVoice] = field(default_factory=dict)
     openai: dict[VoiceProfile, OpenAIVoice] = field(default_factory=dict)
@@ -46,7 +46,7 @@ def load_voices(path: Path | None) -> Voices:
     Raises
     ------
     InvalidSetting
-        Saying what in the file can't be used.
+        Naming what is wrong in the file.
     """
     own = msgspec.toml.decode(
         (resources.files(__package__) / "voices.toml").read_bytes(), type=Voices

@@ -1,4 +1,4 @@
-"""Describes the socket as AsyncAPI 3, from the types that are really sent."""
+"""Describes the socket as AsyncAPI 3, generated from the types of the messages."""
 
 import inspect
 from typing import Any, get_args
@@ -54,13 +54,13 @@ def describe(settings: Settings) -> dict[str, Any]:
 
 
 def _portable(node: Any) -> Any:
-    """Return a schema in JSON Schema's language of patterns, with the same text on any Python."""
+    """Return a schema with JSON Schema's regular expressions, the same on any Python version."""
     if isinstance(node, dict):
         portable = {key: _portable(value) for key, value in node.items()}
         if isinstance(node.get("pattern"), str):
             portable["pattern"] = node["pattern"].replace(r"\A", "^").replace(r"\Z", "$")
         if isinstance(node.get("description"), str):
-            # Since Python 3.13 docstrings have no indentation; before, it is in the description.
+            # Before Python 3.13 docstrings are indented, and so is the description.
             portable["description"] = inspect.cleandoc(node["description"])
         return portable
     if isinstance(node, list | tuple):

@@ -9,7 +9,7 @@ import msgspec
 from event_gateway.errors import GatewayError
 from event_gateway.outbox import OutboxReader
 from shared_schema.layout import GATEWAY_DIR, Artifacts
-from shared_schema.runtime.process.exits import FAILED, OK, say
+from shared_schema.runtime.process.exits import FAILED, OK, print_line
 from shared_schema.runtime.web.clients import bearer, gateway_token, local_http
 from shared_schema.runtime.web.hosts import gateway_url
 from shared_schema.settings import Settings
@@ -24,12 +24,12 @@ def history(settings: Settings, session_id: str, show: Callable[[str], None] = p
         if events is None:
             events = _from_outbox(settings, session_id)
     except GatewayError as error:
-        say(f"no history: {error}")
+        print_line(f"no history: {error}")
         return FAILED
     for event in events:
         show(event)
     if not events:
-        say(f"no event of {session_id} is on record (RR_EVENTS_RETENTION_DAYS)")
+        print_line(f"no event of {session_id} is recorded (any more: RR_EVENTS_RETENTION_DAYS)")
     return OK if events else FAILED
 
 

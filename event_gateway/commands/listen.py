@@ -33,27 +33,27 @@ Show = Callable[[str], None]
 
 RECONNECT_INTERVAL_S: Final = 0.25
 QUOTE_CHARS: Final = 60
-# Close codes after which a client stays away.
+# Close codes after which a client must not reconnect.
 DO_NOT_RECONNECT: Final = range(4000, 4100)
-# Answers that stay the same, however often the same is asked for.
+# Statuses for which retrying is pointless.
 REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 
 
 class ExpectationFailed(Exception):
-    """An event did not come, or a file is not sound."""
+    """An event is missing or wrong, or a file is damaged."""
 
 
 class Progress:
-    """Which events of each session came, and which are still to come."""
+    """Which events of each session have arrived, and which are missing."""
 
     def __init__(self) -> None:
-        # None: the dialogues, however many they will be.
+        # None: the number of dialogues is not known yet.
         self._left: dict[str, int | None] = {}
         self.has: dict[str, int] = {}
 
     @property
     def complete(self) -> int:
-        """How many sessions came whole."""
+        """The number of complete sessions."""
         return sum(left == 0 for left in self._left.values())
 
     def add(self, event: SessionEvent) -> None:
@@ -67,7 +67,7 @@ class Progress:
 
     def _turn1(self, event: Turn1WavesReady) -> None:
         if event.seq != 1 or event.session_id in self._left:
-            raise ExpectationFailed(f"turn1.waves.ready came twice or late (seq {event.seq})")
+            raise ExpectationFailed(f"turn1.waves.ready arrived twice or late (seq {event.seq})")
         if event.payload.missing_slot_ids:
             raise ExpectationFailed(f"turn 1 lacks slots {list(event.payload.missing_slot_ids)}")
         self._left[event.session_id] = None
@@ -75,7 +75,7 @@ class Progress:
     def _dialogue(self, event: DialogueWavesReady) -> None:
         payload = event.payload
         if event.session_id not in self._left:
-            raise ExpectationFailed("a dialogue came before its session's turn 1")
+            raise ExpectationFailed("a dialogue arrived before its session's turn 1")
         if payload.missing_commenter_slot_ids:
             missing = list(payload.missing_commenter_slot_ids)
             raise ExpectationFailed(f"{payload.dialogue_id} lacks commenters {missing}")
@@ -83,7 +83,7 @@ class Progress:
         self._left[event.session_id] = (payload.dialogue_count if left is None else left) - 1
 
     def waiting_for(self) -> str:
-        """Return in words what has not come yet."""
+        """Describe the events that have not arrived yet."""
         still = [
             f"{session[:8]}: {'the dialogues' if left is None else f'{left} dialogue(s)'}"
             for session, left in self._left.items()
@@ -95,7 +95,7 @@ class Progress:
 def listen(
     url: str, token: str = "", *, sessions: int, timeout_s: float, show: Show = print
 ) -> int:
-    """Listen until so many `sessions` came whole (0: never), or no event within `timeout_s`.
+    """Listen until `sessions` are complete (0: never), or no event arrives within `timeout_s`.
 
     Returns 0, or 1 if something was not as expected.
     """
@@ -108,19 +108,19 @@ def listen(
         show(f"NOT as expected: {error}")
         return FAILED
     except TimeoutError:
-        show(f"NOT as expected: nothing for {timeout_s:g} s; waited for {progress.waiting_for()}")
+        show(f"NOT as expected: nothing for {timeout_s:g} s; waiting for {progress.waiting_for()}")
         return FAILED
     except KeyboardInterrupt:
         return OK
-    show(f"all received: {progress.complete} session(s), every file there and sound")
+    show(f"all received: {progress.complete} session(s), every file present and intact")
     return OK
 
 
 def _receive_events(
     socket: ClientConnection, progress: Progress, sessions: int, timeout_s: float, show: Show
 ) -> None:
-    """Take events until the connection is closed, or there were enough."""
-    # After a reconnect the gateway sends what is not in it.
+    """Receive events until the connection is closed, or all sessions are complete."""
+    # After a reconnect the gateway sends the events that are not in it.
     resume = progress.has or UNSET
     try:
         socket.send(encode_event(Hello(client="listen", version=VERSION, resume=resume)))
@@ -135,11 +135,13 @@ def _receive_events(
         code = closed.rcvd.code if closed.rcvd else 1006
         show(f"connection closed ({code})")
         if code in DO_NOT_RECONNECT:
-            raise ExpectationFailed(f"the gateway closed with {code}: do not reconnect") from None
+            raise ExpectationFailed(
+                f"closed by the gateway with {code}: do not reconnect"
+            ) from None
 
 
 def _connected(url: str, token: str, timeout_s: float, show: Show) -> ClientConnection:
-    """Return a connection, however long the gateway takes to be there (up to the time limit)."""
+    """Return a connection; wait for the gateway up to the time limit."""
     give_up_at = time.monotonic() + timeout_s
     shown = False
     while True:
@@ -147,7 +149,7 @@ def _connected(url: str, token: str, timeout_s: float, show: Show) -> ClientConn
             socket = local_socket(url, bearer(token))
         except (InvalidURI, ValueError, OverflowError) as error:
             raise ExpectationFailed(
-                f"{url} is no address of a socket, e.g. ws://localhost:8000/v1/events: {error}"
+                f"{url} is not the URL of a WebSocket, e.g. ws://localhost:8000/v1/events: {error}"
             ) from None
         except (OSError, InvalidHandshake) as error:
             if isinstance(error, InvalidStatus) and error.response.status_code in REFUSED:
@@ -165,7 +167,7 @@ def _connected(url: str, token: str, timeout_s: float, show: Show) -> ClientConn
 
 
 def _show(event: ServerEvent, show: Show) -> None:
-    """Print an event, and read its files as a player would."""
+    """Print an event, and read its files like a player."""
     match event:
         case HelloAck(replay_count=replay):
             if replay is not UNSET:
@@ -192,11 +194,11 @@ def _head(event: SessionEvent) -> str:
 
 
 def _check(wave: WaveReference, show: Show) -> None:
-    """Read a wave-mix to its end, as a player would."""
+    """Read a wave-mix to its end, like a player."""
     try:
         samples, rate = soundfile.read(wave.wave_mix_path_abs, dtype="float32")
     except (OSError, RuntimeError) as error:
-        raise ExpectationFailed(f"{wave.wave_mix_path_abs} is not sound: {error}") from None
+        raise ExpectationFailed(f"{wave.wave_mix_path_abs} cannot be read: {error}") from None
     duration_ms = len(samples) * 1000 / rate
     if rate != wave.sample_rate_hz or abs(duration_ms - wave.duration_ms) > 1:
         raise ExpectationFailed(

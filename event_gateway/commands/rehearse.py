@@ -1,4 +1,4 @@
-"""The command `rehearse`: has a running gateway send a past session again, and follows it."""
+"""The command `rehearse`: makes a running gateway send a past session again."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ POLL_INTERVAL_S: Final = 0.25
 
 
 class RehearsalFailed(Exception):
-    """The gateway refused; the message says what to do."""
+    """The gateway refused; the message has the remedy."""
 
 
 def rehearse(

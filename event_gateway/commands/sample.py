@@ -1,7 +1,7 @@
-"""The command `sample`: makes a small session with the embedded voices, to rehearse with.
+"""The command `sample`: makes a small session with the embedded voices, for rehearsals.
 
 It runs the real chat backend as a child with offline personas and the embedded speech engine, on a
-port of its own and without the bus, so that it disturbs no show and calls no provider. What remains
+port of its own and without the bus, so that it disturbs no show and calls no provider. The result
 is a session in the artifacts folder, which a rehearsal reads.
 """
 
@@ -31,14 +31,14 @@ POLL_INTERVAL_S: Final = 0.1
 
 
 class SampleFailed(Exception):
-    """There is no sample; the message says what to do."""
+    """No sample was made; the message has the remedy."""
 
 
 def sample(artifacts: Path, *, slots: int, show: Callable[[str], None] = print) -> int:
     """Make a session of `slots` slots in `artifacts`; return the exit code."""
     try:
         with _chat_backend(artifacts) as url:
-            show(f"{slots} voices are speaking, all offline; this takes some seconds")
+            show(f"making speech with {slots} offline voices; this takes some seconds")
             document = _settled(artifacts, _visit(url, slots))
     except SampleFailed as failed:
         show(f"no sample: {failed}")
@@ -112,15 +112,15 @@ def _visit(url: str, slots: int) -> str:
             for line in response.iter_lines():
                 if line.startswith("data: "):
                     session_id: str = json.loads(line[6:])["sessionId"]
-                    # The session goes on without a listener.
+                    # The session continues without a client.
                     return session_id
     except httpx.HTTPError as error:
-        raise SampleFailed(f"the chat backend broke off: {error or type(error).__name__}") from None
+        raise SampleFailed(f"the stream broke off: {error or type(error).__name__}") from None
     raise SampleFailed("the chat backend sent no event; run `python -m chat_backend` to see why")
 
 
 def _settled(artifacts: Path, session_id: str) -> SessionDocument:
-    """Return the session's document when its last wave is made."""
+    """Return the session's document once its last wave is finished."""
     path = artifacts / session_file(session_id)
     give_up_at = time.monotonic() + SESSION_TIMEOUT_S
     while time.monotonic() < give_up_at:
@@ -129,7 +129,7 @@ def _settled(artifacts: Path, session_id: str) -> SessionDocument:
             return document
         time.sleep(POLL_INTERVAL_S)
     raise SampleFailed(
-        f"the session was not over within {SESSION_TIMEOUT_S:g} s; is the machine busy?"
+        f"the session did not finish within {SESSION_TIMEOUT_S:g} s; is the machine busy?"
     )
 
 

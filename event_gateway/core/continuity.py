@@ -1,22 +1,22 @@
-"""Tracks whether every fact of the backend has arrived, and requests a snapshot when not.
+"""Tracks whether every fact of the backend has arrived, and requests a snapshot if not.
 
 Rules
 -----
-1. The backend's facts are numbered ``(epoch, n)``. A gap in `n`, a heartbeat ahead of what was
-   seen, an unknown epoch, our own start, and a pause of our own loop each lead to a snapshot
+1. The backend's facts are numbered ``(epoch, n)``. A gap in `n`, a heartbeat ahead of the facts
+   received, an unknown epoch, our own start, and a pause of our own loop each lead to a snapshot
    request: a subscription to ``snapshot/<nonce>``.
 2. An epoch becomes the current one by *answering a request*, never by publishing: messages of a
-   dead process may be read after those of its successor, but only a living one answers a fresh
-   nonce. The epoch before is retired, and its messages are ignored.
+   dead process may be read after those of its successor, but only a running one answers a fresh
+   nonce. The previous epoch is retired, and its messages are ignored.
 3. `n` going backwards is no gap. A snapshot counts when it is complete; its sessions are merged as
-   they arrive. A gap that shows during a snapshot, beyond what it covers, leads to a new request.
+   they arrive. A gap found during a snapshot, beyond what it covers, leads to a new request.
 4. After our start, or a pause of the loop, deadlines are *held* until a snapshot is complete or the
-   silence limit has passed: what happened meanwhile comes first, then who is late.
+   silence limit has passed: missed facts are merged before anything counts as late.
 5. Without a message for the silence limit, the backend is *silent* until it publishes or answers
-   again, or an unknown epoch publishes: it may have begun sessions. A worker's message does not
+   again, or an unknown epoch publishes, which may have begun sessions. A worker's message does not
    count as the backend's.
-6. Two epochs that answer the same request are two living backends, which is a mistake of whoever
-   started them: the newer one is current, the other is the *rival* while it publishes. When the
+6. Two epochs that answer the same request are two running backends, which is an operator's
+   mistake: the newer one is current, the other is the *rival* while it publishes. When the
    current one is silent, a retired epoch that answers a request becomes the current one again.
 """
 
@@ -45,19 +45,19 @@ from shared_schema.bus import (
 )
 from shared_schema.facts import UtteranceReported
 
-# A snapshot that makes no progress for so long, while its backend lives, is requested again.
+# A snapshot without progress for this long, while its backend is alive, is requested again.
 SNAPSHOT_STALLED_S: Final = 2.0
-# Our own loop stood still if `tick` was not called for so long.
+# Our own loop was paused if `tick` was not called for this long.
 PAUSE_S: Final = 1.0
 MAX_RETIRED: Final = 1000
-# How much later than the current backend a rival may answer the same request.
+# How long after the current backend a rival may answer the same request.
 RIVAL_ANSWER_S: Final = 1.0
-# Heartbeats come twice a second: a rival that is quiet for so long has ended.
+# Heartbeats arrive twice a second: a rival that is silent for this long has exited.
 RIVAL_GONE_S: Final = 5.0
 
 
 class Observe(Struct, frozen=True, gc=False):
-    """Hand this to the readiness machine."""
+    """Pass this to the readiness machine."""
 
     observation: Observation
     origin: Origin | None = None
@@ -85,7 +85,7 @@ Action = Observe | RequestSnapshot | CancelSnapshot | Ignored
 
 
 class _Request(Struct):
-    """A snapshot that was requested, and what has arrived of it."""
+    """A requested snapshot, and what has arrived of it."""
 
     nonce: str
     moved_at: float
@@ -102,7 +102,7 @@ class Continuity:
         self._nonces = nonces
         self._retired: deque[str] = deque(maxlen=MAX_RETIRED)
         self._request: _Request | None = None
-        # It stays subscribed for a while when its snapshot is complete: a rival answers it too.
+        # It stays subscribed for a while after its snapshot is complete: a rival answers it, too.
         self._newest_nonce = ""
         self._complete_at: float | None = None
         self._received_at = now
@@ -118,7 +118,7 @@ class Continuity:
 
     @property
     def held(self) -> bool:
-        """Return whether no deadline may fire now."""
+        """Return whether deadlines are held (rule 4)."""
         return self._held_since is not None
 
     @property
@@ -131,11 +131,11 @@ class Continuity:
         return self._rival is not None and now - self._rival_seen_at <= RIVAL_GONE_S
 
     def start(self, now: float) -> list[Action]:
-        """Request what happened before our start."""
+        """Request a snapshot of what happened before our start."""
         return self._request_snapshot(now)
 
     def tick(self, now: float) -> list[Action]:
-        """Record that our loop runs; to be called at least twice in `PAUSE_S`, intake or not."""
+        """Record that our loop runs; call it at least twice in `PAUSE_S`, even without intake."""
         paused = now - self._ticked_at > PAUSE_S
         self._ticked_at = now
         actions: list[Action] = []
@@ -143,7 +143,7 @@ class Continuity:
             self._complete_at = None
             actions.append(CancelSnapshot(self._newest_nonce))
         if paused:
-            # Whether the backend was silent meanwhile is unknown: its time starts anew.
+            # Whether the backend was silent meanwhile is unknown: the silence limit starts again.
             self._held_since = self._received_at = now
             actions += self._request_snapshot(now)
         if self._held_since is not None and now - self._held_since > self._silence_s:
@@ -154,7 +154,7 @@ class Continuity:
         return actions
 
     def receive(self, message: Message, now: float, nonce: str | None = None) -> list[Action]:
-        """Take a message (`nonce`: of the snapshot topic it came on) and return what to do."""
+        """Handle a message (`nonce`: from its snapshot topic) and return the actions."""
         if self._retired and message.epoch in self._retired:
             return self._from_retired(message, nonce, now)
         if nonce is not None:
@@ -176,7 +176,7 @@ class Continuity:
                 return [Ignored("unexpected_topic")]
 
     def _from_retired(self, message: Message, nonce: str | None, now: float) -> list[Action]:
-        """Ignore a message of a retired epoch, unless it shows that it lives (rules 2 and 6)."""
+        """Ignore a message of a retired epoch, unless it proves it alive (rules 2 and 6)."""
         if message.epoch == self._rival:
             self._rival_seen_at = now
         if isinstance(message, SnapshotBegin) and nonce is not None and nonce == self._newest_nonce:
@@ -189,7 +189,7 @@ class Continuity:
         return [*again, Ignored("retired_epoch")]
 
     def _numbered(self, epoch: str, n: int, now: float, step: int) -> list[Action]:
-        """Record that `n` was reached; more than `step` beyond what was seen, it shows a gap."""
+        """Record `n`; if it is more than `step` beyond the last, there is a gap."""
         if epoch != self.epoch:
             back = self._alive(now) if self.silent else []
             return [*back, *self._request_unless_requesting(now)]
@@ -218,7 +218,7 @@ class Continuity:
                 request.begin = message
                 return [*self._adopt(message), *self._alive(now)]
             case SnapshotBegin() if request.begin is not None and message.epoch != self.epoch:
-                # Two backends answer: the newer one is current, and is asked by itself.
+                # Two backends answer: the newer one is current, and gets a request of its own.
                 self._rival, self._rival_seen_at = request.begin.epoch, now
                 again = self._request_snapshot(now)
                 return [*self._adopt(message), *again, Ignored("second_backend")]
@@ -229,7 +229,7 @@ class Continuity:
             case SnapshotEnd() if request.begin is not None:
                 return [*self._alive(now), *self._snapshot_ended(request, message, now)]
             case _:
-                # A snapshot lost its beginning, or has two.
+                # A snapshot without a beginning, or with two.
                 return [Ignored("mixed_snapshot")]
 
     def _adopt(self, begin: SnapshotBegin) -> list[Action]:
@@ -259,7 +259,7 @@ class Continuity:
         return [*actions, *self._request_snapshot(now)] if request.again else actions
 
     def _request_beyond(self, n: int, now: float) -> list[Action]:
-        """Request because `n` showed a gap, unless a snapshot that covers it is on its way."""
+        """Request a snapshot for a gap before `n`, unless a requested one covers it."""
         request = self._request
         if request is not None and request.begin is not None and n > request.begin.n:
             request.again = True

@@ -1,4 +1,4 @@
-"""What goes into the readiness machine, and the decisions that come out.
+"""The input of the readiness machine, and its decisions.
 
 Each decision has a `key`, which is unique within its session: its name in the outbox.
 """
@@ -15,14 +15,14 @@ CLOSED_KEY: Final = "closed"
 
 
 class Origin(Struct, frozen=True, gc=False):
-    """Which life of the backend a fact is from, and its number there; a worker's fact has none."""
+    """The epoch of the backend that sent a fact, and its number; a worker's fact has none."""
 
     epoch: str
     n: int | None = None
 
 
 class SnapshotMerged(Struct, frozen=True, gc=False):
-    """A complete snapshot of the current life, taken at fact `n`, held just these sessions."""
+    """A complete snapshot of the current epoch, at fact `n`, contained exactly these sessions."""
 
     epoch: str
     n: int
@@ -30,17 +30,17 @@ class SnapshotMerged(Struct, frozen=True, gc=False):
 
 
 class EpochRetired(Struct, frozen=True, gc=False):
-    """This life of the backend is over."""
+    """This epoch of the backend is over."""
 
     epoch: str
 
 
 class BackendSilent(Struct, frozen=True, gc=False):
-    """Nothing came from the backend for the silence limit."""
+    """The backend sent nothing for the silence limit."""
 
 
 class BackendBack(Struct, frozen=True, gc=False):
-    """Messages come from the backend again."""
+    """The backend sends messages again."""
 
 
 Observation = Fact | SnapshotSession | SnapshotMerged | EpochRetired | BackendSilent | BackendBack
@@ -49,7 +49,7 @@ Observation = Fact | SnapshotSession | SnapshotMerged | EpochRetired | BackendSi
 class Turn1Due(Struct, frozen=True, gc=False, kw_only=True):
     """Emit the Turn 1 event with the ready utterances, in increasing slot id.
 
-    `live` is false when it was due longer ago than the replay window: record it, do not send it.
+    `live` is false if it was due longer ago than the replay window: record it, do not send it.
     """
 
     session_id: str
@@ -78,7 +78,7 @@ class DialogueDue(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class DialogueDropped(Struct, frozen=True, gc=False, kw_only=True):
-    """A dialogue that can't be played, because its respondent has no wave-mix."""
+    """A dialogue that cannot be played, because its respondent has no wave-mix."""
 
     session_id: str
     dialogue: Dialogue

@@ -1,27 +1,27 @@
 """Decides which event of which session is due, and when: facts go in, decisions come out.
 
-There is no clock, socket or randomness in here.
+This module has no clock, socket or randomness.
 
 Rules
 -----
 1. Facts only merge. Each slot of each turn has at most one utterance, whose wave is pending, failed
    or ready; ready beats failed beats pending, in any order, any number of times.
 2. The Turn 1 event is due when every requested slot is *resolved* (ready or failed), or the Turn 1
-   timeout after Turn 1 completed, or when the session is abandoned. It comes once, and first.
+   timeout after Turn 1 completed, or when the session is abandoned. It is produced once, and first.
 3. Dialogues exist only once Turn 3 is complete, and are decided in their order. One is due when its
    commenters and its respondent are resolved, or the dialogue timeout after Turn 3 completed (one
-   deadline for all, which also makes a Turn 1 event due that is still out). It is produced if its
-   respondent is ready, with the commenters that are, and dropped if not.
-4. What was decided stays decided, whatever becomes ready later.
-5. A session closes when it is complete (the backend will add nothing) and everything it has is
-   decided; then nothing of it stays in here. For a session that is not in here, `recall` returns
-   what was decided of it before (the outbox knows).
+   deadline for all, which also makes a missing Turn 1 event due). It is produced if its respondent
+   is ready, with the commenters that are, and dropped if not.
+4. A decision is final, whatever becomes ready later.
+5. A session closes when it is complete (the backend will add nothing) and all its events are
+   decided; then it is removed from memory. For a session that is not in memory, `recall` returns
+   its earlier decisions, from the outbox.
 6. Deadlines are computed from a turn's age and clamped to the timeout; the earliest one counts.
-   They fire in `advance` only: whoever calls it has drained the bus before.
-7. While the backend is silent, what is unresolved counts as failed, for now. A session is abandoned
-   when its backend's life is over, when a complete snapshot lacks it, or when its time is up: then
+   They expire only in `advance`, which is called after the bus was drained.
+7. While the backend is silent, unresolved waves count as failed, for now. A session is abandoned
+   when its backend's epoch is over, when a complete snapshot lacks it, or when its time is up: then
    Turn 1 is produced once with what is ready, and dialogues only if Turn 3 had completed. A session
-   of whose Turn 1 nothing at all is known closes without an event.
+   without any fact about Turn 1 closes without an event.
 """
 
 import heapq
@@ -64,16 +64,16 @@ from shared_schema.ids import SLOT_IDS, TURNS, TurnIndex
 
 _NEVER: Final = float("inf")
 _WIDTH: Final = len(SLOT_IDS)
-# Deadlines of sessions that are gone leave the heap when they are this many times the live ones.
+# The heap is rebuilt when deadlines of closed sessions are this many times those of live ones.
 _STALE_FACTOR: Final = 4
 
 
-# Returns the keys of what was decided before of the session that a fact is about.
+# Returns the keys of earlier decisions about the session of a fact.
 Recall = Callable[[Fact | SnapshotSession], Collection[str]]
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """How long anything is waited for, in seconds."""
+    """Time limits, in seconds."""
 
     turn1_timeout_s: float
     dialogue_timeout_s: float
@@ -82,20 +82,20 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 def _place(turn: TurnIndex, slot_id: int) -> int:
-    """Return where an utterance stands in a session's grid."""
+    """Return an utterance's index in a session's grid."""
     return _WIDTH * (turn - 1) + slot_id - 1
 
 
 class Session(Struct, gc=False, eq=False, kw_only=True):
-    """What is known of one live session. To be read by others, changed only in this module."""
+    """The state of one live session, changed only in this module."""
 
     session_id: str
     begun_at: float
     epoch: str | None = None
     first_n: float = _NEVER
     slots: tuple[SlotAgent, ...] | None = None
-    # One place for each slot of each turn, turn by turn: a list takes an utterance in less time
-    # than a dictionary does, and a third of the room.
+    # One place for each slot of each turn, turn by turn: a list is faster than a dictionary, and
+    # takes a third of the memory.
     grid: list[Utterance | None] = field(default_factory=lambda: [None] * (len(TURNS) * _WIDTH))
     turn1_at: float | None = None
     turn1_deadline: float = _NEVER
@@ -108,14 +108,14 @@ class Session(Struct, gc=False, eq=False, kw_only=True):
 
     @property
     def slot_ids(self) -> tuple[int, ...]:
-        """The requested slots; while the session's beginning is not known, those with a fact."""
+        """The requested slots; those with a fact, while the session's beginning is unknown."""
         if self.slots is not None:
             return tuple(sorted(slot.slot_id for slot in self.slots))
         return tuple(each.slot_id for each in self.grid[:_WIDTH] if each is not None)
 
     @property
     def utterances(self) -> tuple[Utterance, ...]:
-        """All utterances that are known, turn by turn, in increasing slot id."""
+        """All known utterances, turn by turn, in increasing slot id."""
         return tuple(each for each in self.grid if each is not None)
 
     def utterance(self, turn: TurnIndex, slot_id: int) -> Utterance | None:
@@ -128,10 +128,10 @@ class Session(Struct, gc=False, eq=False, kw_only=True):
         return utterance if utterance and isinstance(utterance.wave, WaveReady) else None
 
     def resolved(self, turn: TurnIndex, slot_id: int) -> bool:
-        """Return whether nothing more needs to be waited for in this slot of this turn."""
+        """Return whether this slot of this turn is resolved (rule 2)."""
         utterance = self.utterance(turn, slot_id)
         if utterance is None:
-            # A completed turn holds all its utterances: a slot that is not among them has none.
+            # A completed turn contains all its utterances: any other slot has none.
             return (self.turn1_at if turn == 1 else self.turn3_at) is not None
         return not isinstance(utterance.wave, WavePending)
 
@@ -142,12 +142,12 @@ class Session(Struct, gc=False, eq=False, kw_only=True):
 
     @property
     def can_decide_turn1(self) -> bool:
-        """Return whether the requested slots are known, or as well as they will ever be."""
+        """Return whether the requested slots are known, or will never be known better."""
         return self.slots is not None or (self.abandoned is not None and bool(self.slot_ids))
 
     @property
     def turn1_resolved(self) -> bool:
-        """Return whether no requested slot is waited for."""
+        """Return whether all requested slots are resolved."""
         # A plain loop: this runs for every completion.
         for slot in self.slots or ():
             if not self.resolved(1, slot.slot_id):
@@ -155,11 +155,11 @@ class Session(Struct, gc=False, eq=False, kw_only=True):
         return self.slots is not None
 
     def dialogue_resolved(self, dialogue: Dialogue) -> bool:
-        """Return whether nothing that this dialogue needs is waited for."""
+        """Return whether all utterances of this dialogue are resolved."""
         return all(self.resolved(turn, slot) for turn, slot in self.needs(dialogue))
 
     def needs(self, dialogue: Dialogue) -> list[tuple[TurnIndex, int]]:
-        """Return the utterances that a dialogue is made of, as turn and slot, in play order."""
+        """Return the utterances of a dialogue, as turn and slot, in play order."""
         commenters: list[tuple[TurnIndex, int]] = [
             (2, slot) for slot in sorted(dialogue.commenter_slot_ids)
         ]
@@ -179,7 +179,7 @@ class Session(Struct, gc=False, eq=False, kw_only=True):
 
 
 class Readiness:
-    """All live sessions. Every method that can decide returns what it decided, in order."""
+    """All live sessions. Methods that may decide return their decisions, in order."""
 
     def __init__(self, limits: Limits, recall: Recall = lambda _: ()) -> None:
         self._limits = limits
@@ -197,7 +197,7 @@ class Readiness:
     def apply(
         self, observation: Observation, now: float, origin: Origin | None = None
     ) -> list[Decision]:
-        """Merge an observation and return what became due by it."""
+        """Merge an observation, and return the decisions that it causes."""
         match observation:
             case SnapshotMerged():
                 return self._abandon_absent(observation, now)
@@ -227,7 +227,7 @@ class Readiness:
             utterance = fact.utterance
             session.merge(utterance)
             # Most make nothing due: the job has only begun, or the dialogues are not known yet.
-            # To see that here spares `_decide`, which takes its time.
+            # This check avoids `_decide`, which is slower.
             if isinstance(utterance.wave, WavePending):
                 return []
             if utterance.turn_index != 1 and session.dialogues is None:
@@ -237,7 +237,7 @@ class Readiness:
         return self._decide(session, now)
 
     def advance(self, now: float) -> list[Decision]:
-        """Return what became due because time passed."""
+        """Return the decisions that the time makes due."""
         decisions: list[Decision] = []
         while self._deadlines and self._deadlines[0][0] <= now:
             _, session_id = heapq.heappop(self._deadlines)
@@ -251,7 +251,7 @@ class Readiness:
         return decisions
 
     def next_deadline(self) -> float | None:
-        """Return when `advance` may next have something to decide, if ever."""
+        """Return the next deadline, if there is one."""
         return self._deadlines[0][0] if self._deadlines else None
 
     def _take_up(self, fact: Fact | SnapshotSession, now: float) -> Session | None:
@@ -305,7 +305,7 @@ class Readiness:
         ended_at = now - turn.age_s
         if session.turn3_at is None or ended_at < session.turn3_at:
             session.turn3_at = ended_at
-        # Turn 1 cannot have ended later than Turn 3; its own message may have been lost.
+        # Turn 1 cannot have ended after Turn 3; its own message may have been lost.
         self._turn1_ended(session, ended_at, now)
         session.dialogues = turn.dialogues
         deadline = max(now, ended_at + self._limits.dialogue_timeout_s)
@@ -338,11 +338,11 @@ class Readiness:
         ]
 
     def _decide(self, session: Session, now: float, *, by_clock: bool = False) -> list[Decision]:
-        """Return what is due of one session, and close it when nothing is left.
+        """Return the due decisions of one session, and close it when none is left.
 
         Turn 1 comes first (rule 2), then the dialogues in their order (rule 3), then the end
-        (rule 5). While the backend is silent or once the session is abandoned, nothing is waited
-        for (rule 7). Deadlines count only when the clock is the reason (rule 6): `by_clock`.
+        (rule 5). While the backend is silent or if the session is abandoned, there is no waiting
+        (rule 7). Deadlines count only if the call is due to the clock (rule 6): `by_clock`.
         """
         decisions: list[Decision] = []
         hopeless = self._silent or session.abandoned is not None
@@ -379,7 +379,7 @@ class Readiness:
     def _decide_dialogues(
         self, session: Session, now: float, turn3_is_over: bool, decisions: list[Decision]
     ) -> bool:
-        """Decide dialogues in their order; return whether one is still waited for."""
+        """Decide dialogues in their order; return whether one is still undecided."""
         for dialogue in session.dialogues or ():
             if dialogue.dialogue_id in session.decided:
                 continue
@@ -397,7 +397,7 @@ class Readiness:
             return DialogueDropped(
                 session_id=session.session_id,
                 dialogue=dialogue,
-                reason="the respondent failed" if failed else "the respondent came too late",
+                reason="the respondent failed" if failed else "the respondent was too late",
             )
         ready = {slot: session.ready(2, slot) for slot in sorted(dialogue.commenter_slot_ids)}
         return DialogueDue(

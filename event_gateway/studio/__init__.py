@@ -1,4 +1,4 @@
-"""The technician's side: nothing here is on an event's way to TouchDesigner.
+"""The technician's page and rehearsals; live events do not pass through this package.
 
 `routes` serves the page and its API; `status` streams the state, `recordings` finds past sessions,
 `rehearsal` sends one again.

@@ -1,4 +1,4 @@
-"""Past sessions as they can be sent again: from the outbox, or else from ``session.json``."""
+"""Past sessions for rehearsals: from the outbox, or else from ``session.json``."""
 
 import itertools
 import os
@@ -26,18 +26,18 @@ from shared_schema.ids import is_session_id, timestamp
 from shared_schema.layout import SPEECH_ROOT, Artifacts, session_file
 from shared_schema.session_document import SessionDocument, read_document
 
-# A recording is decided by facts alone: nothing of it is too late.
+# Recordings depend on facts only: nothing in them is too late.
 _NO_LIMITS: Final = Limits(
     turn1_timeout_s=1e9, dialogue_timeout_s=1e9, session_limit_s=1e9, replay_window_s=1e9
 )
-# Older sessions are found by their id only.
+# Older sessions can be found by their id only.
 LOOK_BACK: Final = 200
 # A folder may change twice within one tick of its file system's clock (two seconds on FAT).
 _TICK_NS: Final = 2_000_000_000
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """An event, and when it came: seconds after the session's first one."""
+    """An event, and its time in seconds after the session's first one."""
 
     at_s: float
     key: str
@@ -61,7 +61,7 @@ class RecordingSummary(CamelStruct, frozen=True, kw_only=True):
 
 
 class Recordings:
-    """The sessions that are on record on this machine."""
+    """The sessions recorded on this machine."""
 
     def __init__(self, outbox: OutboxReader, artifacts: Artifacts) -> None:
         self._outbox = outbox
@@ -69,7 +69,7 @@ class Recordings:
         self._folders = SessionFolders(artifacts.root / SPEECH_ROOT, look_back=LOOK_BACK)
 
     def find(self, session_id: str) -> Recording | None:
-        """Return a session if its events are known and every file in them is still there."""
+        """Return a session if its events are known and all their files still exist."""
         steps = self._from_outbox(session_id) or self._from_document(session_id)
         if not steps or any(step.event.payload.rehearsal is True for step in steps):
             return None
@@ -100,7 +100,7 @@ class Recordings:
         return read_document(self._artifacts.path(session_file(session_id)))
 
     def _newest(self) -> Iterator[tuple[float, Recording]]:
-        """Yield what can be sent again, and when it was, newest first."""
+        """Yield the sessions that can be sent again, with their times, newest first."""
         found = self._folders.newest() | self._outbox.sessions(limit=LOOK_BACK)
         newest = sorted(((at, session) for session, at in found.items()), reverse=True)
         for at, session_id in newest[:LOOK_BACK]:
@@ -132,15 +132,15 @@ class Recordings:
                 continue
             event = decode_session_event(entry.render(len(steps) + 1))
             steps.append(Step(at_s=at_s, key=entry.key, event=event))
-            # When each came is not known: each begins when the one before has been played.
+            # Their times are unknown: each begins when the previous one has been played.
             at_s += played_s(event)
         return steps
 
 
 class SessionFolders:
-    """The session folders below `root`, listed again only when one came or went.
+    """The session folders below `root`, listed again only after one was added or removed.
 
-    Of each folder the time is read once, as it is first seen.
+    The time of each folder is read once.
     """
 
     def __init__(self, root: Path, *, look_back: int) -> None:
@@ -173,7 +173,7 @@ class SessionFolders:
 
 
 def _snapshot(document: SessionDocument) -> SnapshotSession:
-    """Return a document as the backend would have published it when the session was over."""
+    """Return a document as the snapshot that the backend would have sent after the session."""
     session_id, slots = document.session_id, document.slots
     return SnapshotSession(
         epoch="recording",
@@ -193,7 +193,7 @@ def _snapshot(document: SessionDocument) -> SnapshotSession:
 
 
 def played_s(event: SessionEvent) -> float:
-    """Return how long an event's files play: Turn 1 together, a dialogue one after the other."""
+    """Return how long an event's files play: Turn 1 in parallel, a dialogue in sequence."""
     durations_ms = [each.duration_ms for each in waves_of(event)]
     together = isinstance(event, Turn1WavesReady)
     return (max(durations_ms, default=0) if together else sum(durations_ms)) / 1000

@@ -1,8 +1,8 @@
-"""Sends a past session again to the connected client, in its rhythm, under a fresh session id.
+"""Sends a past session again to the connected client, with its timing and a new session id.
 
-Its events are rows of the outbox like any other, marked ``payload.rehearsal``: the client gets them
-by the same loop, and a resume finds them. Live sessions come first: while one is under way nothing
-is rehearsed, and a rehearsal under way ends; one that loops starts again afterwards.
+Its events are rows of the outbox like all others, marked ``payload.rehearsal``: the same loop sends
+them, and a resume includes them. During a live session there is no rehearsal: a running one ends,
+and one that loops starts again afterwards.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ log = structlog.get_logger("gateway")
 
 POLL_INTERVAL_S: Final = 0.1
 LATEST: Final = "latest"
-# Between the end of a round and the next, beyond what its last event takes to play.
+# Pause between two rounds, after the last event has been played.
 PAUSE_BETWEEN_ROUNDS_S: Final = 2.0
 _WHICH: Final = rf"\A({LATEST}|{SESSION_ID_PATTERN})\Z"
 
@@ -42,7 +42,7 @@ class RehearsalRequest(CamelStruct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class RehearsalStatus(CamelStruct, frozen=True, kw_only=True):
-    """The state of the rehearsal. `session_id` is the fresh one, `of` the recorded one."""
+    """The state of the rehearsal. `session_id` is the new one, `of` the recorded one."""
 
     state: Literal["idle", "running", "waiting", "ended", "stopped"] = "idle"
     of: str = ""
@@ -56,7 +56,7 @@ class RehearsalStatus(CamelStruct, frozen=True, kw_only=True):
 
 
 class RehearsalRefused(GatewayError):
-    """Nothing can be rehearsed now; the message says what to do."""
+    """Nothing can be rehearsed now; the message has the remedy."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -68,23 +68,23 @@ class _Interrupted(Exception):
 
 
 class Rehearsal(Struct):
-    """At most one at a time; a new one takes the place of the old."""
+    """Runs at most one rehearsal at a time; a new one replaces the old."""
 
     recordings: Recordings
     orchestrator: Orchestrator
     delivery: Delivery
     status: RehearsalStatus = RehearsalStatus()
     _task: asyncio.Task[None] | None = None
-    # Two that are requested at once must not both start a task: only one could be stopped.
+    # Two simultaneous requests must not both start a task: only one could be stopped.
     _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def start(self, request: RehearsalRequest) -> RehearsalStatus:
-        """Begin a rehearsal.
+        """Start a rehearsal.
 
         Raises
         ------
         RehearsalRefused
-            If no client is connected, a live session is under way, or there is no such recording.
+            If no client is connected, a live session is running, or there is no such recording.
         """
         if self.delivery.client is None:
             raise RehearsalRefused(
@@ -127,8 +127,8 @@ class Rehearsal(Struct):
         else:
             recording = self.recordings.find(session_id)
             missing = (
-                f"session {session_id} can't be rehearsed: it is unknown, a rehearsal itself, or"
-                " its files are gone; `python -m chat_backend sessions list` shows what is there"
+                f"session {session_id} cannot be rehearsed: it is unknown, a rehearsal itself, or"
+                " its files are gone; `python -m chat_backend sessions list` shows all"
             )
         if recording is None:
             raise RehearsalRefused(HTTPStatus.NOT_FOUND, missing)
@@ -136,7 +136,7 @@ class Rehearsal(Struct):
 
     async def _run(self, recording: Recording, request: RehearsalRequest) -> None:
         log.info(
-            "rehearsal begins", of=recording.session_id, speed=request.speed, loop=request.loop
+            "rehearsal started", of=recording.session_id, speed=request.speed, loop=request.loop
         )
         for number in itertools.count(1):
             try:
@@ -146,7 +146,7 @@ class Rehearsal(Struct):
                     self._update(state="stopped", reason="a live session has begun")
                     return
                 self._update(state="waiting", reason="a live session is under way")
-                # Polled, so that the live path need not know.
+                # Polled, so that the live path does not depend on rehearsals.
                 while self._live:  # noqa: ASYNC110
                     await asyncio.sleep(POLL_INTERVAL_S)
                 self._update(state="running", reason="")
@@ -171,11 +171,11 @@ class Rehearsal(Struct):
 
     @property
     def _live(self) -> bool:
-        """Whether a live session is under way."""
+        """Whether a live session is running."""
         return len(self.orchestrator.readiness) > 0
 
     async def _until(self, moment: float) -> None:
-        """Wait, but not through a live session."""
+        """Wait, unless a live session begins."""
         while True:
             if self._live:
                 raise _Interrupted

@@ -23,7 +23,7 @@ from shared_schema.runtime.web.tokens import Token
 PAGES: Final = Path(__file__).parent / "pages"
 REQUEST_MAX_BYTES: Final = 4096
 REQUEST_EXAMPLE: Final = '{"sessionId": "latest", "speed": 1, "loop": false}'
-# A comment line that keeps proxies from cutting a quiet stream, in seconds.
+# Interval of comment lines, so that proxies do not close an idle stream, in seconds.
 PING_INTERVAL_S: Final = 15
 STREAMS_MAX: Final = 16
 
@@ -31,7 +31,7 @@ _request_decoder = msgspec.json.Decoder(RehearsalRequest)
 
 
 class Studio(Struct, kw_only=True):
-    """The endpoints beside the events socket. `streams` counts the pages that watch."""
+    """The endpoints besides the events socket. `streams` counts the open pages."""
 
     artifacts: Artifacts
     recordings: Recordings
@@ -41,7 +41,7 @@ class Studio(Struct, kw_only=True):
     streams: int = 0
 
     def routes(self) -> list[BaseRoute]:
-        """Return what is served."""
+        """Return the routes."""
         return [
             *Pages(PAGES, token=self.page_token).routes(),
             sound_route(self.artifacts),
@@ -54,12 +54,12 @@ class Studio(Struct, kw_only=True):
         ]
 
     async def watch(self, request: Request) -> Response:
-        """The page's own stream; it goes on after the last line that the page has."""
+        """Stream to the page; continues after the last log line that it has."""
         if self.streams >= STREAMS_MAX:
             return problem(
                 HTTPStatus.SERVICE_UNAVAILABLE, f"{STREAMS_MAX} pages are open already: close one"
             )
-        # The browser's own way to go on, and the page's when it had to begin anew.
+        # The header is the browser's when it reconnects, the parameter the page's on a new start.
         after = request.query_params.get("after", "")
         last = request.headers.get("last-event-id", after)
         known = last.isascii() and last.isdigit() and len(last) <= 15
@@ -74,11 +74,11 @@ class Studio(Struct, kw_only=True):
             self.streams -= 1
 
     async def list_recordings(self, _: Request) -> Response:
-        """The newest sessions that can be sent again."""
+        """Return the newest sessions that can be sent again."""
         return Json({"recordings": self.recordings.newest()})
 
     async def recording(self, request: Request) -> Response:
-        """A past session's ``session.json``."""
+        """Return a past session's ``session.json``."""
         session_id = request.path_params["session_id"]
         document = self.recordings.document(session_id) if is_session_id(session_id) else None
         if document is None:
@@ -86,11 +86,11 @@ class Studio(Struct, kw_only=True):
         return Json(document)
 
     async def rehearsal_status(self, _: Request) -> Response:
-        """The state of the rehearsal."""
+        """Return the state of the rehearsal."""
         return Json(self.rehearsal.status)
 
     async def rehearse(self, request: Request) -> Response:
-        """Send a past session again."""
+        """Start a rehearsal."""
         body = await limited_body(request, REQUEST_MAX_BYTES)
         if body is None:
             return problem(
@@ -107,6 +107,6 @@ class Studio(Struct, kw_only=True):
         return Json(status, HTTPStatus.ACCEPTED)
 
     async def stop(self, _: Request) -> Response:
-        """End the rehearsal."""
+        """Stop the rehearsal."""
         await self.rehearsal.stop()
         return Json(self.rehearsal.status)

@@ -1,7 +1,7 @@
-"""Streams the gateway's state to pages when it changes, and its log as it grows.
+"""Streams the gateway's state to pages when it changes, and new log entries.
 
-The stream looks at the gateway four times a second and sends what is new. The live path does not
-know of it: nothing there waits for a page, or is slower because one is open.
+The stream checks the gateway four times a second and sends what is new. The live path does not
+depend on it: nothing there waits for a page, or is slower because one is open.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ from shared_schema.facts import Dialogue, Utterance
 from shared_schema.ids import timestamp
 
 POLL_INTERVAL_S: Final = 0.25
-# Log lines that a page gets when it opens.
+# Log lines for a page when it opens.
 BACKLOG: Final = 100
-# After a restart of the gateway a page is back within this time, in milliseconds.
+# After a restart of the gateway, pages reconnect within this time, in milliseconds.
 RETRY_MS: Final = 1000
 
 
 class DialogueStatus(CamelStruct, frozen=True, kw_only=True):
-    """A dialogue that exists, and the utterances it waits for."""
+    """A dialogue, and the utterances that it waits for."""
 
     dialogue: Dialogue
     decided: bool
@@ -39,7 +39,7 @@ class DialogueStatus(CamelStruct, frozen=True, kw_only=True):
 
 
 class SessionStatus(CamelStruct, frozen=True, kw_only=True):
-    """One live session; its age in whole seconds, so that a page is not sent every fraction."""
+    """One live session; its age in whole seconds, so that pages get few updates."""
 
     session_id: str
     age_s: int
@@ -91,7 +91,7 @@ class ClientStatus(CamelStruct, frozen=True, kw_only=True):
 
 
 class GatewayStatus(CamelStruct, frozen=True, kw_only=True):
-    """The gateway as it stands."""
+    """The state of the gateway."""
 
     version: str
     started_at: str
@@ -103,7 +103,7 @@ class GatewayStatus(CamelStruct, frozen=True, kw_only=True):
 
 
 class LogLine(CamelStruct, frozen=True, kw_only=True):
-    """One decision; `event` is what was or would have been sent."""
+    """One decision; `event` is the event that was or would have been sent."""
 
     id: int
     at: str
@@ -114,7 +114,7 @@ class LogLine(CamelStruct, frozen=True, kw_only=True):
 
 
 class StatusStream(Struct, frozen=True):
-    """Makes the streams of pages."""
+    """Creates the streams for pages."""
 
     orchestrator: Orchestrator
     delivery: Delivery
@@ -126,7 +126,7 @@ class StatusStream(Struct, frozen=True):
         outbox = self.orchestrator.outbox
         cursor = last_id or 0
         if cursor > outbox.head():
-            cursor = 0  # another outbox than the page knew
+            cursor = 0  # a new outbox since the page's last line
         shown = b""
         while True:
             state = msgspec.json.encode(self.status())
@@ -141,7 +141,7 @@ class StatusStream(Struct, frozen=True):
             await asyncio.sleep(POLL_INTERVAL_S)
 
     def status(self) -> GatewayStatus:
-        """Return the gateway as it stands."""
+        """Return the state of the gateway."""
         orchestrator, client = self.orchestrator, self.delivery.client
         now = time.monotonic()
         return GatewayStatus(

@@ -1,14 +1,14 @@
-"""What both server processes need to run, restart and end well on Linux, macOS and Windows.
+"""What both server processes need to run, restart and stop on Linux, macOS and Windows.
 
-Read `process.supervise` first: the small parent that starts a server (`child`), starts it again,
-and can be asked for a restart or a stop (`control`). The server is `process.serving`: it takes its
-ports (`listening`), notices when it is to end (`ending`), logs (`logs`) without waiting for who
-reads the log (`output`), and says why it ended in its exit code (`exits`). `cli` has the commands
-of both; `plain` is a server without a command.
+Read `process.supervise` first: the small parent process that starts and restarts a server (`child`)
+and accepts requests for a restart or a stop (`control`). The server is `process.serving`: it opens
+its ports (`listening`), detects when it has to stop (`ending`), logs (`logs`) without waiting for
+the log's reader (`output`), and exits with a code that gives the reason (`exits`). `cli` has the
+commands of both; `plain` is a server without a command.
 
-`web` is what they answer with: who is let in (`access`), the pages (`pages`), refusals, streams and
-sound (`answers`), and what commands share that ask a running server (`client`).
+`web` is their HTTP side: access control (`access`), the pages (`pages`), error responses, streams
+and sound (`answers`), and the clients of commands that call a running server (`clients`).
 
-What only one platform has lies in `listening`, `child` and `ending`, each behind a check of
+Code for one platform is in `listening`, `child` and `ending`, each behind a check of
 ``sys.platform``.
 """

@@ -50,7 +50,7 @@ def test_one_deadline_for_all_dialogues() -> None:
     assert readiness.advance(29.9) == []
     first, second, closed = readiness.advance(30.0)
     assert isinstance(first, DialogueDropped)
-    assert first.reason == "the respondent came too late"
+    assert first.reason == "the respondent was too late"
     assert isinstance(second, DialogueDue)
     assert second.commenters == ()
     assert second.missing_commenter_slot_ids == (1, 3)

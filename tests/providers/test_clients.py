@@ -120,8 +120,8 @@ def test_certificates_that_are_not_there_are_remarked_and_our_own_used(tmp_path:
     empty = tmp_path / "empty.pem"
     empty.write_text("no certificate", "utf-8")
     for environment, said in (
-        ({"SSL_CERT_FILE": "/nonexistent"}, "SSL_CERT_FILE=/nonexistent is not there"),
-        ({"SSL_CERT_DIR": "/nonexistent"}, "SSL_CERT_DIR=/nonexistent is not there"),
+        ({"SSL_CERT_FILE": "/nonexistent"}, "SSL_CERT_FILE=/nonexistent does not exist"),
+        ({"SSL_CERT_DIR": "/nonexistent"}, "SSL_CERT_DIR=/nonexistent does not exist"),
         ({"SSL_CERT_FILE": str(empty)}, "holds no certificates"),
     ):
         route = route_to(REMOTE, environment)
@@ -193,7 +193,7 @@ def test_a_remote_provider_is_asked_through_the_proxy() -> None:
         )
     assert done.returncode == 1
     assert asked[0].startswith(b"CONNECT voices.example:443")
-    assert "can't be reached" in done.stdout
+    assert "cannot be reached" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 

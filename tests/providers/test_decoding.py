@@ -105,7 +105,7 @@ def test_a_rate_can_be_set_for_a_server_that_declares_none() -> None:
 
 def test_raw_samples_are_accepted_only_where_they_were_asked_for() -> None:
     """Asked for a file, a server that sends something else has failed."""
-    with pytest.raises(NotSpeech, match="no format that is known"):
+    with pytest.raises(NotSpeech, match="in an unknown format"):
         decoded(pcm(), "audio/pcm", Expected(raw=False))
 
 

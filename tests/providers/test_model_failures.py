@@ -137,7 +137,7 @@ async def test_a_forgotten_v1_is_found_once_and_remarked(odd: Odd, quick: CallLi
             await agents.of("gpt-4o").respond(response_question("gpt-4o"))
     completions = "/chat/completions"
     assert odd.paths() == [completions, f"/v1{completions}", f"/v1{completions}"]
-    assert remarks.lines == [f"llm answers at {odd.url}/v1: write the /v1 into its URL"]
+    assert remarks.lines == [f"llm answers at {odd.url}/v1: add the /v1 to its URL"]
 
 
 async def test_a_server_that_knows_only_chat_completions_is_told_its_setting(

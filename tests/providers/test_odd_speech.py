@@ -152,7 +152,7 @@ async def test_a_server_that_knows_no_raw_samples_is_asked_for_a_file(
             await speech.speak(TEXT, "friendly_casual", tmp_path / name)
             assert is_the_sound(tmp_path / name)
     assert [each.body["response_format"] for each in odd.received] == ["pcm", "wav", "wav"]
-    assert remarks.lines == ["openai sends files, no raw samples"]
+    assert remarks.lines == ["openai sends files instead of raw samples"]
 
 
 async def test_a_server_that_sends_what_cannot_be_read_is_asked_for_a_file(
@@ -215,7 +215,7 @@ async def test_a_forgotten_v1_is_found_once_and_remarked(
         for name in ("a.wav", "b.wav"):
             await speech.speak(TEXT, "friendly_casual", tmp_path / name)
     assert odd.paths() == ["/audio/speech", "/v1/audio/speech", "/v1/audio/speech"]
-    assert remarks.lines == [f"openai answers at {odd.url}/v1: write the /v1 into its URL"]
+    assert remarks.lines == [f"openai answers at {odd.url}/v1: add the /v1 to its URL"]
 
 
 @pytest.mark.parametrize("end", ["/v1/", "/v1/audio/speech", "/v1/audio/speech/"])

@@ -75,7 +75,7 @@ def test_a_process_that_does_not_end_in_time_is_ended_hard() -> None:
         check=False,
     )
     assert run.returncode == FAILED
-    assert run.stderr == "toy: did not end within 0.2 s of being asked, ended hard\n"
+    assert run.stderr == "toy: shutdown not finished within 0.2 s, forced to exit\n"
 
 
 class Ancestor(psutil.Process):

@@ -148,4 +148,4 @@ def test_a_stuck_thread_and_a_task_that_cannot_be_cancelled_are_ended_hard(toys:
     started = time.monotonic()
     assert end(toy) == FAILED
     assert time.monotonic() - started < END_TIMEOUT_S + 0.7
-    assert "ended hard" in toy.lines()[-1]
+    assert "forced to exit" in toy.lines()[-1]

@@ -134,7 +134,7 @@ def test_a_dead_supervisor_is_recognised_by_its_stale_file(toys: Toys) -> None:
     os.kill(supervisor.pid, signal.SIGKILL)
     supervisor.wait(2)
     assert toys.run_file() is not None
-    with pytest.raises(NoSupervisor, match="does not run any more"):
+    with pytest.raises(NoSupervisor, match="is no longer running"):
         request_restart(PLAIN, toys.run_dir)
 
 
@@ -173,9 +173,9 @@ def test_what_is_no_request_for_this_supervisor_is_removed_and_changes_nothing(t
             b"\x00\xff" * 20_000,
             b"[" * 4000,
             b'{"action":"stop"}',
-            b'{"life":"of somebody else","action":"stop"}',
-            f'{{"life":"{run.life}","action":"reboot"}}'.encode(),
-            f'{{"life":"{run.life}","action":"restart","afterStarts":0}}'.encode(),
+            b'{"instance":"of somebody else","action":"stop"}',
+            f'{{"instance":"{run.instance}","action":"reboot"}}'.encode(),
+            f'{{"instance":"{run.instance}","action":"restart","afterStarts":0}}'.encode(),
         )
     ]
     wait_for(lambda: not any(map(Path.exists, paths)) or None, within_s=5, what="all taken")
@@ -193,13 +193,13 @@ def test_what_a_killed_supervisor_left_is_not_obeyed_by_the_next(toys: Toys) -> 
     assert run is not None
     os.kill(first.pid, signal.SIGKILL)
     first.wait(2)
-    left = leave_request(toys, msgspec.json.encode(Request(life=run.life, action="stop")))
+    left = leave_request(toys, msgspec.json.encode(Request(instance=run.instance, action="stop")))
     second = toys.supervisor()
     wait_for(lambda: not left.exists() or None, within_s=5, what="the request removed")
     pid = toys.answering_pid()
     now = toys.run_file()
     assert now is not None
-    assert (now.supervisor_pid, now.life != run.life) == (second.pid, True)
+    assert (now.supervisor_pid, now.instance != run.instance) == (second.pid, True)
     assert now.server_pid == pid
     assert request_restart(PLAIN, toys.run_dir).old_pid == pid
 
@@ -213,7 +213,7 @@ def test_a_supervisor_that_dies_while_it_is_asked_is_told_from_a_slow_one(toys: 
         asked = pool.submit(request_restart, PLAIN, toys.run_dir)
         wait_for(lambda: list(toys.run_dir.glob("*.request")) or None, within_s=5, what="asked")
         os.kill(supervisor.pid, signal.SIGKILL)
-        with pytest.raises(NoSupervisor, match="does not run any more"):
+        with pytest.raises(NoSupervisor, match="is no longer running"):
             asked.result(5)
     assert not list(toys.run_dir.glob("*.request"))
 
@@ -224,7 +224,7 @@ def test_several_who_ask_at_once_are_all_answered(toys: Toys) -> None:
     old = toys.answering_pid()
     before = toys.run_file()
     assert before is not None
-    request = Request(life=before.life, action="restart", after_starts=before.starts)
+    request = Request(instance=before.instance, action="restart", after_starts=before.starts)
     left = [leave_request(toys, msgspec.json.encode(request)) for _ in range(5)]
     with ThreadPoolExecutor(4) as pool:
         answers = [pool.submit(request_restart, PLAIN, toys.run_dir) for _ in range(4)]
@@ -241,7 +241,7 @@ def test_a_stop_ends_both_and_wins_over_a_restart(toys: Toys) -> None:
     pid = toys.answering_pid()
     run = toys.run_file()
     assert run is not None
-    request = Request(life=run.life, action="restart", after_starts=run.starts)
+    request = Request(instance=run.instance, action="restart", after_starts=run.starts)
     leave_request(toys, msgspec.json.encode(request))
     with ThreadPoolExecutor(1) as pool:
         ended = pool.submit(request_stop, PLAIN, toys.run_dir)

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, StartRefused, say
+from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, StartRefused, print_line
 from shared_schema.runtime.process.logs import configure_logging
 from shared_schema.runtime.process.serving import run_server
 from shared_schema.runtime.web.connections import HttpLimits
@@ -108,7 +108,7 @@ async def open_toy() -> AsyncIterator[Starlette]:
         async with asyncio.TaskGroup():
             raise StartRefused("the bus address\nis taken", ANOTHER_INSTANCE)
     if MODE == "opening":
-        say("toy: opening")
+        print_line("toy: opening")
         await asyncio.sleep(60)
     if MODE == "stubborn":
         loop = asyncio.get_running_loop()
@@ -118,7 +118,7 @@ async def open_toy() -> AsyncIterator[Starlette]:
         if MODE == "breaks":
             group.create_task(break_soon())
         yield app
-    say("toy: closed")
+    print_line("toy: closed")
 
 
 if __name__ == "__main__":

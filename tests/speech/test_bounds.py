@@ -101,7 +101,7 @@ async def test_any_failure_of_the_library_is_an_error_that_says_so(
 
     monkeypatch.setattr(hibari, "synthesize", broken)
     try:
-        with pytest.raises(SpeechFailed, match=r"can't say this text \(IndexError\)") as raised:
+        with pytest.raises(SpeechFailed, match=r"cannot speak this text \(IndexError\)") as raised:
             await voice.speak("Hello.", "friendly_casual", tmp_path / "a.wav")
     finally:
         await voice.close()

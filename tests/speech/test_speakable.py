@@ -18,7 +18,7 @@ def test_an_empty_text_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("你好水", "letters that the voice does not know .Cjk"),
+        ("你好水", "letters that the voice does not support .Cjk"),
         ("مرحبا", "Arabic"),
         ("привет, вода", "Cyrillic"),
         ("ΩΨ", "Greek"),

@@ -59,7 +59,7 @@ def test_the_demo_ends_by_itself_with_0(installation: System) -> None:
     """README command one: everything that the session promised was seen and is sound."""
     demo = honcho(installation, "Procfile.demo")
     assert demo.wait(within_s=90) == 0
-    assert "all received: 1 session(s), every file there and sound" in demo.log
+    assert "all received: 1 session(s), every file present and intact" in demo.log
     assert "turn 1 complete: 6 of 6 slots" in demo.log
     assert "Traceback" not in demo.log
     until(lambda: not demo.left(), "nothing left", within_s=8)

@@ -156,9 +156,9 @@ def test_a_plan_that_cannot_be_is_refused(ranges_hz: tuple[Range | None, ...], r
 def test_a_plan_of_three_is_none_of_six() -> None:
     """And the other way round."""
     sound = np.zeros(80)
-    with pytest.raises(ValueError, match="a plan of 6 waves where 3 are to be made"):
+    with pytest.raises(ValueError, match="a plan of 6 waves instead of 3"):
         decompose(sound, sample_rate_hz=RATE_HZ, plan=WavePlan(DOME))
-    with pytest.raises(ValueError, match="a plan of 3 waves where 6 are to be made"):
+    with pytest.raises(ValueError, match="a plan of 3 waves instead of 6"):
         decompose_summary(sound, sample_rate_hz=RATE_HZ, plan=WavePlan())
 
 

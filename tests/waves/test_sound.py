@@ -107,9 +107,9 @@ def test_samples_that_are_not_finite_are_refused(tmp_path: Path, value: float) -
     broken = hum(16_000)
     broken[77] = value
     path = write(tmp_path / "a.wav", broken, 16_000, "FLOAT")
-    with pytest.raises(UnsuitableSound, match="the sound holds"):
+    with pytest.raises(UnsuitableSound, match="the sound has"):
         load(path)
-    with pytest.raises(UnsuitableSound, match="the sound holds"):
+    with pytest.raises(UnsuitableSound, match="the sound has"):
         checked(broken, sample_rate_hz=16_000)
 
 

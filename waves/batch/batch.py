@@ -1,4 +1,4 @@
-"""Many files at once in worker processes, with one outcome for each file, good or bad."""
+"""Decomposes many files in worker processes, with one outcome for each file."""
 
 import logging
 import os
@@ -18,12 +18,12 @@ from waves.job import decompose_file
 from waves.workers import worker
 from waves.workers.processes import Processes
 
-# A file of 30 minutes takes seconds; this ends only what hangs, a named pipe for example.
+# A file of 30 minutes takes seconds; this ends only files that hang, such as a named pipe.
 _TIME_LIMIT_S: Final = 300.0
 
 
 class Task(Struct, frozen=True, kw_only=True):
-    """One file, where its waves go, and whether a picture is wanted."""
+    """One file, the folder for its waves, and whether to plot it."""
 
     path: Path
     folder: Path
@@ -31,7 +31,7 @@ class Task(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """The result for one file: its waves and how true they are, or why there are none."""
+    """The result for one file: its waves and their quality, or the error."""
 
     file: str
     error: str | None = None
@@ -46,14 +46,14 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="cam
 def tasks_of(files: Sequence[Path], out: Path | None, *, plot: bool) -> list[Task | Outcome]:
     """Return a task for each file, or an outcome for each that must not be started.
 
-    Two files of one name in one folder would both write the same waves.
+    Two files with the same name would write the same waves in one folder.
     """
     taken: dict[Path, Path] = {}
     planned: list[Task | Outcome] = []
     for path in files:
         folder = out if out is not None else path.parent
         if not _is_text(path) or not _is_text(folder):
-            error = "its name is no text (not UTF-8): rename it"
+            error = "its name is not UTF-8: rename it"
             planned.append(Outcome(file=shown(path), error=error))
             continue
         mix = (folder / wave_file_name(path.stem, WAVE_MIX)).resolve()
@@ -67,7 +67,7 @@ def tasks_of(files: Sequence[Path], out: Path | None, *, plot: bool) -> list[Tas
 
 
 def shown(path: Path) -> str:
-    """Return a path as text, whatever bytes it holds."""
+    """Return a path as text, whatever bytes it contains."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
@@ -80,10 +80,10 @@ def _is_text(path: Path) -> bool:
 
 
 def run(tasks: Sequence[Task], *, workers: int, on_outcome: Callable[[Outcome], None]) -> None:
-    """Decompose all files; `on_outcome` is called in this thread with each outcome as it comes."""
+    """Decompose all files; `on_outcome` is called in this thread with each outcome."""
     if not tasks:
         return
-    # The outcome of its file reports a worker that died; the library would log a traceback too.
+    # A dead worker is reported in the outcome of its file; the library would also log a traceback.
     logging.getLogger("pebble").setLevel(logging.CRITICAL)
     processes = Processes(
         count=min(workers, len(tasks)), initialiser=worker.initialise_batch, arguments=()
@@ -105,12 +105,12 @@ def decompose(task: Task) -> Outcome:
         done = decompose_file(task.path, task.folder)
         picture = None
         if task.plot:
-            # Slow to import, and not everywhere installed.
+            # Slow to import, and not always installed.
             from waves.batch.plot import plot_decomposition  # noqa: PLC0415
 
             picture = str(plot_decomposition(done, name=task.path.name))
     except (WavesError, OSError, MemoryError) as error:
-        return Outcome(file=file, error=str(error) or "it needs more memory than there is")
+        return Outcome(file=file, error=str(error) or "not enough memory")
     return Outcome(
         file=file,
         mix=str(done.mix_path),

@@ -1,4 +1,4 @@
-"""Draw one decomposition: the speech and its waves."""
+"""Plots one decomposition: the speech and its waves."""
 
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -22,7 +22,7 @@ _CLOSE_UP_S: Final = 0.3
 
 
 class Drawing(NamedTuple):
-    """What there is to draw; full scale is 1.
+    """The data of a plot; full scale is 1.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Drawing(NamedTuple):
 
 
 def plot_decomposition(done: Decomposition, *, name: str) -> Path:
-    """Draw a decomposition beside its mix, as ``<stem>_v3_waves.png``, and return where."""
+    """Plot a decomposition next to its mix, as ``<stem>_v3_waves.png``, and return the path."""
     path = done.mix_path.with_name(done.mix_path.stem.removesuffix("_wave_mix") + "_waves.png")
     one, two, three, mix = (wave * _FULL_SCALE for wave in done.waves)
     track = track_pitch(done.speech)
@@ -69,7 +69,7 @@ def plot_decomposition(done: Decomposition, *, name: str) -> Path:
 
 
 def draw(drawing: Drawing, path: Path) -> None:
-    """Write the picture as PNG."""
+    """Write the plot as PNG."""
     figure = Figure(figsize=(11, 8.2), dpi=100, facecolor="white", layout="constrained")
     figure.get_layout_engine().set(h_pad=0.08, w_pad=0.12)  # type: ignore[union-attr, call-arg, unused-ignore]
     figure.suptitle(drawing.title, x=0.02, ha="left", fontsize=15, fontweight="bold", color=INK)
@@ -130,7 +130,7 @@ def _carriers(axis: Any, drawing: Drawing) -> None:
 
 
 def _close_up(axis: Any, drawing: Drawing) -> float:
-    """Draw a moment around the loudest, and return where it begins."""
+    """Draw a moment around the loudest, and return its start."""
     loudest = int(rms_envelope(drawing.speech).argmax()) * HOP / SAMPLE_RATE_HZ
     last = max(0.0, len(drawing.speech) / SAMPLE_RATE_HZ - _CLOSE_UP_S)
     start = min(max(0.0, loudest - _CLOSE_UP_S / 2), last)
@@ -149,7 +149,7 @@ def _close_up(axis: Any, drawing: Drawing) -> float:
 def _legend(axis: Any) -> None:
     axis.legend(
         loc="lower right",
-        bbox_to_anchor=(1.0, 0.98),  # above the axis, where no data are
+        bbox_to_anchor=(1.0, 0.98),  # above the axis, where there are no data
         frameon=False,
         fontsize=8,
         ncols=2,

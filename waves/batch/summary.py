@@ -1,4 +1,4 @@
-"""The batch tool's output: a bar and a table for a person, plain lines for a pipe."""
+"""The batch tool's output: a progress bar and a table on a terminal, plain lines in a pipe."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ _HEADER = ("file", "seconds", "correlation", "level error dB", "ms", "x real tim
 def progress(total: int) -> Iterator[Callable[[], None]]:
     """Show a progress bar on stderr, if that is a terminal, while the context is entered.
 
-    It yields a function to call whenever a file is done.
+    It yields a function to call after each file.
     """
     console = Console(stderr=True)
     columns = (

@@ -2,8 +2,8 @@
 
 The range of the voice, 3rd to 97th percentile of f0, becomes the range of the base carrier; the
 other two run at exactly twice and three times its frequency. The phase is one continuous line, so
-nothing jumps however the pitch may leap. Each carrier is as strong as one of the voice's first
-three harmonics.
+nothing jumps, even if the pitch does. Each carrier is as strong as one of the voice's first three
+harmonics.
 """
 
 from typing import Final
@@ -14,18 +14,18 @@ from waves.dsp.grid import CELL, SAMPLE_RATE_HZ, Float32, Float64, bridged, smoo
 from waves.dsp.pitch import HARMONICS, PitchTrack
 
 # Three times the top, and the sidebands of a changing amplitude around it, stay below 240 Hz; those
-# around the bottom stay above 15 Hz. From 21 Hz, a voice that ends its phrases low had 0.8 % of its
+# around the bottom stay above 15 Hz. From 21 Hz, a voice with low phrase endings had 0.8 % of its
 # energy below 15 Hz; from here the worst of 31 clips has 0.07 %.
 LOWEST_HZ: Final = 27.0
 HIGHEST_HZ: Final = 76.0
 
-_PERCENTILES: Final = (3.0, 97.0)  # what lies outside is mostly the tracker's error
-# A monotone voice shall not swing through the whole range for a trembling of a few hertz.
+_PERCENTILES: Final = (3.0, 97.0)  # values outside are mostly errors of the tracker
+# A few hertz of variation in a monotone voice must not fill the whole range.
 _LEAST_RANGE: Final = 1.25  # top over bottom, about four semitones
 _MELODY_SMOOTHING: Final = 7  # nodes: 70 ms; rounds the corners of the bridges
 
 _WEIGHT_SMOOTHING: Final = 5  # nodes: 50 ms, the length of the frames that were measured
-# Of the strongest; a wave that is hardly there cannot be seen on water.
+# Of the strongest; a weaker wave cannot be seen on water.
 _LEAST_WEIGHT: Final = 0.1
 
 _POSITION: Final = np.arange(CELL, dtype=np.float32)
@@ -36,7 +36,7 @@ def carrier_frequency(
 ) -> Float64:
     """Return the frequency of a carrier at every node, in hertz: by default, of the base carrier.
 
-    Unvoiced speech is bridged by a straight line of log-frequency. A sound without any voice gets
+    Unvoiced speech is bridged by a straight line of log-frequency. A sound without voice has
     the middle of the range.
     """
     if not track.voiced.any():
@@ -71,7 +71,7 @@ def carriers(frequency_hz: Float64, phase: Float64) -> tuple[Float32, Float32, F
     Notes
     -----
     Only one cosine is computed; cos 2x = 2 cos² x - 1 and cos 3x = cos x (4 cos² x - 3). The third
-    carrier is turned over: with signs + + - the sum of three equal carriers peaks at 2.1 instead of
+    carrier is inverted: with signs + + - the sum of three equal carriers peaks at 2.1 instead of
     3 times one of them, so that the limiter has less to do.
     """
     base = angles(frequency_hz, phase)
@@ -118,7 +118,7 @@ def angles(frequency_hz: Float64, phase: Float64) -> Float32:
     frequency_hz, phase : ndarray, shape (nodes,)
         Its frequency, and its phase in turns, at the nodes.
     """
-    # Angle at the cell's beginning, its gain from sample to sample, and how that gain grows.
+    # Angle at the cell's beginning, its increment per sample, and the growth of the increment.
     gain = _column(2 * np.pi / SAMPLE_RATE_HZ * frequency_hz[:-1])
     growth = _column(np.pi / (CELL * SAMPLE_RATE_HZ) * np.diff(frequency_hz))
     angle = growth * _POSITION
@@ -141,7 +141,7 @@ def harmonic_weights(track: PitchTrack) -> Float32:
     strongest = track.harmonics.max(axis=1, keepdims=True)
     known = track.voiced & (strongest[:, 0] > 0)
     if not known.any():
-        # No voice to imitate: the even tilt of a relaxed one.
+        # Without voice: the spectral tilt of a relaxed voice.
         balance = np.tile(1 / np.arange(1.0, HARMONICS + 1), (len(track.voiced), 1)).T
     else:
         relative = track.harmonics / np.where(strongest > 0, strongest, 1)

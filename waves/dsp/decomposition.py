@@ -1,4 +1,4 @@
-"""Turn speech into waves: all steps in their order."""
+"""Turns speech into waves: all steps in order."""
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -14,7 +14,7 @@ from waves.dsp.sound import checked
 
 _FULL_SCALE: Final = 32767
 CEILING: Final = 0.98  # of full scale
-_LOOK_AHEAD: Final = 6  # nodes: 60 ms, slow enough to add no sound of its own
+_LOOK_AHEAD: Final = 6  # nodes: 60 ms, slow enough to add no audible modulation
 _BLOCK: Final = 400  # cells: 4 s at a time, so that long sounds need little memory
 _KEPT_BLOCKS: Final = 8  # 3 MB; the carriers of longer sounds are computed twice
 _FADE: Final = 40  # samples: 5 ms at both ends; an abrupt beginning would click
@@ -26,7 +26,7 @@ class Waves(NamedTuple):
     Attributes
     ----------
     wave1, wave2, wave3 : ndarray of int16, shape (n,)
-        Without ranges: base carrier, the one of twice its frequency, the one of three times.
+        Without ranges: the base carrier, twice and three times its frequency.
     mix : ndarray of int16, shape (n,)
         Their sum, sample by sample, exactly.
     """
@@ -38,12 +38,12 @@ class Waves(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """Waves that have one amplitude.
+    """Waves that share one amplitude.
 
     Attributes
     ----------
     rows : sequence of int
-        Which waves these are, counted from 0.
+        The indices of these waves, from 0.
     block : callable
         Returns the unscaled waves from a node on, `_BLOCK` cells of each.
     amplitude : ndarray, shape (nodes,)
@@ -74,7 +74,7 @@ def decompose(
     Returns
     -------
     Waves
-        At 8 kHz, of the length that the speech has at 8 kHz.
+        At 8 kHz, as long as the speech at 8 kHz.
 
     Raises
     ------
@@ -100,17 +100,17 @@ def decompose_summary(
 
 
 def synthesise(speech: Float32, plan: WavePlan = UTTERANCE) -> Waves:
-    """Decompose speech that is checked and at 8 kHz, shape (n,), into three waves and a mix."""
+    """Decompose checked speech at 8 kHz, shape (n,), into three waves and a mix."""
     _check_count(plan, WAVES)
     parts = _parts(speech, plan)
-    # What is mixed has at most the sum of its parts' levels.
+    # The level of a mix is at most the sum of the levels of its parts.
     level = np.sum([part.level for part in parts], axis=0)
     one, two, three = _rendered(speech, parts, level, rows=WAVES)
     return Waves(one, two, three, one + two + three)
 
 
 def synthesise_summary(speech: Float32, plan: WavePlan = SUMMARY) -> Int16:
-    """Decompose speech that is checked and at 8 kHz, shape (n,), into six waves, shape (6, n)."""
+    """Decompose checked speech at 8 kHz, shape (n,), into six waves, shape (6, n)."""
     _check_count(plan, SUMMARY_WAVES)
     parts = _parts(speech, plan)
     level = np.max([part.level for part in parts], axis=0)
@@ -119,11 +119,11 @@ def synthesise_summary(speech: Float32, plan: WavePlan = SUMMARY) -> Int16:
 
 def _check_count(plan: WavePlan, count: int) -> None:
     if len(plan.ranges_hz) != count:
-        raise ValueError(f"a plan of {len(plan.ranges_hz)} waves where {count} are to be made")
+        raise ValueError(f"a plan of {len(plan.ranges_hz)} waves instead of {count}")
 
 
 def _parts(speech: Float32, plan: WavePlan) -> list[_Part]:
-    """Return the waves of a plan, in parts of one amplitude each; a later part takes its rows."""
+    """Return the waves of a plan, in parts of one amplitude; later parts override rows."""
     track = pitch.track_pitch(speech)
     target = envelope.speech_envelope(speech)
     parts: list[_Part] = []
@@ -161,7 +161,7 @@ def _harmonic_part(track: PitchTrack, target: Float64, *, turned: bool) -> _Part
     ]
     moments = np.concatenate([shape.moments for shape in shapes])
     amplitude = envelope.matched_amplitude(target, moments)
-    # A cosine is never larger than its weight, so each wave alone is known to keep the ceiling too.
+    # A cosine never exceeds its weight, so each single wave is below the ceiling as well.
     loudest = weights.max(axis=0)
     peak = np.concatenate([shape.peak for shape in shapes])
     peak = np.maximum.reduce([peak, loudest[:-1], loudest[1:]])
@@ -192,7 +192,7 @@ def _ranged_part(track: PitchTrack, target: Float64, plan: WavePlan, rows: list[
 def _rendered(speech: Float32, parts: list[_Part], level: Float64, *, rows: int) -> Int16:
     """Return all waves with soft ends, shape (rows, n).
 
-    They share one gain, so that their balance and the mix being their sum are kept.
+    They share one gain, so that their balance is kept and the mix stays their sum.
     """
     gain = limiter.gain(level, ceiling=CEILING, look_ahead=_LOOK_AHEAD) * _FULL_SCALE
     whole = np.empty((rows, cell_count(len(speech)) * CELL), dtype=np.int16)

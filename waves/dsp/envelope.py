@@ -1,9 +1,9 @@
 """The amplitude that makes the mix as loud as the speech at every moment.
 
 The loudness of a sum of slow sinusoids over 40 ms depends on where in their cycle they are, so the
-speech envelope alone is not the right amplitude. What is still missing is measured and multiplied
-in, twice. The correction is rounded first: one that followed each cycle of the carriers would be a
-modulation by their own frequency, which moves energy to below 15 Hz.
+speech envelope alone is not the right amplitude. The remaining error is measured and corrected,
+twice. The correction is smoothed first: if it followed each cycle of the carriers, it would
+modulate them with their own frequency, which moves energy below 15 Hz.
 """
 
 from typing import Final, NamedTuple
@@ -15,7 +15,7 @@ from waves.dsp.grid import CELL, Float32, Float64, cells, node_rms, smoothed
 _HALF_WIDTH: Final = 2  # cells; 40 ms in all, nearly one cycle of the slowest carrier
 _PASSES: Final = 2
 _ROUNDING: Final = 5  # nodes: 50 ms
-# Largest correction in one pass; where the carriers happen to vanish no factor would help.
+# Largest correction in one pass; where the carriers vanish, no factor would help.
 _LARGEST_STEP: Final = 2.0
 
 _T: Final = np.arange(CELL) / CELL
@@ -23,7 +23,7 @@ _MOMENTS: Final = np.stack([(1 - _T) ** 2, 2 * _T * (1 - _T), _T**2], axis=1).as
 
 
 class CarrierShape(NamedTuple):
-    """What the envelope and the limiter need of the carriers, per cell.
+    """Properties of the carriers for the envelope and the limiter, per cell.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ def speech_envelope(samples: Float32) -> Float64:
 def sinusoid_amplitude(target: Float64) -> Float64:
     """Return the amplitude that gives one fast sinusoid the envelope `target`, shape (nodes,).
 
-    Its own oscillation is left alone: a correction that followed it would leave the wave's range.
+    Its own oscillation is not corrected: a correction at its frequency would leave the range.
     """
     moments = _MOMENTS.sum(axis=0, dtype=np.float64) / 2
     return matched_amplitude(target, np.tile(moments, (len(target) - 1, 1)))

@@ -1,6 +1,6 @@
 """The time grid that all steps share: a node every 10 ms, a cell of samples between two nodes.
 
-Pitch, harmonic weights and amplitudes are curves over nodes; in between they run linearly.
+Pitch, harmonic weights and amplitudes are curves over nodes, linear in between.
 """
 
 from functools import cache
@@ -25,7 +25,7 @@ _SHARES: Final = np.stack([1 - np.arange(CELL) / CELL, np.arange(CELL) / CELL]).
 
 
 def cell_count(sample_count: int) -> int:
-    """Return how many cells hold this many samples; the last may be partly empty."""
+    """Return the number of cells for this many samples; the last may be partly empty."""
     return -(-sample_count // CELL)
 
 
@@ -53,7 +53,7 @@ def node_rms(energy: Float64, *, half_width: int) -> Float64:
     energy : ndarray, shape (cells,)
         Sum of squares of each cell's samples.
     half_width : int
-        Cells on each side of a node that count; beyond the ends there is silence.
+        Cells on each side of a node; beyond the ends there is silence.
 
     Returns
     -------
@@ -68,13 +68,13 @@ def node_rms(energy: Float64, *, half_width: int) -> Float64:
 
 
 def bridged(values: Float32 | Float64, known: Bool) -> Float64:
-    """Return `values` with straight lines over what is not known, constant beyond the ends.
+    """Return `values` with unknown ones interpolated linearly, constant beyond the ends.
 
     Parameters
     ----------
     values : ndarray, shape (nodes,)
     known : ndarray of bool, shape (nodes,)
-        At least one is.
+        At least one is true.
     """
     nodes = np.arange(len(values))
     return np.interp(nodes, nodes[known], values[known])
@@ -83,7 +83,7 @@ def bridged(values: Float32 | Float64, known: Bool) -> Float64:
 def smoothed(values: Float64, length: int) -> Float64:
     """Return the average around each node under a Hann window of `length` nodes (odd).
 
-    The ends are repeated outwards, so a constant stays one.
+    The ends are extended, so a constant stays constant.
     """
     average: Float64 = convolve1d(values, _hann(length), mode="nearest")
     return average

@@ -1,6 +1,6 @@
-"""A look-ahead limiter: the gain goes down before a peak and comes up after it, never abruptly.
+"""A look-ahead limiter: the gain falls before a peak and rises after it, never abruptly.
 
-The waves and the embedded voice use the same one.
+Used for the waves and for speech.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ def around_nodes(peak: Float32) -> Float32:
     Parameters
     ----------
     peak : ndarray, shape (nodes - 1,)
-        Largest magnitude of a sound between each two nodes, which may be any length apart.
+        Largest magnitude of a sound between two nodes, at any distance.
 
     Returns
     -------
@@ -32,9 +32,9 @@ def gain(level: Float64 | Float32, *, ceiling: float, look_ahead: int) -> Float6
     level : ndarray, shape (nodes,)
         Largest magnitude around each node, see `around_nodes`.
     ceiling : float
-        Largest magnitude that may come out; full scale is 1.
+        Largest magnitude of the output; full scale is 1.
     look_ahead : int
-        Nodes over which the gain goes down and up again.
+        Nodes over which the gain falls and rises.
 
     Returns
     -------
@@ -43,8 +43,8 @@ def gain(level: Float64 | Float32, *, ceiling: float, look_ahead: int) -> Float6
 
     Notes
     -----
-    The gain at a node is the least that any node within the look-ahead needs, averaged over the
-    same span: every value in that average is low enough for the node in its middle.
+    The gain at a node is the minimum that the nodes within the look-ahead need, averaged over the
+    same span: every value in this average is low enough for the node in its middle.
     """
     needed = np.minimum(1.0, ceiling / np.maximum(level.astype(np.float64), 1e-9))
     if needed.min() >= 1:

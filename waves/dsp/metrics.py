@@ -1,6 +1,6 @@
-"""Measure how true a wave-mix is to its speech, without using any step of the synthesis.
+"""Measures how well a wave-mix matches its speech, without using any step of the synthesis.
 
-The frames are those of the first version of this algorithm, so figures can be compared.
+The frames are those of the first version of this algorithm, so that figures can be compared.
 """
 
 from typing import Final
@@ -12,19 +12,19 @@ from waves.dsp.grid import Float32, Float64
 
 FRAME: Final = 512  # samples: 64 ms at 8 kHz
 HOP: Final = 128  # samples: 16 ms
-# Frames within 40 dB of the loudest are active; what is softer is breath and room.
+# Frames within 40 dB of the loudest are active; softer ones are breath and room.
 ACTIVE_DB: Final = -40.0
 
 
 class Metrics(Struct, frozen=True, kw_only=True):
-    """What was measured.
+    """The quality of a wave-mix.
 
     Attributes
     ----------
     rmse
-        Root mean square of the sample-by-sample difference; silence scores best on it.
+        Root mean square of the sample-by-sample difference; silence has the best.
     envelope_correlation
-        Pearson's, of the two root-mean-square envelopes; None where one of them is constant.
+        Pearson's, of the two root-mean-square envelopes; None if one of them is constant.
     level_error_db
         Median magnitude of the level difference over active frames; None if there is none.
     """
@@ -68,7 +68,7 @@ def measure(speech: Float32, mix: Float32) -> Metrics:
 def _correlation(one: Float64, other: Float64) -> float | None:
     one, other = one - one.mean(), other - other.mean()
     scale = float(np.sqrt((one @ one) * (other @ other)))
-    # Rounding alone gives a constant envelope a little energy; it has no shape to compare.
+    # Rounding gives a constant envelope a little variance, but it has no shape to compare.
     return float(one @ other) / scale if scale > 1e-9 else None
 
 

@@ -1,4 +1,4 @@
-"""Write the four files of one utterance."""
+"""Writes the four files of one utterance."""
 
 import wave
 from pathlib import Path
@@ -13,12 +13,12 @@ from waves.dsp.grid import SAMPLE_RATE_HZ, Int16
 def write_waves(waves: Waves, folder: Path, *, stem: str) -> Path:
     """Write the waves and their mix as 8 kHz PCM_16 into `folder`, and return the mix's path.
 
-    The mix is moved into place last: once it is there, all four are.
+    The mix is moved into place last: if it exists, all four do.
 
     Raises
     ------
     OSError
-        If the folder cannot be made or written, or the disk is full.
+        If the folder cannot be created or written, or the disk is full.
     """
     for part, samples in zip(WAVE_NAMES, waves[:3], strict=True):
         _write(folder / wave_file_name(stem, part), samples)
@@ -28,9 +28,9 @@ def write_waves(waves: Waves, folder: Path, *, stem: str) -> Path:
 
 
 def _write(path: Path, samples: Int16) -> None:
-    # Waves can be made again from the speech, so a job does not wait for the disk: that would take
-    # twice as long as all the rest of it. The standard library's writer is used because it reports
-    # a full disk as what it is.
+    # Waves can be made again from the speech, so a job does not wait for the disk, which would take
+    # twice as long as all other steps. The standard library's writer is used because it reports a
+    # full disk as such.
     with (
         moved_into_place(path, sync=False) as partial,
         partial.open("wb") as file,

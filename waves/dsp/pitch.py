@@ -22,11 +22,11 @@ FLOOR_HZ: Final = 60.0
 CEILING_HZ: Final = 500.0
 HARMONICS: Final = 3
 
-# Above 2 kHz a voice has hiss and noise more than it has pitch, so half the samples are enough.
+# Above 2 kHz a voice has more noise than pitch, so half the samples are enough.
 _RATE_HZ: Final = SAMPLE_RATE_HZ // 2
 _HOP: Final = CELL // 2  # samples
 _WINDOW: Final = 200  # samples: 50 ms, three periods of the lowest voice
-# Samples. The longest lag wraps round onto the outermost 12 samples of both ends of the window,
+# Samples. The longest lag wraps around onto the outermost 12 samples of both ends of the window,
 # whose taper is so low that this adds 1e-5 to the autocorrelation.
 _FFT: Final = 256
 _CANDIDATES: Final = 4
@@ -34,17 +34,17 @@ _CHUNK: Final = 256  # frames whose spectra fit a core's cache together
 
 _VOICING_THRESHOLD: Final = 0.25  # normalised autocorrelation at which voiced beats unvoiced
 _SILENCE_LEVEL: Final = 0.05  # of the loudest frame's amplitude; below, frames lean to unvoiced
-# Power in the inner half of a frame, relative to all of it, below which the voice is only beside
-# the frame's middle: it ended a moment ago, or begins in a moment.
+# Power in the inner half of a frame, relative to all of it, below which the voice is only at the
+# frame's edges: it has just ended, or is about to begin.
 _PRESENCE: Final = 0.5
 _OCTAVE_COST: Final = 0.03  # a preference for the shorter of two equal periods, per octave
 _OCTAVE_JUMP_COST: Final = 0.50  # for an octave within 10 ms
-_VOICING_COST: Final = 0.30  # for beginning or ending to be voiced
+_VOICING_COST: Final = 0.30  # for a change between voiced and unvoiced
 
 _SHORTEST: Final = _RATE_HZ / CEILING_HZ  # samples
 _LONGEST: Final = _RATE_HZ / FLOOR_HZ
-# Half samples: a parabola through whole ones would cut the sharp peaks of high voices and so favour
-# their double and triple periods. One more on each side, since a peak needs its neighbours.
+# Half samples: a parabola through whole ones would flatten the sharp peaks of high voices and so
+# favour their double and triple periods. One more on each side, since a peak needs neighbours.
 _LAG_STEP: Final = 0.5  # samples
 _LAGS: Final = (
     _LAG_STEP * np.arange(2 * int(_SHORTEST) - 1, 2 * int(np.ceil(_LONGEST)) + 2)
@@ -70,7 +70,7 @@ class PitchTrack(NamedTuple):
 
 
 class _Candidates(NamedTuple):
-    """Peaks of each frame, strongest or not; absent ones have strength minus infinity."""
+    """Peaks of each frame, in any order; absent ones have strength minus infinity."""
 
     f0_hz: Float32  # (frames, candidates)
     strength: Float32  # (frames, candidates), normalised autocorrelation
@@ -82,8 +82,8 @@ class _Candidates(NamedTuple):
 def _window() -> tuple[Float32, Float32, Float32]:
     """Return the window and two matrices.
 
-    The first leads from power spectra to the window's corrected autocorrelation, the second from
-    squared tapered samples to the energy of a frame and what its inner half alone would give.
+    The first turns power spectra into autocorrelations corrected for the window, the second turns
+    squared tapered samples into the energy of a frame and of its inner half.
     """
     window = np.hanning(_WINDOW + 2)[1:-1]
     power = np.abs(np.fft.rfft(window, _FFT)) ** 2
@@ -140,7 +140,7 @@ def _candidates(frames: Float32) -> _Candidates:
     correlation = power @ _TO_LAGS
     correlation /= audible[:, None]
 
-    # NumPy's types lose the 32 bits on the way through the transform; its values do not.
+    # NumPy's type annotations lose the 32 bits of the transform; its values do not.
     f0_hz, strength = _peaks(correlation.astype(np.float32, copy=False))
     bins = np.rint(f0_hz[:, :, None] * np.arange(1, HARMONICS + 1) * (_FFT / _RATE_HZ))
     rows = np.arange(len(frames))[:, None, None]
@@ -165,13 +165,13 @@ def _peaks(correlation: Float32) -> tuple[Float32, Float32]:
     lag = _LAGS[column] + np.float32(_LAG_STEP) * shift
     height = top - np.float32(0.25) * slope * shift
 
-    # One line of peaks for each row, as long as the longest needs, to find the best of each.
+    # One line of peaks for each row, as long as the longest, to find the best of each.
     count = np.bincount(row, minlength=len(correlation))
     first = np.cumsum(count) - count
     worth = np.full((len(peak), max(_CANDIDATES, int(count.max()))), -np.inf, dtype=np.float32)
     worth[row, np.arange(len(row)) - first[row]] = height - _LAG_COST[column]
     place = np.argpartition(worth, -_CANDIDATES, axis=1)[:, -_CANDIDATES:]
-    # Rows with too few peaks point at an absent one, put at the end.
+    # Rows with too few peaks point to an absent one at the end.
     index = np.where(place < count[:, None], first[:, None] + place, len(row))
     absent = np.array([CEILING_HZ, -np.inf], dtype=np.float32)
     f0_hz = np.clip(np.float32(_RATE_HZ) / lag, np.float32(FLOOR_HZ), np.float32(CEILING_HZ))

@@ -1,4 +1,4 @@
-"""Which waves an utterance gets: how many, and in which range of frequencies each."""
+"""The plan of an utterance's waves: their number, and the frequency range of each."""
 
 import cmath
 import math
@@ -19,26 +19,26 @@ Range = tuple[float, float]
 
 
 class WavePlan(Struct, frozen=True):
-    """The waves of one utterance, as a value that a job can carry.
+    """The waves of one utterance, as part of a job.
 
     Attributes
     ----------
     ranges_hz : tuple of (low, high) or None
-        For each wave the range of the place where it will play; None for a wave at its multiple of
-        the base carrier, which has a part of the speech's envelope. Three for an utterance, whose
-        waves are mixed; six for a summary, whose waves each play at a place of their own.
+        For each wave the range of the place where it is played; None for a multiple of the base
+        carrier, with a share of the speech's envelope. Three for an utterance, whose waves are
+        mixed; six for a summary, whose waves are each played at a place of their own.
 
     Raises
     ------
     ValueError
-        If there are neither three nor six, or a range is not within 15 to 200 Hz, or is narrower
+        If there are neither three nor six, or a range is not within 15 to 200 Hz or is narrower
         than 10 Hz.
     """
 
     ranges_hz: tuple[Range | None, ...] = (None,) * WAVES
 
     def __post_init__(self) -> None:
-        """Check it; msgspec also calls this after decoding."""
+        """Validate the ranges; msgspec also calls this after decoding."""
         if len(self.ranges_hz) not in (WAVES, SUMMARY_WAVES):
             raise ValueError(f"{len(self.ranges_hz)} ranges; {WAVES} or {SUMMARY_WAVES} are needed")
         for range_hz in self.ranges_hz:
@@ -54,8 +54,8 @@ class WavePlan(Struct, frozen=True):
     def sweep_hz(self, wave: int) -> Range:
         """Return the lowest and the highest frequency of a wave, counted from 0, that has a range.
 
-        They lie a little inside the range, the more the narrower it is: a carrier that is often at
-        the edge has its sidebands, which every change of amplitude makes, outside.
+        They are a little inside the range, more so in a narrow one: the sidebands of a carrier at
+        the edge, which every change of amplitude makes, would be outside.
         """
         range_hz = self.ranges_hz[wave]
         if range_hz is None:
@@ -65,14 +65,14 @@ class WavePlan(Struct, frozen=True):
         return low_hz + margin_hz, high_hz - margin_hz
 
     def turn_of(self, wave: int) -> float:
-        """Return by how many turns a wave, counted from 0, is ahead of others in its range."""
+        """Return the phase of a wave, counted from 0, in turns ahead of others in its range."""
         return (wave + 1) / 6
 
     def share(self) -> float:
-        """Return the root mean square of each wave in a range, where that of the speech is 1.
+        """Return the root mean square of each wave in a range, relative to the speech.
 
-        The mix then is as loud as the speech, or up to 3 dB softer where its peaks would else call
-        for the limiter. A summary's waves are as loud as three that are mixed.
+        The mix is then as loud as the speech, or up to 3 dB softer if its peaks would otherwise
+        exceed the ceiling. A summary's waves are as loud as three that are mixed.
         """
         if len(self.ranges_hz) > WAVES:
             return 1 / math.sqrt(WAVES)
@@ -83,7 +83,7 @@ class WavePlan(Struct, frozen=True):
         return min(as_loud, HIGHEST_CREST / (math.sqrt(2) * self.crest()))
 
     def crest(self) -> float:
-        """Return the largest magnitude of what sounds at one place, of waves with amplitude 1."""
+        """Return the largest magnitude at one place, of waves with amplitude 1."""
         return 1.0 if len(self.ranges_hz) > WAVES else max(1.0, sum(map(abs, self._phasors())))
 
     def _phasors(self) -> list[complex]:

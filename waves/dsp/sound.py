@@ -1,4 +1,4 @@
-"""Check the input and bring it to one form: finite mono samples at 8 kHz."""
+"""Checks the input and converts it to finite mono samples at 8 kHz."""
 
 import io
 import math
@@ -23,7 +23,7 @@ MAX_DURATION_S: Final = 1800.0
 _BLOCK_S: Final = 10  # read and resampled at a time
 # Mixed to mono, channels that cancel each other leave less than this of their power.
 _LEAST_MIXED: Final = 0.4
-# Beyond this a float file is not louder but broken: full scale is 1, and 32-bit squares overflow.
+# A float file with larger samples is damaged: full scale is 1, and 32-bit squares overflow.
 _LARGEST_SAMPLE: Final = 1e6
 
 
@@ -33,7 +33,7 @@ def load(path: Path, *, max_duration_s: float = MAX_DURATION_S) -> Float32:
     Parameters
     ----------
     path : Path
-        WAV, FLAC, OGG, MP3 or whatever else libsndfile reads; 8 to 192 kHz.
+        WAV, FLAC, OGG, MP3 or any other format of libsndfile; 8 to 192 kHz.
     max_duration_s : float
         Longer sounds are refused before they are read, in seconds.
 
@@ -44,9 +44,9 @@ def load(path: Path, *, max_duration_s: float = MAX_DURATION_S) -> Float32:
     Raises
     ------
     UnreadableSound
-        If the file is not there, is not a sound, or is damaged.
+        If the file is missing, is not a sound, or is damaged.
     UnsuitableSound
-        If it is empty, too long, of an unusual rate, or holds samples that are not finite.
+        If it is empty, too long, has an unusual rate, or samples that are not finite.
     """
     try:
         blocks: list[Float32] = []
@@ -60,7 +60,7 @@ def load(path: Path, *, max_duration_s: float = MAX_DURATION_S) -> Float32:
                 )
             blocks += _resampled(_mono_blocks(file), sample_rate_hz=file.samplerate)
     except (soundfile.SoundFileError, OSError, TypeError, ValueError) as error:
-        # libsndfile's own sentence; TypeError is how soundfile speaks of headerless formats.
+        # libsndfile's own message; soundfile raises TypeError for headerless formats.
         reason = getattr(error, "error_string", None) or str(error)
         raise UnreadableSound(f"{path.name} cannot be read as sound: {reason}") from error
     return _centred(blocks, path.name)
@@ -78,7 +78,7 @@ def checked(samples: Float32 | Float64, *, sample_rate_hz: int) -> Float32:
     if samples.ndim not in (1, 2):
         raise UnsuitableSound(f"the samples have {samples.ndim} dimensions instead of 1 or 2")
     mono = samples if samples.ndim == 1 else _mixer(iter([samples]))(samples)
-    # A 64-bit value that 32 bits cannot hold becomes infinite, and is refused as such below.
+    # A 64-bit value beyond the range of 32 bits becomes infinite, and is refused below.
     with np.errstate(over="ignore"):
         block = mono.astype(np.float32)
     return _centred(list(_resampled(iter([block]), sample_rate_hz=sample_rate_hz)), "the sound")
@@ -93,7 +93,7 @@ def _check_rate(sample_rate_hz: int) -> None:
 
 
 def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
-    """Yield the sounds in a file: one, or each of several WAVs in a row, their sizes corrected."""
+    """Yield the sounds in a file: one, or each of several WAVs in a row, with sizes corrected."""
     content = _odd_wav(path) if path.is_file() else b""
     if not content:
         with soundfile.SoundFile(path) as file:
@@ -104,7 +104,7 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
 
 
 def _odd_wav(path: Path) -> bytes:
-    """Return a WAV of which libsndfile would read too little; nothing for any other file."""
+    """Return a WAV that libsndfile would not read completely; None for any other file."""
     with path.open("rb") as file:
         if file.read(4) not in (b"RIFF", b"RIFX"):
             return b""
@@ -123,16 +123,15 @@ def _mono_blocks(file: soundfile.SoundFile) -> Iterator[Float32]:
 
 
 def _blocks(file: soundfile.SoundFile) -> Iterator[Float32]:
-    # The header may promise more than there is, so the file is read until nothing comes.
+    # The header may declare more than there is, so the file is read to its end.
     while len(block := file.read(_BLOCK_S * file.samplerate, dtype="float32", always_2d=True)):
         yield block
 
 
 def _mixer(blocks: Iterator[Float32 | Float64]) -> Callable[[Float32 | Float64], Float32]:
-    """Return what makes one channel of the channels of a sound.
+    """Return a function that mixes the channels of a sound to one.
 
-    Their mean, as a listener between the loudspeakers has it; the loudest, where they cancel each
-    other.
+    It returns their mean, or the loudest if they cancel each other.
     """
     power: Float64 = np.zeros(1)
     mixed = 0.0
@@ -147,7 +146,7 @@ def _mixer(blocks: Iterator[Float32 | Float64]) -> Callable[[Float32 | Float64],
 
 
 def _resampled(blocks: Iterator[Float32], *, sample_rate_hz: int) -> Iterator[Float32]:
-    """Return the blocks at 8 kHz: in all as many samples as the duration asks for, rounded."""
+    """Return the blocks at 8 kHz, with the rounded number of samples for the whole duration."""
     resampler = soxr.ResampleStream(sample_rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32")
     count = made = 0
     for block in blocks:
@@ -171,9 +170,9 @@ def _resampled(blocks: Iterator[Float32], *, sample_rate_hz: int) -> Iterator[Fl
 def _check_samples(block: Float32) -> None:
     largest = max(float(block.max(initial=0.0)), -float(block.min(initial=0.0)))
     if not math.isfinite(largest):
-        raise UnsuitableSound("the sound holds samples that are not numbers or not finite")
+        raise UnsuitableSound("the sound has samples that are not numbers or not finite")
     if largest > _LARGEST_SAMPLE:
-        raise UnsuitableSound(f"the sound holds a sample of {largest:.3g}; full scale is 1")
+        raise UnsuitableSound(f"the sound has a sample of {largest:.3g}; full scale is 1")
 
 
 def _centred(blocks: list[Float32], name: str) -> Float32:

@@ -1,9 +1,9 @@
-"""Runs wave jobs on a Dask cluster instead of processes of this machine.
+"""Runs wave jobs on a Dask cluster instead of processes on this machine.
 
-The folder of artifacts is shared by all machines and has the same path on them. A worker of the
-cluster is whatever process was started with ``dask worker``; each job carries the backend's epoch,
-and publishes completions to the gateway's bus just as a worker of ours does. A job whose worker
-died is done again by another one: the files that it writes are the same, each moved into place.
+All machines share the artifacts folder, under the same path. The cluster's workers are processes of
+``dask worker``; each job contains the backend's epoch, and the worker publishes its completion on
+the gateway's bus like a worker of ours. A job whose worker died is repeated by another one: it
+writes the same files, each moved into place.
 """
 
 import logging
@@ -23,14 +23,14 @@ from waves.workers import worker
 
 _CONNECT_TIMEOUT_S: Final = 5.0
 _ANSWER_TIMEOUT_S: Final = 2.0
-# How long an answer of the scheduler counts; there is a job every few milliseconds.
+# How long an answer of the scheduler is cached; there is a job every few milliseconds.
 _FRESH_S: Final = 0.25
 
 _log = logging.getLogger(__name__)
 
 
 class Cluster:
-    """A connection to a cluster that has workers.
+    """A connection to a cluster with workers.
 
     Raises
     ------
@@ -38,7 +38,7 @@ class Cluster:
         If the scheduler does not answer, or has no workers.
     """
 
-    loss_message = "the Dask cluster is gone or has no workers; it is looked for again"
+    loss_message = "the Dask cluster is gone or has no workers; connecting again"
 
     def __init__(self, scheduler: str, context: worker.Context) -> None:
         self._context = context
@@ -52,7 +52,9 @@ class Cluster:
         except OSError:
             raise
         except Exception as error:  # a tls:// address without certificates is a TypeError
-            raise RuntimeError(f"the Dask cluster at {scheduler} can't be used: {error}") from error
+            raise RuntimeError(
+                f"the Dask cluster at {scheduler} cannot be used: {error}"
+            ) from error
         self._asked = 0.0
         self._healthy = False
         if not self.healthy:
@@ -79,14 +81,14 @@ class Cluster:
         return bool(threads)
 
     def perform(self, job: DecomposeJob, *, timeout_s: float) -> Future[WavesJobResult]:
-        """Hand over a job; see `waves.workers.workforce.Workforce`."""
+        """Submit a job; see `waves.workers.workforce.Workforce`."""
         try:
             inner: Future[WavesJobResult] = self._executor.submit(perform, self._context, job)
         except ClosedClientError as error:  # it was healthy a moment ago
             self._asked, self._healthy = time.monotonic(), False
             raise RuntimeError(str(error)) from error
         promised: Future[WavesJobResult] = Future()
-        once = threading.Lock()  # taken by whoever comes first, the job's end or its time limit
+        once = threading.Lock()  # set by the job's end or its time limit, whichever is first
 
         def expire() -> None:
             if once.acquire(blocking=False):
@@ -106,11 +108,11 @@ class Cluster:
         return promised
 
     def end(self, timeout_s: float) -> None:
-        """Leave the cluster; what it still does for us is cancelled."""
+        """Disconnect from the cluster, and cancel running jobs."""
         try:
             self._client.close(timeout=max(0.1, timeout_s))
         except (OSError, RuntimeError) as error:
-            _log.warning("the Dask cluster was not left in order: %s", error)
+            _log.warning("disconnecting from the Dask cluster failed: %s", error)
 
 
 _lock = threading.Lock()
@@ -118,9 +120,9 @@ _publishers: dict[tuple[BusAddress, str], worker.CompletionPublisher] = {}
 
 
 def perform(context: worker.Context, job: DecomposeJob) -> WavesJobResult:
-    """Run a job in a process of the cluster, which may not have been prepared.
+    """Run a job in a process of the cluster, which may not be initialised.
 
-    If another worker finished it before it died, that is published and not done again.
+    If another worker finished it before it died, its result is published instead.
     """
     publisher = _publisher(context)
     finished = existing_result(job, context.artifacts)
@@ -132,7 +134,7 @@ def perform(context: worker.Context, job: DecomposeJob) -> WavesJobResult:
 
 
 def _publisher(context: worker.Context) -> worker.CompletionPublisher | None:
-    """Return this process's way to the bus; the one of an earlier backend is closed."""
+    """Return this process's publisher; one of an earlier backend is closed."""
     if context.bus is None:
         return None
     key = (context.bus, context.epoch)

@@ -2,17 +2,17 @@
 
 Theory of operation
 -------------------
-* A submitted job waits in a queue of ours until a worker is about to be free; a thread of ours,
-  the dispatcher, then hands it to Pebble. So `submit` never blocks, the queue has a bound, and
+* A submitted job waits in our own queue until a worker is about to be free; a thread of ours,
+  the dispatcher, then passes it to Pebble. So `submit` never blocks, the queue is bounded, and
   little is lost when a pool breaks.
-* Pebble gives each job a time limit that ends only the worker which runs it, and fails only the job
-  of a worker that died. There is one exception: if a worker dies while no worker has a job, the
-  whole Pebble pool is declared broken. The dispatcher then replaces it; jobs that had been handed
-  over but not begun go back to the head of the queue.
-* Where the work is done is a `Workforce`: processes of this machine, or a Dask cluster. All of the
-  above holds for both.
-* A job's callback runs exactly once. Before a job is called failed, the finished mix is looked for:
-  a worker may die between moving it into place and saying so.
+* Pebble gives each job a time limit that ends only its own worker, and fails only the job of a
+  worker that died. There is one exception: if a worker dies while no worker has a job, the
+  whole Pebble pool is declared broken. The dispatcher then replaces it; jobs that had been
+  passed on but not begun go back to the head of the queue.
+* A `Workforce` does the work: processes on this machine, or a Dask cluster. All of the above is
+  true for both.
+* A job's callback runs exactly once. Before a job counts as failed, the pool looks for the finished
+  mix: a worker may die between moving it into place and publishing it.
 """
 
 import logging
@@ -38,14 +38,14 @@ from waves.job import existing_result, failure
 from waves.workers import worker
 from waves.workers.workforce import LocalWorkers, Workforce
 
-# Begun or about to begin, per worker: one in its hands and one in the pipe hides the hand-over.
+# Jobs per worker, running or about to begin: a second one in the pipe hides the hand-over.
 _IN_HAND_PER_WORKER: Final = 2
-# How often a job is handed over again because the processes broke before it began.
+# How often a job is passed on again because the processes died before it began.
 _ATTEMPTS: Final = 3
-# Dead processes are noticed this soon when there is nothing to do, and at once when there is.
+# Dead processes are detected within this time when there are no jobs, otherwise at once.
 _CHECK_INTERVAL_S: Final = 0.5
 _LONGEST_CHECK_INTERVAL_S: Final = 30.0
-# Of the time for closing, what is kept for ending processes after the jobs had theirs.
+# The share of the time for closing that is reserved for ending processes.
 _END_TIMEOUT_S: Final = 1.0
 
 _log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ OnResult = Callable[[WavesJobResult], None]
 
 
 class _Entry(Struct, eq=False):
-    """A job that was accepted and has not ended."""
+    """A job that was accepted and has not finished."""
 
     job: DecomposeJob
     attempts: int = 0
@@ -67,30 +67,30 @@ class WavePool:
     Parameters
     ----------
     artifacts_dir : Path
-        What the jobs' paths are relative to.
+        The folder that the jobs' paths are relative to.
     bus : BusAddress or None
-        Where workers publish completions; None for nowhere.
+        Where workers publish completions; None: they do not.
     epoch : str
-        The life of the backend in whose name they publish.
+        The epoch of the backend, for what they publish.
     max_workers : int
         Processes.
     queue_max_size : int
-        Jobs that may wait besides those that workers have in hand.
+        Maximum number of waiting jobs, besides those with a worker.
     job_timeout_s : float
-        A job that runs longer is ended, with its worker, in seconds.
+        A job that runs longer fails, and its worker is ended, in seconds.
     on_result : callable
         Called exactly once for each submitted job, from a thread of the pool, or from the thread
-        that calls `submit` or `close`. It must be quick, and safe to call from any thread.
+        that calls `submit` or `close`. It must be fast, and safe to call from any thread.
     max_duration_s : float
-        Longer speech is a failed job, in seconds.
+        Longer speech fails, in seconds.
     dask_scheduler : str, optional
-        Address of a Dask cluster that does the work instead of processes of this machine;
-        `max_workers` is then how many of its threads are kept busy.
+        Address of a Dask cluster to use instead of processes on this machine; `max_workers` is
+        then how many of its threads are used.
 
     Raises
     ------
     WavesError
-        If a cluster is asked for and its client is not installed.
+        If a cluster is configured and its client is not installed.
     """
 
     def __init__(
@@ -126,12 +126,12 @@ class WavePool:
         self._check_interval_s = _CHECK_INTERVAL_S
 
     def warm(self) -> None:
-        """Start the workers, which do everything once before they take a job; do not wait."""
+        """Start the workers, which warm up before their first job; do not wait."""
         with self._changed:
             self._start_dispatcher()
 
     def submit(self, job: DecomposeJob) -> None:
-        """Hand over a job; neither blocks nor raises.
+        """Submit a job; neither blocks nor raises.
 
         If the pool is full or closed, `on_result` is called with the failure before this returns.
         """
@@ -147,7 +147,7 @@ class WavePool:
     def close(self, timeout_s: float) -> None:
         """Stop within about `timeout_s` seconds; afterwards no process of the pool is left.
 
-        Jobs that wait fail at once with stage ``stopped``; those in hand have their time to end.
+        Jobs that wait fail at once with stage ``stopped``; running ones have time to finish.
         """
         deadline = time.monotonic() + timeout_s
         with self._changed:
@@ -170,7 +170,7 @@ class WavePool:
         for entry in unfinished:
             self._fail(entry, "the backend stopped before the job ended")
 
-    # How jobs get to the processes
+    # Passing jobs to the processes
 
     def _refusal(self) -> str | None:
         if self._closed:
@@ -189,7 +189,7 @@ class WavePool:
             self._dispatcher.start()
 
     def _dispatch(self) -> None:
-        """Keep healthy workers, and keep them busy, until the pool is closed."""
+        """Replace dead workers, and pass jobs to them, until the pool is closed."""
         while not self._closed:
             workforce = self._healthy_workforce()
             if workforce is None:
@@ -206,7 +206,7 @@ class WavePool:
             self._hand_over(workforce, entry)
 
     def _healthy_workforce(self) -> Workforce | None:
-        """Return the workers, new ones if they died; None if there can be none now."""
+        """Return the workers, new ones if they died; None if they cannot be started now."""
         if self._workforce is not None:
             if self._workforce.healthy:
                 return self._workforce
@@ -222,20 +222,20 @@ class WavePool:
         return self._workforce
 
     def _check_less_often(self) -> None:
-        """Wait longer: workers that die as they start would be started again and again."""
+        """Wait longer, so that workers that die at the start are not started all the time."""
         self._check_interval_s = min(2 * self._check_interval_s, _LONGEST_CHECK_INTERVAL_S)
 
     def _new_workforce(self) -> Workforce:
-        """Return processes of this machine, or those of a cluster."""
+        """Return processes on this machine, or those of a cluster."""
         if self._dask_scheduler is not None:
-            # A second to import, and not everywhere installed.
+            # Takes a second to import, and is not always installed.
             from waves.workers.cluster import Cluster  # noqa: PLC0415
 
             return Cluster(self._dask_scheduler, self._context)
         return LocalWorkers(self._max_workers, self._context)
 
     def _fail_what_waits_too_long(self) -> None:
-        """End jobs that found no workers within the time that a job may take."""
+        """Fail jobs that found no worker within the time limit of a job."""
         limit = time.monotonic() - self._job_timeout_s
         with self._changed:
             late = [entry for entry in self._waiting if entry.since <= limit]
@@ -244,18 +244,20 @@ class WavePool:
                 self._in_hand.add(entry)  # until it is reported
         for entry in late:
             setting = variable("waves_job_timeout_s")
-            self._fail(entry, f"no worker was there within {self._job_timeout_s:g} s ({setting})")
+            self._fail(
+                entry, f"no worker was available within {self._job_timeout_s:g} s ({setting})"
+            )
 
     def _hand_over(self, workforce: Workforce, entry: _Entry) -> None:
         entry.attempts += 1
         try:
             future = workforce.perform(entry.job, timeout_s=self._job_timeout_s)
-        except RuntimeError:  # they broke a moment ago
+        except RuntimeError:  # they have just died
             self._unbegun(entry)
         else:
             future.add_done_callback(lambda done: self._ended(entry, done))
 
-    # How jobs end
+    # Results of jobs
 
     def _ended(self, entry: _Entry, future: Future[WavesJobResult]) -> None:
         try:
@@ -274,7 +276,7 @@ class WavePool:
             self._finish(entry, finished)
 
     def _unbegun(self, entry: _Entry) -> None:
-        """Put a job back whose processes broke before it began."""
+        """Requeue a job whose processes died before it began."""
         with self._changed:
             if entry in self._in_hand and entry.attempts < _ATTEMPTS and not self._closed:
                 self._in_hand.remove(entry)
@@ -284,7 +286,7 @@ class WavePool:
         self._fail(entry, "the worker processes died repeatedly before the job began")
 
     def _fail(self, entry: _Entry, message: str) -> None:
-        """End a job that its worker did not report, unless its files are there."""
+        """Fail a job without a result from its worker, unless its files exist."""
         stage: Stage = "stopped" if self._closed else "waves"
         finished = existing_result(entry.job, self._context.artifacts)
         self._finish(entry, finished or failure(entry.job, message, stage=stage))

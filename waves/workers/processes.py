@@ -1,4 +1,4 @@
-"""A Pebble process pool that is certain to end."""
+"""A Pebble process pool that reliably stops."""
 
 import logging
 import os
@@ -13,19 +13,19 @@ from pebble import ProcessPool
 Argument = TypeVar("Argument")
 Outcome = TypeVar("Outcome")
 
-# A worker answers SIGTERM within the linger of its socket, one second, or not at all.
+# A worker reacts to SIGTERM within the linger of its socket, one second, or not at all.
 _GRACE_S: Final = 1.5
-# Read by the numerics library as it is loaded: each worker is one thread on one core.
+# Read by the linear algebra library when it is loaded: one thread for each worker.
 _ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 _log = logging.getLogger(__name__)
 
 
 class _TrackingContext(SpawnContext):
-    """The spawn start method, keeping track of the processes that it made.
+    """The spawn start method, with a list of its processes.
 
-    A fork would inherit sockets, locks and threads of the backend; and to end all processes at the
-    same time they must be known.
+    A fork would inherit sockets, locks and threads of the backend; the list is needed to end all
+    processes at the same time.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class _TrackingContext(SpawnContext):
 
 
 class Processes:
-    """A number of worker processes that are started at once.
+    """Worker processes, started immediately.
 
     Raises
     ------
@@ -57,12 +57,12 @@ class Processes:
         self._pool = ProcessPool(
             max_workers=count, initializer=initialiser, initargs=arguments, context=self._context
         )
-        if not self._pool.active:  # asking starts it
+        if not self._pool.active:  # reading it starts the pool
             raise RuntimeError("the process pool did not start")
 
     @property
     def healthy(self) -> bool:
-        """Whether jobs can be scheduled."""
+        """Whether the pool accepts jobs."""
         return bool(self._pool.active)
 
     def schedule(
@@ -73,13 +73,13 @@ class Processes:
         Raises
         ------
         RuntimeError
-            If the pool broke.
+            If the pool is broken.
         """
         future: Future[Outcome] = self._pool.schedule(function, args=(argument,), timeout=timeout_s)
         return future
 
     def end(self, timeout_s: float) -> None:
-        """End all processes: politely, and those that do not answer by force."""
+        """End all processes: with SIGTERM, and those that do not react with SIGKILL."""
         deadline = time.monotonic() + min(timeout_s, _GRACE_S)
         # Before the processes, or it would replace them. Pebble does not annotate it.
         self._pool.stop()  # type: ignore[no-untyped-call]
@@ -94,4 +94,4 @@ class Processes:
         try:
             self._pool.join()
         except (OSError, RuntimeError) as error:
-            _log.error("the process pool did not end in order: %s", error)
+            _log.error("stopping the process pool failed: %s", error)

@@ -1,7 +1,7 @@
 """Runs wave jobs inside a worker process of the pool.
 
-A worker warms up before its first job, publishes each completion itself, straight after the files
-are in place, and never outlives its parent.
+A worker warms up before its first job, publishes each completion itself as soon as the files are in
+place, and never outlives its parent.
 """
 
 import logging
@@ -28,7 +28,7 @@ from waves.dsp.grid import SAMPLE_RATE_HZ
 from waves.dsp.metrics import measure
 from waves.job import failure, run_job
 
-# Time for a gateway that is there to answer the connection; messages before it answers are lost.
+# Time for a running gateway to answer the connection; messages before that are lost.
 _CONNECT_TIMEOUT_MS: Final = 200
 _EXIT_TERMINATED: Final = 128 + signal.SIGTERM
 _EXIT_ORPHANED: Final = 3
@@ -37,32 +37,32 @@ _log = logging.getLogger(__name__)
 
 
 class CompletionPublisher:
-    """Publishes completions on the bus, from the process that made it and from no other."""
+    """Publishes completions on the bus; only for the process that created it."""
 
     def __init__(self, bus: BusAddress, epoch: str) -> None:
         self._epoch = epoch
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = open_publisher(self._context, bus)
-        # A socket may change its thread as long as one thread at a time uses it.
+        # A socket may be used by different threads, one at a time.
         self._lock = threading.Lock()
-        # When the process ends by itself; atexit is not called in multiprocessing's children.
+        # For the normal end of the process; multiprocessing's children do not call atexit.
         multiprocessing.util.Finalize(None, self.close, exitpriority=100)
 
     def await_gateway(self) -> None:
-        """Give a gateway that is there a moment to subscribe."""
+        """Give a running gateway a moment to subscribe."""
         with self._lock:
             if not self._socket.closed:
                 self._socket.poll(_CONNECT_TIMEOUT_MS)
 
     def publish(self, result: WavesJobResult) -> None:
-        """Send a completion if somebody is subscribed; never wait for them."""
+        """Send a completion to the subscribers, if any, without waiting for them."""
         message = encode_message(
             WavesFinished(epoch=self._epoch, result=result, finished_at=time.time())
         )
         with self._lock:
             if self._socket.closed:
                 return
-            # Subscriptions pile up in the socket otherwise; a worker has no use for them.
+            # Otherwise subscriptions, which a worker does not need, pile up in the socket.
             drain(self._socket, lambda _: None, DRAIN_BATCH)
             try:
                 send(self._socket, TOPIC_WAVES, message)
@@ -71,23 +71,23 @@ class CompletionPublisher:
                 _log.warning("a completion could not be published: %s", error)
 
     def close(self) -> None:
-        """Wait until what was sent has left, within the socket's linger; then close it."""
+        """Wait until messages are sent, within the socket's linger; then close it."""
         with self._lock:
             self._socket.close()
             self._context.term()
 
 
 class Context(Struct, frozen=True, kw_only=True):
-    """What jobs have in common.
+    """What all jobs share.
 
     Attributes
     ----------
     artifacts
-        What their paths are relative to.
+        The folder that their paths are relative to.
     bus
-        Where completions are published; None for nowhere.
+        Where completions are published; None: they are not.
     epoch
-        The life of the backend in whose name they are.
+        The epoch of the backend.
     max_duration_s
         Longer speech is refused.
     """
@@ -103,9 +103,9 @@ _prepared: tuple[Context, CompletionPublisher | None] | None = None
 
 
 def initialise(context: Context) -> None:
-    """Prepare this process: watch the parent, connect to the bus, do everything once."""
-    global _prepared  # noqa: PLW0603 - a pool's initialiser has no other way to hand something on
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    """Initialise this process: watch the parent, connect to the bus, warm up."""
+    global _prepared  # noqa: PLW0603 - a pool's initialiser has no other way to pass values on
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     if sys.platform != "win32":
         # Before any thread starts, since threads inherit it: see `exit_on_sigterm`.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
@@ -119,14 +119,14 @@ def initialise(context: Context) -> None:
 
 
 def initialise_batch() -> None:
-    """Prepare a process of the batch tool: there is no bus and no session."""
+    """Initialise a process of the batch tool, without bus and session."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     exit_with_parent()
     warm_up()
 
 
 def run(job: DecomposeJob) -> WavesJobResult:
-    """Run a job in a process that was prepared for it."""
+    """Run a job in an initialised process."""
     if _prepared is None:
         raise RuntimeError("initialise() was not called in this process")
     return run_and_publish(job, *_prepared)
@@ -135,12 +135,12 @@ def run(job: DecomposeJob) -> WavesJobResult:
 def run_and_publish(
     job: DecomposeJob, context: Context, publisher: CompletionPublisher | None
 ) -> WavesJobResult:
-    """Run a job, publish how it ended, and return it."""
+    """Run a job, publish its result, and return it."""
     try:
         finished = run_job(job, context.artifacts, max_duration_s=context.max_duration_s)
     except Exception as error:
-        # A mistake of ours must not leave the gateway waiting for this utterance.
-        _log.exception("a wave job failed in an unforeseen way")
+        # A bug must not leave the gateway waiting for this utterance.
+        _log.exception("a wave job failed unexpectedly")
         finished = failure(job, f"{type(error).__name__}: {error}")
     if publisher is not None:
         publisher.publish(finished)
@@ -148,7 +148,7 @@ def run_and_publish(
 
 
 def warm_up() -> None:
-    """Take all code paths once, so that the first job does not pay for imports and tables."""
+    """Run all code paths once, so that the first job is not slowed by imports and tables."""
     seconds = np.arange(2_400) / (3 * SAMPLE_RATE_HZ)
     tone = (0.1 * np.sin(2 * np.pi * 120 * seconds)).astype(np.float32)
     waves = decompose(tone, sample_rate_hz=3 * SAMPLE_RATE_HZ)
@@ -158,7 +158,7 @@ def warm_up() -> None:
 def exit_with_parent() -> None:
     """End this process, whatever it is doing, as soon as its parent is gone.
 
-    A killed parent cannot end its children, and a busy worker reads no pipe.
+    A killed parent cannot end its children, and a busy worker does not read its pipe.
     """
     parent = multiprocessing.parent_process()
     if parent is None:
@@ -179,7 +179,7 @@ def exit_on_sigterm(publisher: CompletionPublisher | None) -> None:
     process group after one from the parent, stays blocked and cannot cut this short.
     """
     if sys.platform == "win32":
-        return  # processes are terminated from outside there
+        return  # Windows terminates processes from outside
 
     def watch() -> None:
         signal.sigwait({signal.SIGTERM})

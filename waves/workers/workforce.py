@@ -1,4 +1,4 @@
-"""Where the pool's jobs run: processes of this machine, or a cluster."""
+"""Where the pool's jobs run: processes on this machine, or a cluster."""
 
 from concurrent.futures import Future
 from typing import Protocol
@@ -9,25 +9,25 @@ from waves.workers.processes import Processes
 
 
 class Workforce(Protocol):
-    """What the pool needs of whatever runs its jobs.
+    """What the pool needs from the processes that run its jobs.
 
     Attributes
     ----------
     loss_message
-        The log line for when it is no longer healthy.
+        The log line when it is no longer healthy.
     """
 
     loss_message: str
 
     @property
     def healthy(self) -> bool:
-        """Whether jobs can be handed over."""
+        """Whether it accepts jobs."""
 
     def perform(self, job: DecomposeJob, *, timeout_s: float) -> Future[WavesJobResult]:
-        """Hand over a job.
+        """Submit a job.
 
         The future raises `TimeoutError` at the time limit, and `BrokenProcessPool` if the job was
-        lost and has to be handed over again.
+        lost and must be submitted again.
 
         Raises
         ------
@@ -36,11 +36,11 @@ class Workforce(Protocol):
         """
 
     def end(self, timeout_s: float) -> None:
-        """Release all that it holds."""
+        """Release all resources."""
 
 
 class LocalWorkers(Processes):
-    """Processes of this machine.
+    """Processes on this machine.
 
     Raises
     ------
@@ -54,5 +54,5 @@ class LocalWorkers(Processes):
         super().__init__(count=count, initialiser=worker.initialise, arguments=(context,))
 
     def perform(self, job: DecomposeJob, *, timeout_s: float) -> Future[WavesJobResult]:
-        """Hand over a job; see `Workforce`."""
+        """Submit a job; see `Workforce`."""
         return self.schedule(worker.run, job, timeout_s=timeout_s)

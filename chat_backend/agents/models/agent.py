@@ -27,15 +27,15 @@ from chat_backend.providers.calls import ProviderCalls
 from chat_backend.providers.failure import ProviderFailed, excerpt
 from shared_schema.ids import Kind
 
-# The answer itself needs about 150; the rest is for models that can't help thinking first.
+# The answer itself needs about 150; the rest is for models that always reason first.
 MAX_TOKENS: Final = 2000
-# One corrective question, and then the slot has an error.
+# One corrective request, and then the slot has an error.
 CORRECTIONS: Final = 1
 SETTINGS: Final = ModelSettings(max_tokens=MAX_TOKENS, max_retries=0, thinking=False)
 
 
 class ModelAgent:
-    """Answers each question within `timeout_s`, correction and pauses included."""
+    """Answers each prompt within `timeout_s`, correction and pauses included."""
 
     def __init__(self, model: Model, calls: ProviderCalls, *, timeout_s: float) -> None:
         self._model = model
@@ -50,7 +50,7 @@ class ModelAgent:
         """Choose one of the others and say one sentence to it."""
         if not question.others:
             raise AgentFailed(
-                "no other slot answered, so there is none to comment on", error_type="unknown"
+                "no other slot answered, so there is nothing to comment on", error_type="unknown"
             )
         targets = [other.slot_id for other in question.others]
         return await self._ask(
@@ -100,14 +100,14 @@ class ModelAgent:
             ) from None
         except TimeoutError:
             raise AgentFailed(
-                f"{provider} had no answer within {self._timeout_s:g} s", error_type="timeout"
+                f"{provider} gave no answer within {self._timeout_s:g} s", error_type="timeout"
             ) from None
         except OutputTokenLimitExceeded:
             problem = f"{provider} wrote {MAX_TOKENS} tokens and did not finish"
-            remedy = "Choose a model that thinks less, or another one."
+            remedy = "Choose a model that reasons less, or another one."
         except (AgentRunError, ValueError, TypeError, RecursionError):
-            reason = excerpt(problems[-1]) if problems else "not the JSON that was asked for"
-            problem = f"{provider} gave no usable answer, asked twice: {reason}"
+            reason = excerpt(problems[-1]) if problems else "not the JSON that was requested"
+            problem = f"{provider} gave no valid answer in two attempts: {reason}"
             remedy = "Choose a model that follows instructions better."
         else:
             return validated(run.output, kind, answer, targets)

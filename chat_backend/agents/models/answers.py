@@ -1,4 +1,4 @@
-"""The answer that a model must give: its JSON schema, how it is read, and its validation."""
+"""A model's answer: its JSON schema, parsing and validation."""
 
 import ast
 import json
@@ -14,7 +14,7 @@ from shared_schema.ids import VOICE_PROFILES, Kind
 
 Answer = TypeVar("Answer", bound=SpokenResponse)
 
-# Models count badly: what is a little too long is cut at a word (the contract), an essay is not.
+# Models count badly: a text slightly too long is cut at a word (the contract), an essay is not.
 TOLERANCE: Final = 1.5
 EXAMPLES: Final[dict[Kind, str]] = {
     "response": '{"text": "The harbour keeps the ropes.", "voice_profile": "calm_soothing"}',
@@ -24,7 +24,7 @@ EXAMPLES: Final[dict[Kind, str]] = {
     ),
     "reply": '{"text": "Wet ropes hold better.", "voice_profile": "confident_charming"}',
 }
-# An answer has some hundred characters; more braces than this are not one.
+# An answer has some hundred characters; a text with more braces than this is not one.
 _MAX_OBJECTS: Final = 64
 _MAX_READ_CHARS: Final = 100_000
 _FENCED: Final = re.compile(r"```[\w-]*\s*(.*?)```", re.DOTALL)
@@ -34,7 +34,7 @@ _DECODER: Final = json.JSONDecoder(strict=False)
 
 
 class InvalidAnswer(Exception):
-    """Why an answer is invalid, in words that the model itself can act on."""
+    """Why an answer is invalid, in words for the model itself."""
 
 
 def schema(
@@ -44,7 +44,7 @@ def schema(
     _, parts = msgspec.json.schema_components([answer], ref_template="#/$defs/{name}")
     found: dict[str, Any] = parts[answer.__name__]
     fields: dict[str, Any] = {name: dict(value) for name, value in found["properties"].items()}
-    # Servers that generate by the schema's grammar stop there; the prompt tells the others.
+    # Servers that generate by the schema's grammar enforce this; the prompt is for the others.
     fields["text"]["maxLength"] = MAX_CHARS[kind]
     # The members of an enumeration imply its type, but strict modes want it stated.
     fields["voice_profile"] = {"type": "string", "enum": list(VOICE_PROFILES)}
@@ -60,9 +60,9 @@ def schema(
 
 
 def object_in(text: str) -> dict[str, Any] | None:
-    """Return the JSON object that a model meant as its answer, wherever it stands in the text.
+    """Return the JSON object that is a model's answer, wherever it is in the text.
 
-    In a fence, in prose, after thoughts (whose beginning may be missing), within another object or
+    In a fence, in prose, after reasoning (whose beginning may be missing), within another object or
     list, or as a string within a string; with trailing commas or Python's quotes.
     """
     text = text[:_MAX_READ_CHARS].lstrip("\ufeff")
@@ -106,7 +106,7 @@ def validated(
 
 
 def _normal(content: object) -> object:
-    """Return an answer's fields as they were meant: numbers in words, names in another case."""
+    """Return an answer's fields normalised: numbers in strings, names in another case."""
     if not isinstance(content, dict):
         return content
     fields = dict(content)

@@ -1,7 +1,7 @@
 """Requests to models through pydantic-ai. Needs the extra ``llm``; loading takes seconds.
 
-The libraries of the providers send through `ServerClient`, which reads every reply before they do:
-what is no answer is raised there as `ProviderFailed`, in the provider's own words.
+The providers' libraries send through `ServerClient`, which reads every response before they do and
+raises `ProviderFailed` for an error, with the provider's own message.
 """
 
 import json
@@ -51,12 +51,12 @@ from chat_backend.providers.servers import (
 )
 from shared_schema.runtime.web.clients import route_to
 
-# The libraries insist on a key, and without one look for their own variables: a key of OpenAI's
-# must not go to somebody else's server.
+# The libraries require a key, and without one read their own variables: an OpenAI key must not be
+# sent to another server.
 NO_KEY: Final = "none-needed"
 # `ProviderCalls` ends a call sooner.
 TIMEOUT_S: Final = 120.0
-# At debug they log requests, some of them with headers.
+# At debug level they log requests, some with headers.
 _LOGGERS: Final = ("anthropic", "google_genai", "google.auth", "httpcore2", "httpx2", "openai")
 _DEFAULT_URLS: Final[dict[Protocol, str]] = {
     "anthropic": "https://api.anthropic.com",
@@ -64,9 +64,9 @@ _DEFAULT_URLS: Final[dict[Protocol, str]] = {
     "openai-chat": "https://api.openai.com/v1",
     "google": "https://generativelanguage.googleapis.com",
 }
-# What their own libraries add to a base URL.
+# What the providers' libraries add to a base URL.
 _VERSIONS: Final[dict[Protocol, str]] = {"anthropic": "/v1", "google": "/v1beta"}
-# A form, a name of the tokens and some fields: no server needs more to be learned.
+# A form, a name of the token limit and some fields: no server needs more attempts.
 _MAX_ADAPTATIONS: Final = 10
 _CHAT_ONLY: Final = (
     "Correct RR_OPENAI_URL; a server that knows only chat completions belongs into RR_LLM_URL."
@@ -96,24 +96,24 @@ def build_model(seat: Seat, keys: Keys, http: httpx2.AsyncClient) -> Model:
                 timeout=round(1000 * TIMEOUT_S),
                 client_args={"trust_env": False},
             )
-            with _shell_hidden():
+            with _without_shell_certificates():
                 client = GoogleClient(vertexai=False, api_key=key, http_options=options)
             return GoogleModel(seat.model, provider=GoogleProvider(client=client))
     openai = OpenAIProvider(api_key=key, base_url=url, http_client=http)
     if seat.protocol == "openai-responses":
         return OpenAIResponsesModel(seat.model, provider=openai)
-    # Whatever the model is called: `compatible` finds out what its server takes.
+    # Regardless of the model's name: `compatible` finds out what its server accepts.
     return OpenAIChatModel(
         seat.model, provider=openai, profile={"supports_json_schema_output": True}
     )
 
 
 @contextmanager
-def _shell_hidden() -> Iterator[None]:
-    """Hide the shell's certificates from Google's library.
+def _without_shell_certificates() -> Iterator[None]:
+    """Hide the certificates in the environment from Google's library.
 
-    It reads them for clients that it makes beside ours and never uses; a file that is not there
-    would end the start.
+    It reads them for clients of its own that are never used; a missing file would make the start
+    fail.
     """
     names = ("SSL_CERT_FILE", "SSL_CERT_DIR")
     hidden = {name: os.environ.pop(name) for name in names if name in os.environ}
@@ -124,14 +124,14 @@ def _shell_hidden() -> Iterator[None]:
 
 
 def url_of(seat: Seat) -> str:
-    """Return the base URL as the protocol's library wants it."""
+    """Return the base URL in the form that the protocol's library expects."""
     return base_url(
         seat.url or _DEFAULT_URLS[seat.protocol], without=_VERSIONS.get(seat.protocol, "")
     )
 
 
 class ServerClient(httpx2.AsyncClient):
-    """The connections to one server, and what was learned of it."""
+    """The connections to one server, and the request format that it accepts."""
 
     def __init__(self, seat: Seat, keys: Keys, remarks: Remarks) -> None:
         self._base = url_of(seat)
@@ -147,44 +147,44 @@ class ServerClient(httpx2.AsyncClient):
         self._protocol = seat.protocol
         self._keys = keys
         self._remarks = remarks
-        self._takes = seat.takes
+        self._accepted = seat.accepted
         self._moved_to = ""
 
     async def send(
         self, request: httpx2.Request, *, stream: bool = False, **_: Any
     ) -> httpx2.Response:
-        """Return the answer to a request, adapted to what the server takes.
+        """Return the answer to a request, adapted to the format that the server accepts.
 
         Raises
         ------
         ProviderFailed
-            If there is none.
+            If there is no answer.
         """
         whole: compatible.Body = replies.parsed(request.content) or {}
-        takes, version = self._takes, self._moved_to
+        accepted, version = self._accepted, self._moved_to
         for _attempt in range(_MAX_ADAPTATIONS):
-            sent = compatible.adapted(whole, takes, self._protocol)
+            sent = compatible.adapted(whole, accepted, self._protocol)
             reply = await self._exchange(request, sent, version)
             content = replies.parsed(reply.content)
             trouble = self._trouble(reply, content)
             if trouble is None:
-                self._remember(takes, version)
+                self._remember(accepted, version)
                 return httpx2.Response(200, json=self._answer(reply, content), request=request)
             kind = trouble.kind or kind_of(trouble.status, trouble.words)
-            if trouble.status in {404, 405} and not version and self._forgot_version(kind):
+            if trouble.status in {404, 405} and not version and self._lacks_version(kind):
                 version = with_version(self._base)
                 continue
-            following = compatible.learned(
-                takes, trouble.status, trouble.words, sent, self._protocol
+            following = compatible.after_rejection(
+                accepted, trouble.status, trouble.words, sent, self._protocol
             )
             if following is None or kind not in _ADAPTABLE:
                 if kind == "missing" and self._protocol == "openai-responses":
                     trouble = msgspec.structs.replace(trouble, remedy=_CHAT_ONLY)
                 raise refused_by(self._provider, trouble)
-            takes = following
-        raise failed(self._provider, "request", "(in every form that we know)")
+            accepted = following
+        raise failed(self._provider, "request", "(in every supported form)")
 
-    def _forgot_version(self, kind: str) -> bool:
+    def _lacks_version(self, kind: str) -> bool:
         return (
             kind in {"missing", "protocol"}
             and self._protocol.startswith("openai")
@@ -194,7 +194,7 @@ class ServerClient(httpx2.AsyncClient):
     async def _exchange(
         self, request: httpx2.Request, body: compatible.Body, version: str
     ) -> httpx2.Response:
-        """Send a body and return the whole reply, after redirects on the same host."""
+        """Send a body and return the whole response, after redirects on the same host."""
         headers = {
             name: value
             for name, value in request.headers.items()
@@ -210,17 +210,17 @@ class ServerClient(httpx2.AsyncClient):
                 reply = await super().send(following, follow_redirects=False)
             except httpx2.TimeoutException:
                 raise timed_out(self._provider) from None
-            except Exception as error:  # a proxy's handshake raises what it likes
-                # Without the cause: its request has the key in a header.
+            except Exception as error:  # a proxy's handshake may raise anything
+                # Without the cause: its request contains the key in a header.
                 reason = excerpt(self._keys.redacted(str(error))) or type(error).__name__
                 raise failed(self._provider, "network", f"({reason})") from None
             if not reply.has_redirect_location:
                 return reply
             url = redirected(self._provider, url, reply.headers.get("location"))
-        raise failed(self._provider, "protocol", "(it redirects in a circle)")
+        raise failed(self._provider, "protocol", "(a redirect loop)")
 
     def _trouble(self, reply: httpx2.Response, content: Any) -> Trouble | None:
-        """Return what is wrong with a reply; None if it is an answer."""
+        """Return what is wrong with a response; None if it is an answer."""
         words = self._keys.redacted(replies.text_in(reply.content))
         if not reply.is_success:
             pause = retry_after(reply.headers.get("retry-after"))
@@ -233,28 +233,28 @@ class ServerClient(httpx2.AsyncClient):
             if trouble is None:
                 return None
         if trouble is None:
-            what = words or reply.headers.get("content-type", "an empty reply").partition(";")[0]
+            what = words or reply.headers.get("content-type", "an empty response").partition(";")[0]
             missing = with_version(self._base) and words.startswith("a web page")
             return Trouble(status=404 if missing else 200, words=what, kind="protocol")
         return msgspec.structs.replace(trouble, words=self._keys.redacted(trouble.words))
 
     def _answer(self, reply: httpx2.Response, content: Any) -> compatible.Body:
-        """Return an answer as its protocol's library can read it."""
+        """Return an answer in the form that the protocol's library can read."""
         if self._protocol == "openai-chat":
             return compatible.completion(content or compatible.from_stream(reply.text))
         return compatible.completed(content, self._protocol)
 
-    def _remember(self, takes: compatible.Takes, version: str) -> None:
+    def _remember(self, accepted: compatible.Accepted, version: str) -> None:
         if version != self._moved_to:
             self._moved_to = version
-            self._remarks.add(f"{self._provider} answers at {version}: write the /v1 into its URL")
-        if takes != self._takes:
-            self._takes = takes
-            self._remarks.add(f"{self._provider} {compatible.described(takes)}")
+            self._remarks.add(f"{self._provider} answers at {version}: add the /v1 to its URL")
+        if accepted != self._accepted:
+            self._accepted = accepted
+            self._remarks.add(f"{self._provider} {compatible.described(accepted)}")
 
 
 class ProviderModel(WrapperModel):
-    """`model`, for one question with a deadline (``time.monotonic()``)."""
+    """`model`, for one request with a deadline (``time.monotonic()``)."""
 
     def __init__(self, model: Model, calls: ProviderCalls, deadline: float) -> None:
         super().__init__(model)
@@ -267,7 +267,7 @@ class ProviderModel(WrapperModel):
         model_settings: ModelSettings | None,
         model_request_parameters: ModelRequestParameters,
     ) -> ModelResponse:
-        """Make one request, repeated where that can help; raise `ProviderFailed`."""
+        """Make one request, with retries where they can help; raise `ProviderFailed`."""
 
         async def once() -> ModelResponse:
             try:
@@ -275,7 +275,7 @@ class ProviderModel(WrapperModel):
                     messages, model_settings, model_request_parameters
                 )
             except Exception as error:
-                # Without the cause: its text and arguments may hold a key.
+                # Without the cause: its text and arguments may contain a key.
                 raise failure_of(error, self._calls.provider) from None
 
         response = await self._calls.call(once, deadline=self._deadline)

@@ -1,7 +1,7 @@
-"""Chat completions as servers really speak them: what each takes, and the answers they give.
+"""Chat completions of servers that deviate from the protocol: adapts requests and responses.
 
-The request that is adapted asks for a JSON schema (``response_format``) and limits its tokens with
-``max_completion_tokens``. Where a server rejects that, it is asked again in the next `Form`:
+The original request has a JSON schema (``response_format``) and limits its tokens with
+``max_completion_tokens``. If a server rejects it, it is sent again in the next `Form`:
 
     schema -> tool -> json -> prompt
 
@@ -25,7 +25,7 @@ Body = dict[str, Any]
 _FORMS: Final[tuple[Form, ...]] = ("schema", "tool", "json", "prompt")
 _TOKENS: Final[tuple[Tokens, ...]] = ("max_completion_tokens", "max_tokens")
 _TOOL: Final = "answer"
-# Rejections of the request's form. Below 500 also those of servers that name nothing.
+# Statuses that may reject the request's form. Below 500 also if the message does not name it.
 _STATUSES: Final = frozenset({400, 404, 406, 415, 422, 500, 501})
 _SILENT: Final = frozenset({400, 415, 422, 501})
 _NAMES_FORM: Final = re.compile(
@@ -34,7 +34,7 @@ _NAMES_FORM: Final = re.compile(
     r"|response[ _]?(json|mime)|text\.format",
     re.IGNORECASE,
 )
-# What a request can do without, by protocol; a dot leads into an object.
+# Optional fields of a request, by protocol; a dot separates the path into objects.
 _OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {
     "anthropic": ("output_config", "thinking"),
     "openai-responses": ("text", "include", "reasoning"),
@@ -49,7 +49,7 @@ _FILTERED: Final = frozenset({
     "content_filter", "refusal", "safety", "recitation", "blocklist", "prohibited_content", "spii",
     "language", "image_safety", "sensitive",
 })  # fmt: skip
-# Where the answer stands without choices around it.
+# Where the answer is, if there are no choices.
 _UNWRAPPED: Final = ("response", "content", "text", "output_text")
 _LIMITED: Final = frozenset({"length", "max_tokens", "max_output_tokens"})
 _INSISTED: Final[Mapping[str, Body]] = {
@@ -66,15 +66,15 @@ _INSISTED: Final[Mapping[str, Body]] = {
 }  # fmt: skip
 
 
-class Takes(Struct, frozen=True, kw_only=True):
-    """What a server takes.
+class Accepted(Struct, frozen=True, kw_only=True):
+    """The request format that a server accepts.
 
     Attributes
     ----------
     form : Form
-        How it is asked for JSON.
+        How JSON is requested.
     tokens : Tokens
-        How the tokens of an answer are limited.
+        The field that limits the tokens of an answer.
     without : tuple of str
         Fields of a request that it rejected.
     """
@@ -84,39 +84,41 @@ class Takes(Struct, frozen=True, kw_only=True):
     without: tuple[str, ...] = ()
 
 
-def adapted(body: Body, takes: Takes, protocol: str) -> Body:
-    """Return a request as a server takes it."""
+def adapted(body: Body, accepted: Accepted, protocol: str) -> Body:
+    """Return a request in the format that a server accepts."""
     if protocol != "openai-chat":
-        dropped = takes.without
-        if takes.form == "prompt":
+        dropped = accepted.without
+        if accepted.form == "prompt":
             dropped += _OPTIONAL[protocol]
         return _without(body, dropped)
-    asked = dict(body)
-    limit = next((asked.pop(name) for name in _TOKENS if name in asked), None)
-    if limit is not None and takes.tokens != "none":
-        asked[takes.tokens] = limit
-    form = asked.pop("response_format", None) or {}
-    match takes.form:
+    adapted_body = dict(body)
+    limit = next((adapted_body.pop(name) for name in _TOKENS if name in adapted_body), None)
+    if limit is not None and accepted.tokens != "none":
+        adapted_body[accepted.tokens] = limit
+    form = adapted_body.pop("response_format", None) or {}
+    match accepted.form:
         case "schema" if form:
-            asked["response_format"] = form
+            adapted_body["response_format"] = form
         case "tool":
             schema = _object(_object(form).get("json_schema")).get("schema") or {"type": "object"}
             function = {"name": _TOOL, "description": "Give the answer.", "parameters": schema}
-            asked["tools"] = [{"type": "function", "function": function}]
-            asked["tool_choice"] = {"type": "function", "function": {"name": _TOOL}}
+            adapted_body["tools"] = [{"type": "function", "function": function}]
+            adapted_body["tool_choice"] = {"type": "function", "function": {"name": _TOOL}}
         case "json":
-            asked["response_format"] = {"type": "json_object"}
+            adapted_body["response_format"] = {"type": "json_object"}
         case _:
             pass
-    return _without(asked, takes.without)
+    return _without(adapted_body, accepted.without)
 
 
-def learned(takes: Takes, status: int, words: str, body: Body, protocol: str) -> Takes | None:
-    """Return what to try after a rejection; None if nothing is left to try.
+def after_rejection(
+    accepted: Accepted, status: int, words: str, body: Body, protocol: str
+) -> Accepted | None:
+    """Return the format to try after a rejection; None if none is left.
 
     Parameters
     ----------
-    takes : Takes
+    accepted : Accepted
         What was tried.
     status, words
         Of the rejection.
@@ -126,45 +128,47 @@ def learned(takes: Takes, status: int, words: str, body: Body, protocol: str) ->
     if status not in _STATUSES:
         return None
     chat = protocol == "openai-chat"
-    if chat and takes.tokens != "none" and re.search(r"max_(completion_)?tokens", words):
-        other = _TOKENS[1] if takes.tokens == _TOKENS[0] else _TOKENS[0]
-        tried = f"tried {other}" in takes.without
+    if chat and accepted.tokens != "none" and re.search(r"max_(completion_)?tokens", words):
+        other = _TOKENS[1] if accepted.tokens == _TOKENS[0] else _TOKENS[0]
+        tried = f"tried {other}" in accepted.without
         return msgspec.structs.replace(
-            takes,
+            accepted,
             tokens="none" if tried else other,
-            without=(*takes.without, f"tried {takes.tokens}"),
+            without=(*accepted.without, f"tried {accepted.tokens}"),
         )
-    if takes.form != "prompt" and _NAMES_FORM.search(words):
-        following = _FORMS[_FORMS.index(takes.form) + 1] if chat else "prompt"
-        return msgspec.structs.replace(takes, form=following)
+    if accepted.form != "prompt" and _NAMES_FORM.search(words):
+        following = _FORMS[_FORMS.index(accepted.form) + 1] if chat else "prompt"
+        return msgspec.structs.replace(accepted, form=following)
     names = _OPTIONAL.get(protocol) or tuple(set(body) - {"model", "messages", "stream"})
     for name in names:
-        if name not in takes.without and re.search(rf"\b{name.rpartition('.')[2]}\b", words):
-            return msgspec.structs.replace(takes, without=(*takes.without, name))
-    if takes.form != "prompt" and status in _SILENT:
-        return msgspec.structs.replace(takes, form="prompt")
+        if name not in accepted.without and re.search(rf"\b{name.rpartition('.')[2]}\b", words):
+            return msgspec.structs.replace(accepted, without=(*accepted.without, name))
+    if accepted.form != "prompt" and status in _SILENT:
+        return msgspec.structs.replace(accepted, form="prompt")
     return None
 
 
-def described(takes: Takes) -> str:
-    """Return in words what was learned of a server."""
+def described(accepted: Accepted) -> str:
+    """Return a description of the format that a server accepts."""
     forms = {
         "schema": "",
         "tool": "answers through a tool instead of a JSON schema",
         "json": "supports JSON mode, but no JSON schema",
         "prompt": "supports no JSON schema: only the prompt requests JSON",
     }
-    parts = [forms[takes.form]]
-    if takes.tokens != "max_completion_tokens":
-        parts.append("takes max_tokens" if takes.tokens == "max_tokens" else "takes no max_tokens")
-    dropped = [name for name in takes.without if not name.startswith("tried ")]
+    parts = [forms[accepted.form]]
+    if accepted.tokens != "max_completion_tokens":
+        parts.append(
+            "accepts max_tokens" if accepted.tokens == "max_tokens" else "accepts no max_tokens"
+        )
+    dropped = [name for name in accepted.without if not name.startswith("tried ")]
     if dropped:
         parts.append(f"does not support {', '.join(dropped)}")
     return "; ".join(part for part in parts if part)
 
 
 def completion(answer: Body) -> Body:
-    """Return a chat completion as its protocol describes it, whatever of it was left out."""
+    """Return a chat completion in the protocol's form, with missing parts filled in."""
     choice = _first(answer.get("choices")) or answer
     message = _object(choice.get("message")) or _object(choice.get("delta")) or choice
     text = ""
@@ -175,7 +179,7 @@ def completion(answer: Body) -> Body:
         *(message.get(name) for name in ("reasoning_content", "reasoning", "thinking")),
     ):
         candidate = _text(found)
-        # Where nothing holds an object, the words themselves are shown to the operator.
+        # Without any object, the text itself is shown to the operator.
         if "{" in candidate:
             text = candidate
             break
@@ -200,7 +204,7 @@ def completion(answer: Body) -> Body:
 
 
 def unanswered(answer: Body, protocol: str) -> Trouble | None:
-    """Return why a reply without an error holds no answer: a refusal, a filter, or nothing."""
+    """Return why a response without an error has no answer: a refusal, a filter, or nothing."""
     found: object
     reason: object
     refusal: object
@@ -232,7 +236,7 @@ def unanswered(answer: Body, protocol: str) -> Trouble | None:
     limited = isinstance(reason, str) and reason.lower() in _LIMITED
     if not found and not limited:
         words = words_in(answer)
-        words = words or "a reply without an answer in it"
+        words = words or "a response without an answer"
         return Trouble(status=status_in(answer), words=words, inside=True)
     return None
 
@@ -256,7 +260,7 @@ def completed(answer: Body, protocol: str) -> Body:
 
 
 def _refusal(output: Any) -> str:
-    """Return the words of a refusal in the output of OpenAI's Responses."""
+    """Return the text of a refusal in the output of OpenAI's Responses."""
     for item in output if isinstance(output, list) else ():
         parts = item.get("content") if isinstance(item, dict) else None
         for part in parts if isinstance(parts, list) else ():
@@ -266,7 +270,7 @@ def _refusal(output: Any) -> str:
 
 
 def from_stream(body: str) -> Body:
-    """Return the completion that server-sent events add up to; empty if they are none."""
+    """Return the completion that server-sent events contain; empty if there are none."""
     pieces: list[str] = []
     whole: Body = {}
     for line in body.splitlines():
@@ -317,7 +321,7 @@ def _arguments(message: Body) -> Any:
 
 
 def _text(value: Any) -> str:
-    """Return the words of a content: a string, parts, or the object itself."""
+    """Return the text of a content: a string, parts, or the object itself."""
     match value:
         case str():
             return value

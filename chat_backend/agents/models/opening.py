@@ -1,4 +1,4 @@
-"""The agents of a show: real models where there are any, offline personas for the rest."""
+"""Creates the agents: models where they are configured, offline personas for the rest."""
 
 import asyncio
 import importlib
@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from chat_backend.agents.base import Agent, Agents
-from chat_backend.agents.models.compatible import Takes
+from chat_backend.agents.models.compatible import Accepted
 from chat_backend.agents.models.seats import Seat, Seats
 from chat_backend.agents.offline import OfflineAgents
 from chat_backend.metrics import Metrics
@@ -27,7 +27,7 @@ SHARE_OF_TURN: Final = 0.55
 
 
 class MixedAgents:
-    """Models by their agent's id, and personas for the agents without a model."""
+    """Models by agent id, and personas for the agents without a model."""
 
     def __init__(self, models: dict[AgentId, Agent], seats: dict[AgentId, Seat]) -> None:
         self._models = models
@@ -39,7 +39,7 @@ class MixedAgents:
         return self._models.get(agent_id) or self._personas.of(agent_id)
 
     def describe(self, agent_id: AgentId) -> str:
-        """Return who it is and what answers."""
+        """Return the names of an agent's persona and model."""
         persona = self._personas.describe(agent_id)
         seat = self._seats.get(agent_id)
         return persona if seat is None else f"{persona} ({seat.provider}: {seat.model})"
@@ -55,11 +55,11 @@ async def open_agents(
     limits: CallLimits | None = None,
     remarks: Remarks | None = None,
 ) -> AsyncIterator[Agents]:
-    """Yield the agents for these seats; load what they need, and release it."""
+    """Yield the agents for these seats; load what they need, and release it at the end."""
     if not seats.taken:
         yield OfflineAgents()
         return
-    # Takes seconds from a cold disk: in a thread, and before the first visitor.
+    # Accepted seconds from a cold disk: in a thread, and before the first visitor.
     await asyncio.to_thread(importlib.import_module, "chat_backend.agents.models.agent")
     from chat_backend.agents.models.agent import ModelAgent  # noqa: PLC0415
     from chat_backend.agents.models.client import (  # noqa: PLC0415
@@ -77,10 +77,10 @@ async def open_agents(
     }
     timeout_s = SHARE_OF_TURN * settings.chat_turn_timeout_s
     async with AsyncExitStack() as stack:
-        clients: dict[tuple[str, Takes], ServerClient] = {}
+        clients: dict[tuple[str, Accepted], ServerClient] = {}
         models: dict[AgentId, Agent] = {}
         for agent_id, seat in seats.taken.items():
-            server = (seat.provider, seat.takes)
+            server = (seat.provider, seat.accepted)
             if server not in clients:
                 client = ServerClient(seat, keys, remarks or Remarks())
                 clients[server] = await stack.enter_async_context(client)

@@ -1,4 +1,4 @@
-"""The prompts: who a model is, where it is, which voices there are, and what is asked now."""
+"""The prompts: a model's character, the place, the voices, and the request of the turn."""
 
 from collections.abc import Collection, Iterable
 from functools import cache
@@ -19,7 +19,7 @@ from chat_backend.agents.models.answers import EXAMPLES
 from chat_backend.agents.offline.persona import built_in_personas
 from shared_schema.ids import VOICE_PROFILES, AgentId, Kind, VoiceProfile
 
-# How much of a visitor's words a model is sent; a pasted book would cost six times its tokens.
+# How much of a visitor's text is sent to a model; a pasted book would cost six times its tokens.
 MAX_HEARD_CHARS: Final = 2000
 MAX_RECALLED_CHARS: Final = 300
 MAX_HISTORY_CHARS: Final = 3000
@@ -44,13 +44,13 @@ _SENTENCES: Final[dict[Kind, str]] = {
 
 @cache
 def voice_guide() -> dict[VoiceProfile, str]:
-    """Return which voice is for what, in words for a model."""
+    """Return the use of each voice, as a prompt."""
     content = (resources.files(__package__) / "voice_guide.toml").read_bytes()
     return msgspec.toml.decode(content, type=dict[VoiceProfile, str])
 
 
 def instructions(agent_id: AgentId, kind: Kind, targets: Collection[int] = ()) -> str:
-    """Return what holds for the whole turn."""
+    """Return the instructions for the whole turn."""
     persona = built_in_personas()[agent_id]
     guide = "\n".join(f"- {profile}: {use}" for profile, use in voice_guide().items())
     return "\n\n".join(
@@ -67,7 +67,7 @@ def instructions(agent_id: AgentId, kind: Kind, targets: Collection[int] = ()) -
 
 
 def _form(kind: Kind, targets: Collection[int]) -> str:
-    """Return the form of the answer in words and an example, for servers that ignore a schema."""
+    """Describe the form of the answer, with an example, for servers that ignore a schema."""
     fields = [
         '"text" (a string, what you say)',
         f'"voice_profile" (one of {", ".join(VOICE_PROFILES)})',
@@ -82,7 +82,7 @@ def _form(kind: Kind, targets: Collection[int]) -> str:
 
 
 def respond(question: Question) -> str:
-    """Ask for Turn 1."""
+    """Return the prompt of Turn 1."""
     return _joined(
         _past(question.history),
         f"The visitor says: {_quoted(question.message)}",
@@ -91,7 +91,7 @@ def respond(question: Question) -> str:
 
 
 def comment(question: CommentQuestion) -> str:
-    """Ask for Turn 2."""
+    """Return the prompt of Turn 2."""
     return _joined(
         f"The visitor said: {_quoted(question.message)}",
         f"You answered: {_quoted(question.own_text)}",
@@ -103,7 +103,7 @@ def comment(question: CommentQuestion) -> str:
 
 
 def reply(question: ReplyQuestion) -> str:
-    """Ask for Turn 3."""
+    """Return the prompt of Turn 3."""
     return _joined(
         f"The visitor said: {_quoted(question.message)}",
         f"You answered: {_quoted(question.own_text)}",
@@ -114,7 +114,7 @@ def reply(question: ReplyQuestion) -> str:
 
 
 def _past(history: tuple[Exchange, ...]) -> str:
-    """Return the newest earlier visits, as many as there is room for."""
+    """Return the newest earlier exchanges, as many as fit."""
     lines: list[str] = []
     room = MAX_HISTORY_CHARS
     for visit in reversed(history):
@@ -134,7 +134,7 @@ def _slots(heard: Iterable[Heard]) -> Iterable[str]:
 
 
 def _quoted(text: str, limit: int = MAX_HEARD_CHARS) -> str:
-    """Return words of the room in their marks, which they can't close themselves."""
+    """Return a text in delimiters that it cannot close itself."""
     line = " ".join(text.replace("«", "<").replace("»", ">").split())
     return f"«{line}»" if len(line) <= limit else f"«{line[:limit]}…»"
 

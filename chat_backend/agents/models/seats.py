@@ -1,4 +1,4 @@
-"""Which model answers for each agent, or why its offline persona does."""
+"""Chooses the model of each agent, or its offline persona with the reason."""
 
 import importlib.util
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Final, Literal
 import structlog
 from msgspec import Struct
 
-from chat_backend.agents.models.compatible import Takes
+from chat_backend.agents.models.compatible import Accepted
 from chat_backend.agents.models.table import AgentModel, Cost, Models, load_models
 from chat_backend.providers import keys as key_names
 from chat_backend.providers.keys import Keys, load_keys
@@ -17,7 +17,7 @@ from shared_schema.settings import Settings
 
 log = structlog.get_logger("chat")
 
-EXTRA: Final = "models need more than is installed: uv sync --extra llm"
+EXTRA: Final = "models need the extra `llm`: uv sync --extra llm"
 
 Protocol = Literal["anthropic", "openai-responses", "openai-chat", "google"]
 
@@ -38,7 +38,7 @@ _BUILT_IN: Final[Mapping[str, _BuiltIn]] = {
 
 
 class Seat(Struct, frozen=True, kw_only=True):
-    """The model that answers for an agent. Holds no key, only the names of its variables."""
+    """An agent's model. Contains no key, only the names of its variables."""
 
     provider: str
     model: str
@@ -46,7 +46,7 @@ class Seat(Struct, frozen=True, kw_only=True):
     url: str
     key_variables: tuple[str, ...]
     cost: Cost
-    takes: Takes
+    accepted: Accepted
 
 
 class Seats(Struct, frozen=True, kw_only=True):
@@ -56,20 +56,20 @@ class Seats(Struct, frozen=True, kw_only=True):
     missing: dict[AgentId, str]
 
     def provider(self, agent_id: AgentId) -> str:
-        """Return the name of the provider that answers for an agent."""
+        """Return the name of an agent's provider."""
         seat = self.taken.get(agent_id)
         return "offline" if seat is None else seat.provider
 
 
 def load_seats(settings: Settings) -> tuple[Seats, Keys]:
-    """Read the keys and the settings file, and decide.
+    """Read the keys and the settings file, and choose.
 
-    Without the extra ``llm`` no agent has a model, and a log line says why.
+    Without the extra ``llm`` no agent has a model, and a log line gives the reason.
 
     Raises
     ------
     InvalidSetting
-        If a file or key can't be used, or RR_AGENTS=llm and an agent has no model.
+        If a file or key is unusable, or RR_AGENTS=llm and an agent has no model.
     """
     models = load_models(settings.agent_models)
     extra = tuple(server.key for server in models.servers.values() if server.key)
@@ -85,7 +85,7 @@ def load_seats(settings: Settings) -> tuple[Seats, Keys]:
 
 
 def decide(settings: Settings, models: Models, keys: Keys) -> Seats:
-    """Return which model answers for each agent.
+    """Return the model of each agent.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def decide(settings: Settings, models: Models, keys: Keys) -> Seats:
         As `load_seats`.
     """
     if settings.llm_url and not settings.llm_model:
-        raise InvalidSetting("RR_LLM_URL needs RR_LLM_MODEL: the model to ask for there")
+        raise InvalidSetting("RR_LLM_URL needs RR_LLM_MODEL: the model to use there")
     taken: dict[AgentId, Seat] = {}
     missing: dict[AgentId, str] = {}
     for agent_id in AGENT_IDS:
@@ -130,7 +130,7 @@ def _seat(chosen: AgentModel, settings: Settings, models: Models) -> Seat:
         url=url,
         key_variables=provider.key_variables,
         cost=chosen.cost,
-        takes=Takes(
+        accepted=Accepted(
             form=chosen.form or (server.form if server else "schema"),
             tokens=chosen.tokens or (server.tokens if server else "max_completion_tokens"),
         ),

@@ -1,4 +1,4 @@
-"""Which model answers for which agent: the one table, and the settings file that overrides it."""
+"""The table of the agents' models, and the settings file that overrides it."""
 
 from importlib import resources
 from pathlib import Path
@@ -23,11 +23,11 @@ class AgentModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     provider : str
         ``anthropic``, ``openai``, ``google``, ``llm`` (RR_LLM_URL) or a server of the file.
     model : str
-        By the name that the provider knows.
+        The provider's name for it.
     form, tokens : str or None
-        As of a `Server`, for a model that differs from its server's others.
+        As in `Server`, for a model that differs from the server's others.
     cost : Cost
-        For the table of ``check``: what a token costs, roughly; ``own`` is your own machine.
+        For the table of ``check``: roughly, the price of a token; ``own`` is your own machine.
     """
 
     provider: str
@@ -45,11 +45,11 @@ class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     url : str
         Its base URL.
     key : str
-        The variable that holds its key, if it wants one.
+        The variable that holds its key, if it requires one.
     form : Form
-        How it is asked for JSON; what it rejects is found out, so that this only saves requests.
+        How JSON is requested; rejections are detected, so this only saves requests.
     tokens : Tokens
-        How it is told the largest number of tokens; as `form`.
+        The field for the maximum number of tokens; as `form`.
     """
 
     url: Annotated[Url, Meta(min_length=1)]
@@ -59,13 +59,13 @@ class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class SpeechServer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the server of RR_TTS_OPENAI_URL takes; what it rejects is found out."""
+    """What the server of RR_TTS_OPENAI_URL accepts; rejections are detected as well."""
 
     response_format: Literal["pcm", "wav"] = "pcm"
 
 
 class Models(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What RR_AGENT_MODELS points to."""
+    """The content of the file RR_AGENT_MODELS."""
 
     agents: dict[AgentId, AgentModel] = field(default_factory=dict)
     servers: dict[str, Server] = field(default_factory=dict)
@@ -81,7 +81,7 @@ def load_models(path: Path | None) -> Models:
     Raises
     ------
     InvalidSetting
-        Saying what in the file can't be used.
+        Naming what is wrong in the file.
     """
     own = (resources.files(__package__) / "agents.toml").read_bytes()
     table = msgspec.toml.decode(own, type=Models)
@@ -97,8 +97,8 @@ def load_models(path: Path | None) -> Models:
     for agent, chosen in content.agents.items():
         if chosen.provider not in known:
             raise InvalidSetting(
-                f"RR_AGENT_MODELS={path}: {agent} wants the provider {chosen.provider!r};"
-                f" known are {', '.join(sorted(known))}"
+                f"RR_AGENT_MODELS={path}: {agent} has the provider {chosen.provider!r};"
+                f" available are {', '.join(sorted(known))}"
             )
     for name in BUILT_IN:
         if name in content.servers:

@@ -1,4 +1,4 @@
-"""The server process, seen from its supervisor, and how long to wait before the next one."""
+"""The server process as a child of its supervisor, and the wait before its next start."""
 
 import contextlib
 import os
@@ -12,18 +12,18 @@ from typing import Final
 
 from shared_schema.runtime.process.ending import SUPERVISED
 
-LONG_LIFE_S: Final = 1.0
+STABLE_UPTIME_S: Final = 1.0
 FIRST_WAIT_S: Final = 0.25
 LONGEST_WAIT_S: Final = 5.0
 
 
 class Child:
-    """One run of the server: started on construction, ends once.
+    """One run of the server, started on construction.
 
     Attributes
     ----------
     pid : int
-        Its process id; in a Windows virtual environment that of the launcher in front of it.
+        Its process id; in a Windows virtual environment that of Python's launcher.
     exit_code : int or None
         None while it runs; negative is the number of the signal that ended it (POSIX).
     """
@@ -44,35 +44,35 @@ class Child:
         self._on_end = on_end
         self.pid = self._process.pid
         self.exit_code: int | None = None
-        self.lived_s = 0.0
+        self.uptime_s = 0.0
         self._waiter = threading.Thread(target=self._wait, name=f"wait-{self.pid}", daemon=True)
         self._waiter.start()
 
-    def ask_to_end(self) -> None:
+    def request_end(self) -> None:
         """Close its stdin, and send SIGTERM where there is one."""
         self._close_pipe()
         if sys.platform != "win32":
             self._process.terminate()
 
     def kill(self) -> None:
-        """End it hard."""
+        """Kill it."""
         self._process.kill()
 
     def join(self) -> None:
-        """Wait until it has ended and its end was reported."""
+        """Wait until it has exited and `on_end` was called."""
         self._waiter.join()
 
     @property
     def killed(self) -> bool:
-        """Whether it was ended by SIGKILL, which says nothing about its own health."""
+        """Whether it was ended by SIGKILL, so not by a fault of its own."""
         return sys.platform != "win32" and self.exit_code == -signal.SIGKILL
 
     @property
-    def asked_from_outside(self) -> bool:
-        """Whether it ended as a server does that was told to."""
+    def stopped_from_outside(self) -> bool:
+        """Whether it exited as if somebody else had stopped it."""
         return self.exit_code in {0, -signal.SIGTERM, -signal.SIGINT}
 
-    def how_it_ended(self) -> str:
+    def exit_description(self) -> str:
         """Return ``exit code 3`` or ``SIGKILL``."""
         if self.exit_code is None or self.exit_code >= 0:
             return f"exit code {self.exit_code}"
@@ -83,7 +83,7 @@ class Child:
 
     def _wait(self) -> None:
         self.exit_code = self._process.wait()
-        self.lived_s = time.monotonic() - self._started
+        self.uptime_s = time.monotonic() - self._started
         self._close_pipe()
         self._on_end(self)
 
@@ -94,20 +94,20 @@ class Child:
 
 
 class BackOff:
-    """The wait before the next start; it grows only while the server fails by itself at once.
+    """The wait before the next start, which grows while starts keep failing.
 
-    * It had lived for `LONG_LIFE_S`: no wait, and the next short life is the first again.
-    * It was killed (SIGKILL says nothing about its health): `FIRST_WAIT_S`, however often, so that
+    * It had run for `STABLE_UPTIME_S`: no wait, and the next short run counts as the first.
+    * It was killed (SIGKILL is no fault of its own): `FIRST_WAIT_S`, however often, so that
       a gateway killed ten times in a row is back within 2 s each time.
-    * Otherwise `FIRST_WAIT_S`, doubling with every further short life up to `LONGEST_WAIT_S`.
+    * Otherwise `FIRST_WAIT_S`, doubled after every further short run up to `LONGEST_WAIT_S`.
     """
 
     def __init__(self) -> None:
         self._next_wait_s = FIRST_WAIT_S
 
-    def after(self, lived_s: float, *, killed: bool = False) -> float:
-        """Return the seconds to wait after a server that lived for `lived_s` seconds."""
-        if lived_s >= LONG_LIFE_S:
+    def after(self, uptime_s: float, *, killed: bool = False) -> float:
+        """Return the seconds to wait after a server that ran for `uptime_s` seconds."""
+        if uptime_s >= STABLE_UPTIME_S:
             self._next_wait_s = FIRST_WAIT_S
             return 0.0
         if killed:

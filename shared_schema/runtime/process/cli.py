@@ -1,4 +1,4 @@
-"""The commands that both servers have: supervise, restart, stop, status. To serve is `plain`."""
+"""The commands of both servers: supervise, restart, stop, status. Serving itself is `plain`."""
 
 import time
 from collections.abc import Callable
@@ -17,14 +17,14 @@ from shared_schema.runtime.process.control import (
     request_stop,
     running,
 )
-from shared_schema.runtime.process.exits import CONFIGURATION, FAILED, OK, exit_code_of, say
+from shared_schema.runtime.process.exits import CONFIGURATION, FAILED, OK, exit_code_of, print_line
 from shared_schema.runtime.process.logs import use_utf8_streams
 from shared_schema.runtime.process.supervise import supervise as run_supervised
 from shared_schema.settings import load_settings
 
 
 def server_cli(package: str, service: str) -> typer.Typer:
-    """Return the commands of ``python -m <package>`` that both servers have."""
+    """Return the commands of ``python -m <package>`` that are the same for both servers."""
     app = typer.Typer(
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -33,14 +33,14 @@ def server_cli(package: str, service: str) -> typer.Typer:
     )
 
     def finish(command: Callable[[Path], int]) -> None:
-        """Run a command on the folder of the run files, and end with its exit code."""
+        """Run a command with the folder of the run files, and exit with its code."""
 
         def run() -> int:
             root = load_settings().artifacts_dir.expanduser().resolve()
             try:
                 return command(root / RUN_DIR)
             except RequestFailed as error:
-                say(f"{service}: {error}")
+                print_line(f"{service}: {error}")
                 return CONFIGURATION if isinstance(error, NoSupervisor) else FAILED
 
         raise typer.Exit(exit_code_of(run, name=service))
@@ -50,15 +50,11 @@ def server_cli(package: str, service: str) -> typer.Typer:
         use_utf8_streams()
         undo_honcho()
 
-    @app.command(
-        help=f"Serve, and start again after a crash. Example: python -m {package} supervise"
-    )
+    @app.command(help=f"Serve, and restart after a crash. Example: python -m {package} supervise")
     def supervise() -> None:
         finish(lambda run_dir: run_supervised(package, run_dir=run_dir))
 
-    @app.command(
-        help=f"Ask the supervisor for a fresh server. Example: python -m {package} restart"
-    )
+    @app.command(help=f"Restart the server. Example: python -m {package} restart")
     def restart() -> None:
         def ask(run_dir: Path) -> int:
             restarted = request_restart(package, run_dir)
@@ -68,8 +64,8 @@ def server_cli(package: str, service: str) -> typer.Typer:
         finish(ask)
 
     @app.command(
-        help="End the supervisor and its server, also where their terminal is gone; under honcho"
-        f" that ends the whole show. Example: python -m {package} stop"
+        help="Stop the supervisor and its server, even if their terminal is closed; under honcho"
+        f" this stops both servers. Example: python -m {package} stop"
     )
     def stop() -> None:
         def ask(run_dir: Path) -> int:
@@ -84,7 +80,7 @@ def server_cli(package: str, service: str) -> typer.Typer:
         finish(ask)
 
     @app.command(
-        help="Show whether the server and its supervisor run; exit code 0 if it listens."
+        help="Show whether the server and its supervisor run; exit code 0 if the server listens."
         f" Example: python -m {package} status"
     )
     def status() -> None:

@@ -1,18 +1,18 @@
-"""Asking a running supervisor for a restart or a stop, by two kinds of files in ``artifacts/run``.
+"""Requests to a running supervisor for a restart or a stop, as files in ``artifacts/run``.
 
-``<package>.json`` is the run file: the supervisor writes it at every change and removes it as it
-ends. ``<package>.<random>.request`` is a request: the supervisor, which wakes four times a second
-anyway, takes it and removes it. The run file is the answer. No port and no signal, so that it is
-the same on every platform.
+``<package>.json`` is the run file: the supervisor writes it at every change and removes it when it
+exits. ``<package>.<random>.request`` is a request: the supervisor, which wakes four times a second
+anyway, reads and removes it. The run file is the answer. There is no port and no signal, so it
+works in the same way on every platform.
 
 Rules
 -----
-* A request names the life of the supervisor that it is for. The next supervisor removes what a dead
-  one left, and does not obey it. Only who may read the run file knows the life.
-* A restart names the number of starts that the run file told: one start serves everybody who asked
-  before it, and nobody is served twice.
-* Requests have names of their own, so that none takes the place of another.
-* Who gives up waiting takes its request back.
+* A request contains the random id of the supervisor instance that it is for. The next supervisor
+  removes requests to a dead one without executing them. Only readers of the run file know the id.
+* A restart request contains the number of starts in the run file: one start answers all requests
+  made before it, and none is answered twice.
+* Every request has a name of its own, so that none overwrites another.
+* A client that stops waiting removes its request.
 """
 
 import contextlib
@@ -38,12 +38,12 @@ T = TypeVar("T")
 
 
 class RunFile(Struct, frozen=True, kw_only=True, rename="camel"):
-    """How a supervisor stands.
+    """The state of a supervisor.
 
     Attributes
     ----------
-    life : str
-        Random; a later supervisor, of the same process id too, has another.
+    instance : str
+        A random id; a later supervisor has another, even with the same process id.
     server_pid : int or None
         None between two servers.
     starts : int
@@ -55,7 +55,7 @@ class RunFile(Struct, frozen=True, kw_only=True, rename="camel"):
     """
 
     package: str
-    life: str
+    instance: str
     supervisor_pid: int
     server_pid: int | None = None
     starts: int = 0
@@ -65,9 +65,9 @@ class RunFile(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Request(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What is asked of one supervisor; `after_starts` matters to a restart."""
+    """A request to one supervisor; `after_starts` is for a restart."""
 
-    life: str
+    instance: str
     action: Action
     after_starts: int = 0
 
@@ -80,11 +80,11 @@ class Restarted(Struct, frozen=True, kw_only=True):
 
 
 class RequestFailed(Exception):
-    """It was not done; the message says why and what to do, in one line."""
+    """The request failed; the message is one line with the reason and the remedy."""
 
 
 class NoSupervisor(RequestFailed):
-    """Nobody supervises this package on this artifacts folder: the reason, and what to start."""
+    """No supervisor runs for this package and artifacts folder; the message has the remedy."""
 
     def __init__(self, package: str, reason: str) -> None:
         super().__init__(
@@ -99,23 +99,23 @@ def run_file(run_dir: Path, package: str) -> Path:
 
 
 class Control:
-    """The supervisor's side. The main thread calls everything here."""
+    """The supervisor's side; for the main thread only."""
 
     def __init__(self, package: str, run_dir: Path) -> None:
         self._run_dir = run_dir
         self._pattern = f"{package}.*.request"
-        self._run = RunFile(package=package, life=uuid.uuid4().hex, supervisor_pid=os.getpid())
+        self._run = RunFile(package=package, instance=uuid.uuid4().hex, supervisor_pid=os.getpid())
         self._path = run_file(run_dir, package)
         self._published = False
         self._closed = False
 
     def publish(self, **changes: int | str | None) -> None:
-        """Write the run file with these fields changed; if it fails, `requests` tries again.
+        """Write the run file with these fields changed; after a failure `requests` tries again.
 
         Raises
         ------
         OSError
-            If it can't be written.
+            If it cannot be written.
         """
         self._run = msgspec.structs.replace(self._run, **changes)
         self._published = False
@@ -123,7 +123,7 @@ class Control:
         self._published = True
 
     def requests(self) -> list[Request]:
-        """Take the requests that are for this supervisor, and remove the others."""
+        """Return the requests to this supervisor, and remove all requests."""
         with contextlib.suppress(OSError):
             if not self._closed and not (self._published and self._path.exists()):
                 _write_private(self._path, msgspec.json.encode(self._run))
@@ -131,15 +131,15 @@ class Control:
         taken = []
         with contextlib.suppress(OSError):  # the folder is gone
             for path in sorted(self._run_dir.glob(self._pattern)):
-                with contextlib.suppress(OSError):  # somebody has it open (Windows): next time
+                with contextlib.suppress(OSError):  # open elsewhere (Windows): next time
                     request = _read_request(path)
                     path.unlink(missing_ok=True)
-                    if request is not None and request.life == self._run.life:
+                    if request is not None and request.instance == self._run.instance:
                         taken.append(request)
         return taken
 
     def close(self) -> None:
-        """Remove the run file, and requests that came too late."""
+        """Remove the run file, and late requests."""
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
         self._closed = True
@@ -147,7 +147,7 @@ class Control:
 
 
 def running(package: str, run_dir: Path) -> RunFile:
-    """Return how the package's supervisor stands.
+    """Return the state of the package's supervisor.
 
     Raises
     ------
@@ -158,12 +158,12 @@ def running(package: str, run_dir: Path) -> RunFile:
     try:
         run = msgspec.json.decode(path.read_bytes(), type=RunFile)
     except FileNotFoundError:
-        reason = f"no supervisor of {package} runs ({path} is missing)"
+        reason = f"no supervisor of {package} is running ({path} is missing)"
         raise NoSupervisor(package, reason) from None
     except (OSError, msgspec.MsgspecError, ValueError) as error:
         raise NoSupervisor(package, f"{path} cannot be read ({error})") from error
-    if not _lives(run):
-        reason = f"the supervisor of {package} (pid {run.supervisor_pid}) does not run any more"
+    if not _is_alive(run):
+        reason = f"the supervisor of {package} (pid {run.supervisor_pid}) is no longer running"
         raise NoSupervisor(package, reason)
     return run
 
@@ -171,58 +171,60 @@ def running(package: str, run_dir: Path) -> RunFile:
 def request_restart(
     package: str, run_dir: Path, *, timeout_s: float = ANSWER_TIMEOUT_S
 ) -> Restarted:
-    """Ask the package's supervisor for a restart and wait until the new server was started.
+    """Request a restart, and wait until the new server process has started.
 
-    Started means that its process runs; it listens later.
+    It listens later.
 
     Raises
     ------
     NoSupervisor
-        If there is nobody to ask.
+        If no supervisor runs.
     RequestFailed
         If the supervisor refused or did not answer within `timeout_s`.
     """
     before = running(package, run_dir)
 
     def answer() -> Restarted | None:
-        now = _reread(package, run_dir, before)
+        now = _read_again(package, run_dir, before)
         if now is None:
-            raise RequestFailed(f"the supervisor of {package} has ended meanwhile")
+            raise RequestFailed(f"the supervisor of {package} has exited meanwhile")
         if now.ending:
-            raise RequestFailed(f"the supervisor of {package} refused: it is ending")
+            raise RequestFailed(f"the supervisor of {package} refused: it is stopping")
         if now.starts > before.starts and now.server_pid is not None:
             return Restarted(old_pid=before.server_pid, new_pid=now.server_pid)
-        if not _lives(now):
-            running(package, run_dir)  # which says so
+        if not _is_alive(now):
+            running(package, run_dir)  # raises
         return None
 
-    return _asked(before, run_dir, "restart", answer, timeout_s)
+    return _send_request(before, run_dir, "restart", answer, timeout_s)
 
 
 def request_stop(package: str, run_dir: Path, *, timeout_s: float = ANSWER_TIMEOUT_S) -> RunFile:
-    """Ask the package's supervisor to end, with its server; return how it stood, when it is gone.
+    """Stop the package's supervisor and its server; return its last state once it is gone.
 
     Raises
     ------
     NoSupervisor
-        If there is none.
+        If no supervisor runs.
     RequestFailed
-        If it does not end within `timeout_s`.
+        If it does not exit within `timeout_s`.
     """
     before = running(package, run_dir)
-    return _asked(before, run_dir, "stop", lambda: None if _lives(before) else before, timeout_s)
+    return _send_request(
+        before, run_dir, "stop", lambda: None if _is_alive(before) else before, timeout_s
+    )
 
 
-def _asked(
+def _send_request(
     before: RunFile,
     run_dir: Path,
     action: Action,
     answer: Callable[[], T | None],
     timeout_s: float,
 ) -> T:
-    """Leave a request, wait for the answer, and take the request back if none comes."""
+    """Write a request, wait for the answer, and remove the request if there is none."""
     path = run_dir / f"{before.package}.{uuid.uuid4().hex}.request"
-    request = Request(life=before.life, action=action, after_starts=before.starts)
+    request = Request(instance=before.instance, action=action, after_starts=before.starts)
     try:
         _write_private(path, msgspec.json.encode(request))
     except OSError as error:
@@ -234,7 +236,7 @@ def _asked(
             if time.monotonic() >= give_up_at:
                 if path.exists():
                     raise RequestFailed(f"{who} did not answer within {timeout_s:g} s")
-                late = "end" if action == "stop" else "have a server again"
+                late = "exit" if action == "stop" else "start a server"
                 raise RequestFailed(f"{who} did not {late} within {timeout_s:g} s")
             time.sleep(POLL_INTERVAL_S)
         return found
@@ -243,19 +245,19 @@ def _asked(
             path.unlink(missing_ok=True)
 
 
-def _reread(package: str, run_dir: Path, before: RunFile) -> RunFile | None:
-    """Return the run file anew; None if it is gone or another supervisor's."""
+def _read_again(package: str, run_dir: Path, before: RunFile) -> RunFile | None:
+    """Return the current run file; None if it is gone or another supervisor's."""
     try:
         now = msgspec.json.decode(run_file(run_dir, package).read_bytes(), type=RunFile)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError, ValueError):
         return before  # it is being replaced (Windows)
-    return now if now.life == before.life else None
+    return now if now.instance == before.instance else None
 
 
-def _lives(run: RunFile) -> bool:
-    """Return whether the supervisor's process is there, and its id not given to another program."""
+def _is_alive(run: RunFile) -> bool:
+    """Return whether the supervisor runs, and no other program has its process id."""
     try:
         process = psutil.Process(run.supervisor_pid)
         if process.status() == psutil.STATUS_ZOMBIE:
@@ -269,7 +271,7 @@ def _lives(run: RunFile) -> bool:
 
 
 def _read_request(path: Path) -> Request | None:
-    """Return a request; None if it is not one."""
+    """Return a request; None if the file is not a valid one."""
     with path.open("rb") as file:
         content = file.read(REQUEST_MAX_BYTES)
     try:
@@ -279,7 +281,7 @@ def _read_request(path: Path) -> Request | None:
 
 
 def _write_private(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all, readable by this user only (POSIX)."""
+    """Write a file, completely or not at all, readable by this user only (POSIX)."""
     with moved_into_place(path, sync=False) as partial:
         partial.unlink(missing_ok=True)
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -1,11 +1,11 @@
-"""How a process learns that it is to end, on every platform, and what happens if it does not.
+"""What makes a process stop, on every platform, and a deadline if it does not.
 
-Four ways: a signal; the supervisor of a server gone; the shell above a supervisor gone (Windows);
-and, last of all, a deadline after any of them.
+There are three causes: a signal; for a server, the end of its supervisor; for a supervisor, the
+end of the shell above it (Windows). After any of them there is a deadline.
 
 The supervisor holds the write end of the server's stdin and never writes. End of file there means
-that it is gone, or asks the server to end: the one signal that works the same on every platform,
-after a SIGKILL too.
+that the supervisor is gone or wants the server to stop: the one signal that works in the same way
+on every platform, even after a SIGKILL.
 """
 
 import contextlib
@@ -20,15 +20,15 @@ from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
-from shared_schema.runtime.process.exits import FAILED, say
+from shared_schema.runtime.process.exits import FAILED, print_line
 from shared_schema.runtime.process.output import drain_outputs
 
 if TYPE_CHECKING:
     import psutil
 
-# From being asked to end to ending hard. The supervisor waits a little longer.
+# From the request to stop to a forced exit. The supervisor waits a little longer.
 END_TIMEOUT_S: Final = 4.0
-# For the line that says so; the supervisor's patience ends 0.4 s after ours.
+# For writing the log line; the supervisor kills this process 0.4 s after the deadline.
 DRAIN_TIMEOUT_S: Final = 0.2
 # Not RR_ names: those are settings, and unknown ones stop the start.
 SUPERVISED: Final = "REFLECTIVE_SUPERVISED"
@@ -45,25 +45,25 @@ else:
 _deadline_set = threading.Lock()
 
 
-def on_ending_signal(ask: Callable[[], None]) -> None:
-    """Call `ask` on every SIGTERM and Ctrl-C from now on, until the process ends.
+def on_ending_signal(callback: Callable[[], None]) -> None:
+    """Call `callback` on every SIGTERM and Ctrl-C from now on, until the process ends.
 
-    The handlers are never put back: a second signal during the last moments must not turn an
-    orderly end into a traceback. `ask` runs in the main thread, between two instructions.
+    The handlers are never restored: a second signal during shutdown must not cause a traceback.
+    `callback` runs in the main thread, between two instructions.
     """
 
     def handle(number: int, frame: FrameType | None) -> None:
-        ask()
+        callback()
 
     for number in ENDING_SIGNALS:
         signal.signal(number, handle)
 
 
 def end_within(timeout_s: float = END_TIMEOUT_S, *, name: str) -> None:
-    """End this process hard after `timeout_s`, unless it has ended by itself; only once.
+    """Force this process to exit after `timeout_s` if it has not exited by then; only once.
 
-    A stuck thread, or a task that swallows its cancellation, would otherwise keep it alive for
-    ever.
+    A stuck thread, or a task that swallows its cancellation, would otherwise keep it alive
+    forever.
     """
     # Never released: a process ends once.
     if not _deadline_set.acquire(blocking=False):
@@ -71,9 +71,9 @@ def end_within(timeout_s: float = END_TIMEOUT_S, *, name: str) -> None:
 
     def end() -> None:
         time.sleep(timeout_s)
-        say(f"{name}: did not end within {timeout_s:g} s of being asked, ended hard")
+        print_line(f"{name}: shutdown not finished within {timeout_s:g} s, forced to exit")
         drain_outputs(DRAIN_TIMEOUT_S)
-        # What may fail here must not keep the process from ending.
+        # An error here must not keep the process from exiting.
         with contextlib.suppress(Exception):
             for worker in multiprocessing.active_children():
                 worker.kill()
@@ -85,10 +85,10 @@ def end_within(timeout_s: float = END_TIMEOUT_S, *, name: str) -> None:
 def watch_supervisor(
     on_gone: Callable[[], None], *, grace_s: float = END_TIMEOUT_S, name: str = "server"
 ) -> threading.Thread | None:
-    """Call `on_gone`, in its own thread, when the supervisor is gone; end hard `grace_s` later.
+    """Call `on_gone`, in a thread, when the supervisor is gone; force the exit `grace_s` later.
 
     Does nothing, and returns None, in a process that no supervisor started, in a worker process,
-    and on a second call: the marker is taken out of the environment, so descendants do not see it.
+    and on a second call: the marker is removed from the environment, so descendants lack it.
     """
     if not os.environ.pop(SUPERVISED, "") or multiprocessing.parent_process() is not None:
         return None
@@ -110,8 +110,8 @@ def watch_shell(on_gone: Callable[[], None]) -> None:
     """Call `on_gone`, in a thread, when the shell above this process or its parent has ended.
 
     Windows only: honcho runs each Procfile line through the shell. On POSIX it signals the whole
-    process group; there it terminates ``cmd.exe`` and nothing else, and a window that is closed
-    ends honcho alone.
+    process group; on Windows it terminates only ``cmd.exe``, and closing the window
+    ends only honcho.
     """
     if sys.platform != "win32":
         return
@@ -135,7 +135,7 @@ def nearest_shell(parents: "Iterable[psutil.Process]") -> "psutil.Process | None
 def _wait(process: "psutil.Process", on_gone: Callable[[], None]) -> None:
     try:
         process.wait()
-    except Exception:  # it may not be watched, which is no sign of its end
+    except Exception:  # it cannot be watched, which does not mean that it has ended
         return
     on_gone()
 
@@ -149,8 +149,8 @@ def _started(target: Callable[[], None], name: str) -> threading.Thread:
 def _take_stdin() -> int:
     """Move the pipe to a private descriptor and put the null device in its place.
 
-    No descendant inherits the pipe then. On Windows that matters: one that starts with a pipe on
-    stdin that another process reads from would wait for that read to end.
+    Then no descendant inherits the pipe. On Windows a process that starts with a pipe on stdin
+    would wait until another process has finished reading from it.
     """
     pipe = os.dup(0)
     null = os.open(os.devnull, os.O_RDONLY)

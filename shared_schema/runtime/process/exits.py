@@ -1,4 +1,4 @@
-"""What a process's exit code says, and how a refused start becomes one line and a code."""
+"""Exit codes, and how a refused start becomes one line and a code."""
 
 from collections.abc import Callable
 from typing import Final
@@ -7,27 +7,27 @@ from shared_schema.decoding import InvalidSetting
 from shared_schema.runtime.process.output import write_line
 from shared_schema.runtime.process.start_note import note_refusal
 
-# Did what it was asked to do, ending on SIGTERM or Ctrl-C included.
+# Success; also after SIGTERM or Ctrl-C.
 OK: Final = 0
-# Crashed, or had to be ended hard; the supervisor starts the server again.
+# Crashed, or was forced to exit; the supervisor starts the server again.
 FAILED: Final = 1
 # Another process holds the port, the bus address, the outbox or the supervisor's lock.
 ANOTHER_INSTANCE: Final = 75
-# A setting is wrong or the machine does not allow what it asks for.
+# A setting is wrong, or the machine does not allow it.
 CONFIGURATION: Final = 78
 
-# Before a first server has listened, starting again would only say the same thing again: the
-# supervisor ends with the same code.
+# If no server has listened yet, another start would fail in the same way: the supervisor exits with
+# the same code.
 FINAL: Final = frozenset({ANOTHER_INSTANCE, CONFIGURATION})
 
 
 class StartRefused(Exception):
-    """A start that cannot succeed, and whose reason is one line for the person who tried.
+    """A start that cannot succeed; the message is one line with the reason.
 
     Attributes
     ----------
     exit_code : int
-        What the process ends with.
+        The code with which the process exits.
     """
 
     def __init__(self, message: str, exit_code: int = CONFIGURATION) -> None:
@@ -47,16 +47,16 @@ def exit_code_of(run: Callable[[], int], *, name: str) -> int:
         return refused.exit_code
 
 
-def say(line: str) -> None:
-    """Write one line to stderr, for a person; a reader who has left is no trouble."""
+def print_line(line: str) -> None:
+    """Write one line to stderr; a closed stderr is no error."""
     write_line("stderr", _one_line(line))
 
 
 def _refuse(reason: str) -> None:
-    """Say why the start is refused, unless the last server of this supervisor said the same."""
+    """Print why the start is refused, unless this supervisor's last server printed the same."""
     line = _one_line(reason)
     if note_refusal(line):
-        say(line)
+        print_line(line)
 
 
 def _one_line(text: str) -> str:

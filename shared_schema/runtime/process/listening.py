@@ -1,7 +1,7 @@
-"""The sockets that a server listens on, taken before anything else starts.
+"""The sockets that a server listens on, opened before anything else starts.
 
-``localhost`` means both loopbacks: a browser or TouchDesigner may try either first. A taken port is
-how a second server of the same kind notices the first, so nothing may share it.
+``localhost`` means both loopbacks: a browser or TouchDesigner may try either first. A second
+server of the same kind detects the first by its port, so the port must not be shared.
 """
 
 import errno
@@ -16,11 +16,11 @@ import structlog
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, StartRefused
 
 LOCALHOST: Final = "localhost"
-# Connections that the system may hold until they are accepted, and how many are accepted at once.
+# The length of the queue of new connections, and how many are accepted at once.
 BACKLOG: Final = 128
-# Descriptors beside connections: both listeners' accepts at once, files, the bus, providers.
+# Descriptors besides connections: accepts of both listeners, files, the bus, providers.
 RESERVED_DESCRIPTORS: Final = 2 * BACKLOG + 256
-# What a machine without IPv6 answers when ::1 is asked for.
+# Errors of a machine without IPv6 for ::1.
 NO_SUCH_ADDRESS: Final = frozenset(
     {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EINVAL}
 )
@@ -36,7 +36,7 @@ Target = tuple[socket.AddressFamily, str]
 def listen_on(host: str, port: int) -> list[socket.socket]:
     """Return listening sockets for `host`; clients queue in them until the server accepts.
 
-    Port 0 takes any free one, the same for both loopbacks.
+    Port 0 means any free port, the same for both loopbacks.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def listen_on(host: str, port: int) -> list[socket.socket]:
 
 
 def allow_descriptors(connections: int) -> None:
-    """Let this process open so many connections, and the files that it needs beside them.
+    """Allow this process so many connections, and the other files that it needs.
 
     Raises
     ------
@@ -112,15 +112,15 @@ def _listen(family: socket.AddressFamily, address: str, port: int) -> socket.soc
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         if sys.platform == "win32":
-            # There SO_REUSEADDR would let a second server steal the port.
+            # Here SO_REUSEADDR would let a second server take over the port.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         else:
-            # A restarted server must not wait for its predecessor's closed connections.
+            # A restarted server must not wait for the closed connections of the last one.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind((address, port))
-        # At once: with SO_REUSEADDR two processes may bind, but only one may listen.
+        # Immediately: with SO_REUSEADDR two processes may bind, but only one may listen.
         listener.listen(BACKLOG)
         listener.setblocking(False)
     except BaseException:
@@ -132,7 +132,7 @@ def _listen(family: socket.AddressFamily, address: str, port: int) -> socket.soc
 def _refused(address: str, port: int, error: OSError) -> StartRefused:
     taken = {errno.EADDRINUSE}
     if sys.platform == "win32":
-        taken.add(errno.EACCES)  # the other one holds it exclusively
+        taken.add(errno.EACCES)  # the other process holds it exclusively
     if error.errno in taken:
         return StartRefused(
             f"port {port} on {address} is taken by another process", ANOTHER_INSTANCE

@@ -1,9 +1,9 @@
-"""One log format for our modules and the libraries below them, as text or as JSON, on stderr.
+"""One log format for our modules and the libraries, as text or as JSON, on stderr.
 
 ``2026-11-24T12:00:00.123Z info    gateway  event sent  session=5f2c seq=1``
 
-stderr, because stdout belongs to what a command was asked to print; honcho merges the two. To log
-never waits for who reads the log: see `output`.
+stderr, because stdout is for the output of commands; honcho merges the two. Logging never waits for
+the log's reader: see `output`.
 """
 
 import io
@@ -41,9 +41,9 @@ def configure_logging(*, level: Level, form: Form, service: str) -> None:
     Parameters
     ----------
     level
-        What lies below it costs next to nothing and is not written.
+        Lines below it are not written and cost next to nothing.
     service
-        Which process logs, e.g. ``gateway``; stands in every line.
+        The name of the process in every line, e.g. ``gateway``.
     """
     use_utf8_streams()
     stream = cast(TextIO, start_output("stderr", _log_dropped))
@@ -81,14 +81,14 @@ def configure_logging(*, level: Level, form: Form, service: str) -> None:
 
 
 def use_utf8_streams() -> None:
-    """Make stdout and stderr UTF-8, unable to fail on a character, in a pipe or a console."""
+    """Switch stdout and stderr to UTF-8 that never fails on a character, in pipes and consoles."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _log_dropped(count: int) -> None:
-    structlog.get_logger("log").warning("log lines dropped: nobody was reading", count=count)
+    structlog.get_logger("log").warning("log lines dropped: the log was not read", count=count)
 
 
 def _as_json(_logger: object, _method: str, event: _Event) -> str:
@@ -125,7 +125,7 @@ def _one_line(event: object) -> str:
 
 
 def _shorten_ts(event: _Event) -> None:
-    # Milliseconds are enough for people; the stamper knows seconds and microseconds only.
+    # Milliseconds are enough for people; the stamper offers only seconds and microseconds.
     event["ts"] = event["ts"][:-4] + "Z"
 
 

@@ -1,8 +1,8 @@
-"""Lines for stdout and stderr whose reader may stop reading, or leave: nobody waits for it.
+"""Writes to stdout and stderr without blocking, even if they are not read or are closed.
 
-A pipe is full after some 64 kB that nobody reads (a stopped honcho), and a console holds its writer
-while text in it is selected. So a thread writes, and takes what it is to write from a bounded
-queue. What does not fit is dropped and counted, and the count is reported once there is room again.
+A pipe is full after some 64 kB that are not read (a stopped honcho), and a console blocks its
+writer while text in it is selected. So a thread writes from a bounded queue. What does not fit is
+dropped and counted, and the count is reported once there is room again.
 """
 
 import atexit
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 QUEUE_MAX_BYTES: Final = 1_048_576
-# At the end of the process, for what was not written yet.
+# For the rest of the queue, when the process exits.
 DRAIN_TIMEOUT_S: Final = 0.5
 
 StreamName = Literal["stdout", "stderr"]
@@ -25,13 +25,13 @@ _outputs: dict[StreamName, "Output"] = {}
 
 
 class Output(io.TextIOBase):
-    """A stream in front of a stream: `write` never blocks and never fails.
+    """A buffer in front of a stream: `write` never blocks and never fails.
 
     Parameters
     ----------
     on_dropped
-        Called in the writing thread with the number of calls of `write` that were dropped, once
-        everything before them has been written.
+        Called in the writing thread with the number of dropped calls of `write`, once everything
+        before them has been written.
     """
 
     def __init__(self, stream: object, on_dropped: OnDropped) -> None:
@@ -39,20 +39,20 @@ class Output(io.TextIOBase):
         self._on_dropped = on_dropped
         self._changed = threading.Condition()
         self._queue: deque[bytes] = deque()
-        # Of what is queued and what is being written.
+        # Queued or being written.
         self._bytes = 0
         self._dropped = 0
         threading.Thread(target=self._run, name="output", daemon=True).start()
 
     def writable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def write(self, text: str) -> int:
         """Queue a text for writing, or count it as dropped."""
         data = text.encode("utf-8", "backslashreplace")
         with self._changed:
-            # While something was dropped nothing is queued: the count would stand at a wrong place.
+            # Nothing is queued until dropped calls are reported: the report would come too late.
             if self._dropped or self._bytes + len(data) > QUEUE_MAX_BYTES:
                 self._dropped += 1
             else:
@@ -62,7 +62,7 @@ class Output(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Do nothing: the thread writes as soon as it can."""
+        """Do nothing: the thread writes without delay."""
 
     def drain(self, timeout_s: float) -> None:
         """Wait until everything is written, but no longer than `timeout_s`."""
@@ -74,7 +74,7 @@ class Output(io.TextIOBase):
             with self._changed:
                 self._changed.wait_for(lambda: self._queue)
                 data = self._queue.popleft()
-            # A reader who has left must not end what it no longer watches.
+            # A closed stream must not stop the process.
             with contextlib.suppress(OSError, ValueError):
                 view = memoryview(data)
                 while view:
@@ -90,7 +90,7 @@ class Output(io.TextIOBase):
 
 
 def start_output(name: StreamName, on_dropped: OnDropped) -> Output:
-    """Return what writes to this process's stdout or stderr from now on."""
+    """Create the buffer for this process's stdout or stderr, and return it."""
     output = Output(getattr(sys, name), on_dropped)
     if not _outputs:
         atexit.register(drain_outputs)
@@ -99,29 +99,29 @@ def start_output(name: StreamName, on_dropped: OnDropped) -> Output:
 
 
 def drain_outputs(timeout_s: float = DRAIN_TIMEOUT_S) -> None:
-    """Wait until everything is written; a reader that does not read is not waited for."""
+    """Wait until everything is written, but no longer than `timeout_s` for each stream."""
     for output in _outputs.values():
         output.drain(timeout_s)
 
 
 def write_line(name: StreamName, line: str) -> None:
-    """Write one line, by the thread if there is one; a reader who has left is no trouble."""
+    """Write one line, through the buffer if there is one; a closed stream is no error."""
     stream = _outputs.get(name) or getattr(sys, name)
-    # stderr escapes what its encoding lacks, in a Windows console too.
+    # stderr escapes characters that its encoding lacks, also in a Windows console.
     with contextlib.suppress(OSError, ValueError):
         stream.write(line + "\n")
         stream.flush()
 
 
 def _unbuffered(stream: object) -> Callable[[memoryview], int]:
-    """Return what writes bytes to a stream, without a buffer that others may have locked.
+    """Return a function that writes bytes to a stream, without a buffer that others may lock.
 
-    A thread that holds such a lock when the interpreter ends makes it abort.
+    A thread that holds such a lock when the interpreter exits makes it abort.
     """
     if stream is None:  # a program without a console (Windows)
         return len
     binary = getattr(stream, "buffer", None)
     raw = getattr(binary, "raw", binary)
-    if raw is None:  # a stand-in that knows text only
+    if raw is None:  # a stand-in for text only
         return lambda data: stream.write(bytes(data).decode()) and len(data)  # type: ignore[attr-defined]
     return lambda data: raw.write(data) or len(data)

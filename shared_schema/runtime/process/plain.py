@@ -1,8 +1,8 @@
-"""A server without a command line: what ``python -m <package>`` is when nothing follows it.
+"""A server without a command line: ``python -m <package>`` without arguments.
 
-The library of the commands is a sixth of a server's start, and a supervisor starts servers again
-and again, so `__main__` comes here at once when there is no argument. It may import neither that
-library nor what only a supervisor needs, so it is a room of its own.
+The command line library takes a sixth of the time of a start, and a supervisor restarts servers, so
+`__main__` uses this module directly when there are no arguments. It must import neither that
+library nor what only a supervisor needs.
 """
 
 import os
@@ -16,13 +16,13 @@ from shared_schema.settings import load_settings
 
 
 def serve_as(service: str, module: str) -> int:
-    """Read the settings, begin the log, and serve until asked to end; return the exit code.
+    """Read the settings, configure logging, and serve until stopped; return the exit code.
 
     `module` has the function ``serve(settings) -> int``. It is imported last: a wrong setting is
-    reported at once, and the log is there before anybody logs.
+    reported immediately, and logging is configured before the first line.
     """
     use_utf8_streams()
-    if SUPERVISED not in os.environ:  # otherwise the supervisor has done that
+    if SUPERVISED not in os.environ:  # otherwise the supervisor has done this
         undo_honcho()
 
     def run() -> int:

@@ -1,9 +1,9 @@
-"""Running one ASGI application, from its first socket to its last.
+"""Runs one ASGI application from start to shutdown.
 
-The order: the port, then the application's own resources, then requests; and back. A refused start
-is one line and its exit code. Asked to end (SIGTERM, Ctrl-C, the supervisor gone), the server stops
-accepting, gives requests and sockets `CLOSE_TIMEOUT_S` to finish, lets the application close what
-it opened, and ends with 0; what still runs `ending.END_TIMEOUT_S` after that is ended hard.
+The order: the port, then the application's own resources, then requests; at shutdown the reverse. A
+refused start is one line and an exit code. To stop (SIGTERM, Ctrl-C, the supervisor gone), the
+server accepts no more connections, gives requests and sockets `CLOSE_TIMEOUT_S` to finish, lets the
+application close its resources, and exits with 0; after `ending.END_TIMEOUT_S` the exit is forced.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ POLL_INTERVAL_S: Final = 0.25
 
 log = structlog.get_logger(__name__)
 
-# Whatever uvicorn takes as an application.
+# uvicorn's type of an application.
 App = Callable[..., Any]
 OpenApp = Callable[[], AbstractAsyncContextManager[App]]
 
@@ -60,22 +60,22 @@ def run_server(
     ws: type[BoundedWebSocket] = BoundedWebSocket,
     limits: HttpLimits | None = None,
 ) -> int:
-    """Serve until asked to end; return the exit code. Main thread, once in a process.
+    """Serve until stopped; return the exit code. Main thread only, once in a process.
 
     Parameters
     ----------
     open_app
-        Makes an async context manager that opens everything, yields the application, and closes
-        everything after the last request; entered and left in one task. It may raise
-        `StartRefused`. An exception that it raises or lets through later ends the server.
+        Returns an async context manager that opens all resources, yields the application, and
+        closes them after the last request; entered and left in one task. It may raise
+        `StartRefused`. Any later exception from it stops the server.
     host
         ``localhost`` for both loopbacks, or any host or address of this machine.
     name
-        Stands in front of lines for people.
+        Prefix of printed lines.
     ws
-        The WebSocket protocol, for an application that needs more of it.
+        The WebSocket protocol class, for an application that needs its own.
     limits
-        What clients may hold; by default the settings' defaults.
+        Limits for clients; by default the defaults of the settings.
     """
 
     def run() -> int:
@@ -96,7 +96,7 @@ def run_server(
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, with its signals handled by us and a call when it accepts requests."""
+    """uvicorn with our own signal handlers, and a callback when it accepts requests."""
 
     def __init__(
         self, config: uvicorn.Config, connections: Connections, on_started: Callable[[], None]
@@ -108,7 +108,7 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the handlers alone: uvicorn would raise the signal again at the end."""
+        """Install no handlers: uvicorn would raise the signal again at the end."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -142,8 +142,8 @@ class _Serving:
 
     async def run(self) -> int:
         self._loop = asyncio.get_running_loop()
-        on_ending_signal(self._ask_to_end)
-        watch_supervisor(self._ask_to_end, name=self._name)
+        on_ending_signal(self._request_end)
+        watch_supervisor(self._request_end, name=self._name)
         self._task = asyncio.create_task(self._serve())
         while not self._task.done():
             await asyncio.wait({self._task}, timeout=POLL_INTERVAL_S)
@@ -173,9 +173,9 @@ class _Serving:
         note_listening()
         log.info("listening", url=" ".join(urls(self._sockets)), pid=os.getpid())
 
-    def _ask_to_end(self) -> None:
-        """Called by signal handlers and from other threads."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nearly gone anyway
+    def _request_end(self) -> None:
+        """Request the shutdown, from a signal handler or another thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: about to exit anyway
             self._loop.call_soon_threadsafe(self._end)
 
     def _end(self) -> None:
@@ -187,7 +187,7 @@ class _Serving:
         if self._server is None:
             self._task.cancel()
         else:
-            # Not the flag alone: sse-starlette ends its streams when it sees this call.
+            # Not only the flag: sse-starlette ends its streams when it detects this call.
             self._server.handle_exit(signal.SIGTERM, None)
 
 
@@ -197,7 +197,7 @@ def _config(
     http = partial(BoundedHttp, limiter=connections)
     return uvicorn.Config(
         BodyMemory(app, max_bytes=round(limits.max_body_memory_mb * BYTES_PER_MB)),
-        lifespan="off",  # open_app does that, and can refuse in one line
+        lifespan="off",  # open_app does this, and can refuse in one line
         http=cast(type[asyncio.Protocol], http),  # uvicorn only calls it
         backlog=BACKLOG,
         ws=ws,

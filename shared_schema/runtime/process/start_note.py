@@ -1,8 +1,8 @@
-"""What a server lets its supervisor know of its start: that it listens, or why it does not.
+"""A file in which a server reports to its supervisor that it listens, or why it does not.
 
-The note is a file of one size that is written over in place: a full disk, which is among the
-reasons, does not keep it from being written. The environment names it, and the reason that was
-given last, so that the same reason is not given again at every try.
+The file has a fixed size and is overwritten in place, so it can be written on a full disk, which is
+one of the reasons. Its path is in the environment, with the last reason, so that the same reason is
+not printed again at every attempt.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ class StartNote:
         self._begun = False
 
     def begin(self, last_refusal: str) -> dict[str, str]:
-        """Write an empty note; return what the next server's environment needs."""
+        """Write an empty note; return the variables for the next server's environment."""
         self._begun = False
         with contextlib.suppress(OSError):  # the server is started all the same
             with self._path.open("r+b" if self._path.exists() else "wb") as file:
@@ -42,19 +42,19 @@ class StartNote:
         return ""
 
     def remove(self) -> None:
-        """Leave nothing behind."""
+        """Remove the file."""
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
 
 
 def note_listening() -> None:
-    """Let the supervisor know that this server accepts requests; does nothing without one."""
+    """Report that this server accepts requests; does nothing without a supervisor."""
     _note(LISTENING)
     os.environ.pop(NOTE, None)
 
 
 def note_refusal(reason: str) -> bool:
-    """Let the supervisor know why this start is refused; return whether that is news."""
+    """Report why this start is refused; return whether the reason is a new one."""
     _note(reason)
     return reason != os.environ.get(LAST_REFUSAL)
 

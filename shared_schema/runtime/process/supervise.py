@@ -1,20 +1,20 @@
-"""The small parent of a server: starts it, starts it again, and ends with it.
+"""The small parent process of a server: starts it, restarts it, and stops with it.
 
 Rules
 -----
-* A server that ends while nobody asked the supervisor to end is started again: at once when a
-  restart was requested, otherwise after the wait that `BackOff` says. That includes a server that
-  ended with 0: somebody told it to, but under honcho the end of one process is the end of all.
-* A server that ends with one of `exits.FINAL` has said in one line why it cannot start. If none
-  has listened before, the supervisor ends with the same code: somebody watches a first start. Later
-  it is trouble that may pass (a full disk, a port taken for a moment, a typing mistake in `.env`):
-  it tries again with growing waits, and neither of them repeats itself meanwhile.
-* Asked to end (SIGTERM, Ctrl-C, a request to stop, the end of honcho's shell on Windows), it asks
-  the server to end, kills it after `CHILD_END_TIMEOUT_S`, and ends with 0.
-* If the supervisor vanishes, the server notices by itself (`ending`).
+* A server that exits while the supervisor is not stopping is started again: immediately if a
+  restart was requested, otherwise after the wait of `BackOff`. This includes exit code 0: it was
+  stopped from outside, but under honcho the end of one process would be the end of all.
+* A server that exits with one of `exits.FINAL` has printed in one line why it cannot start. If none
+  has listened before, the supervisor exits with the same code: a first start is watched. Later the
+  cause may pass (a full disk, a port taken for a moment, a typo in `.env`): the supervisor tries
+  again with growing waits, and neither of them repeats the same line.
+* To stop (SIGTERM, Ctrl-C, a request, the end of honcho's shell on Windows), it stops the server,
+  kills it after `CHILD_END_TIMEOUT_S`, and exits with 0.
+* If the supervisor dies, the server detects it (`ending`).
 
-honcho signals the whole process group, so the server may have ended before its supervisor has seen
-its own signal: after an end that looks asked for, it waits `SETTLE_S` before it starts it again.
+honcho signals the whole process group, so the server may have exited before its supervisor receives
+the signal: after an exit that looks like this, it waits `SETTLE_S` before the next start.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ from shared_schema.runtime.process.start_note import LISTENING, StartNote
 # A little more than the server's own `ending.END_TIMEOUT_S`; honcho kills after 5 s.
 CHILD_END_TIMEOUT_S: Final = 4.4
 SETTLE_S: Final = 0.1
-# Requests are looked for so often; and a signal may be delivered to a thread that is not waiting.
+# For requests, and because a signal may be delivered to a thread that is not waiting.
 POLL_INTERVAL_S: Final = 0.25
 # How long a supervisor that has just taken the lock may need for its run file.
 RUN_FILE_TIMEOUT_S: Final = 1.0
@@ -66,37 +66,37 @@ _Event = _Ended | _EndRequested
 
 
 def supervise(package: str, *, run_dir: Path) -> int:
-    """Run ``python -m <package>`` until asked to end; return the exit code. Main thread only.
+    """Run ``python -m <package>`` until stopped; return the exit code. Main thread only.
 
     Parameters
     ----------
     run_dir
-        Where the run file and the lock lie: one supervisor of a package for each such folder.
+        The folder of the run file and the lock, with one supervisor for each package.
     """
 
     def run() -> int:
-        with _only_one(package, run_dir):
+        with _exclusive_lock(package, run_dir):
             return _Supervisor(package, run_dir).run()
 
     return exit_code_of(run, name=f"supervise {package}")
 
 
 @contextmanager
-def _only_one(package: str, run_dir: Path) -> Iterator[None]:
-    """Hold a lock that the operating system lets go of when this process dies.
+def _exclusive_lock(package: str, run_dir: Path) -> Iterator[None]:
+    """Hold a lock that the operating system releases when this process dies.
 
     Raises
     ------
     StartRefused
         If another supervisor holds it, or if it cannot be made.
     """
-    # No soft lock in its place: that would outlive a killed process.
+    # No soft lock instead: it would outlive a killed process.
     lock = FileLock(run_dir / f"{package}.lock", timeout=0, mode=0o600, fallback_to_soft=False)
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
-        raise StartRefused(_taken(package, run_dir), ANOTHER_INSTANCE) from None
+        raise StartRefused(_lock_held_message(package, run_dir), ANOTHER_INSTANCE) from None
     except (OSError, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or error
         raise StartRefused(f"cannot lock {lock.lock_file}: {reason}", CONFIGURATION) from error
@@ -106,8 +106,8 @@ def _only_one(package: str, run_dir: Path) -> Iterator[None]:
         lock.release()
 
 
-def _taken(package: str, run_dir: Path) -> str:
-    """Return what to say, and do, about the supervisor that holds the lock."""
+def _lock_held_message(package: str, run_dir: Path) -> str:
+    """Return the message about the supervisor that holds the lock, with the remedy."""
     give_up_at = time.monotonic() + RUN_FILE_TIMEOUT_S
     pid = ""
     while not pid and time.monotonic() < give_up_at:
@@ -115,18 +115,18 @@ def _taken(package: str, run_dir: Path) -> str:
             pid = f" (pid {running(package, run_dir).supervisor_pid})"
         except NoSupervisor:
             time.sleep(POLL_INTERVAL_S)
-    remedy = f"`python -m {package} stop` ends it"
+    remedy = f"`python -m {package} stop` stops it"
     return f"another supervisor of {package}{pid} runs on {run_dir.as_posix()}; {remedy}"
 
 
 class _Supervisor:
-    """Only the main thread changes anything here; the others put events into its queue."""
+    """State for the main thread only; other threads put events into its queue."""
 
     def __init__(self, package: str, run_dir: Path) -> None:
         self._package = package
         self._command = (sys.executable, "-m", package)
         self._control = Control(package, run_dir)
-        # Its put() may be called by a signal handler that interrupts another put() or get().
+        # A signal handler may call put() while it interrupts another put() or get().
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
         self._back_off = BackOff()
         self._child: Child | None = None
@@ -136,7 +136,7 @@ class _Supervisor:
         self._note = StartNote(run_dir / f"{package}.start")
         self._listening = False
         self._has_listened = False
-        # Whether starts are refused at present, and with which reason the last one was.
+        # Whether starts are being refused, and the last reason.
         self._refusing = False
         self._refusal = ""
         self._start_at: float | None = None
@@ -144,7 +144,7 @@ class _Supervisor:
 
     def run(self) -> int:
         start_output(
-            "stdout", lambda count: self._say(f"{count} lines dropped: nobody was reading")
+            "stdout", lambda count: self._print(f"{count} lines dropped: the log was not read")
         )
         on_ending_signal(self._request_end)
         watch_shell(self._request_end)
@@ -156,9 +156,9 @@ class _Supervisor:
             self._start()
             return self._loop()
         finally:
-            self._leave()
+            self._clean_up()
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         write_line("stdout", f"supervise {self._package}: {line}")
 
     def _request_end(self) -> None:
@@ -167,16 +167,16 @@ class _Supervisor:
     def _loop(self) -> int:
         while True:
             code = self._handle(self._next_event())
-            self._look_whether_it_listens()
+            self._check_listening()
             for request in self._control.requests():
                 if code is None:
-                    code = self._obey(request)
+                    code = self._handle_request(request)
             if code is not None:
                 return code
             now = time.monotonic()
             if self._kill_at is not None and now >= self._kill_at and self._child is not None:
                 self._kill_at = None
-                self._say(f"server did not end within {CHILD_END_TIMEOUT_S:g} s, killed")
+                self._print(f"server did not exit within {CHILD_END_TIMEOUT_S:g} s, killed")
                 self._child.kill()
             if self._start_at is not None and now >= self._start_at:
                 self._start()
@@ -190,7 +190,7 @@ class _Supervisor:
             return None
 
     def _handle(self, event: _Event | None) -> int | None:
-        """Take one event in; return the exit code if it was the last."""
+        """Handle one event; return the exit code if the supervisor is done."""
         match event:
             case _Ended(child):
                 return self._ended(child)
@@ -198,17 +198,17 @@ class _Supervisor:
                 return self._end()
         return None
 
-    def _obey(self, request: Request) -> int | None:
-        """Do what a request file asks for; return the exit code if nothing is left to do."""
+    def _handle_request(self, request: Request) -> int | None:
+        """Handle a request; return the exit code if the supervisor is done."""
         if request.action == "stop":
-            self._say("stop requested")
+            self._print("stop requested")
             return self._end()
         if self._ending or request.after_starts < self._starts:
-            return None  # refused by the run file, or answered by it already
-        self._say("restart requested")
+            return None  # the run file shows the refusal, or a later start
+        self._print("restart requested")
         self._restart_requested = True
         if self._child is not None:
-            self._ask_child_to_end(self._child)
+            self._request_child_end(self._child)
         else:
             self._start()
         return None
@@ -218,64 +218,65 @@ class _Supervisor:
             return OK
         if not self._ending:
             self._ending = True
-            self._say("ending")
+            self._print("ending")
             self._publish()
-            self._ask_child_to_end(self._child)
+            self._request_child_end(self._child)
         return None
 
-    def _ask_child_to_end(self, child: Child) -> None:
+    def _request_child_end(self, child: Child) -> None:
         if self._kill_at is None:
             self._kill_at = time.monotonic() + CHILD_END_TIMEOUT_S
-            child.ask_to_end()
+            child.request_end()
 
     def _ended(self, child: Child) -> int | None:
-        self._look_whether_it_listens()
+        self._check_listening()
         self._child = None
         self._listening = False
         self._kill_at = None
         refused = child.exit_code in FINAL
         if not (self._refusing and refused):
-            self._say(
-                f"server ended pid={child.pid} {child.how_it_ended()} after {child.lived_s:.1f} s"
+            self._print(
+                f"server ended pid={child.pid} {child.exit_description()}"
+                f" after {child.uptime_s:.1f} s"
             )
         if self._ending:
             return OK
         if refused and not self._has_listened:
             return child.exit_code
         if refused:
-            self._refused()
+            self._retry_refused_start()
             return None
         self._refusing, self._refusal = False, ""
         if self._restart_requested:
             self._start()
             return None
         self._publish()
-        wait_s = self._back_off.after(child.lived_s, killed=child.killed)
-        if child.asked_from_outside:
+        wait_s = self._back_off.after(child.uptime_s, killed=child.killed)
+        if child.stopped_from_outside:
             wait_s = max(wait_s, SETTLE_S)
-        self._start_again_in(wait_s)
+        self._schedule_start(wait_s)
         return None
 
-    def _refused(self) -> None:
-        """Try again later; what is wrong was said by the server, and is said only once."""
+    def _retry_refused_start(self) -> None:
+        """Try again later; the server has printed the reason, once."""
         if not self._refusing:
-            self._say("server refuses to start: trying again until it can")
+            self._print("server refuses to start: trying again until it can")
         self._refusing, self._refusal = True, self._note.read()
         self._publish()
         self._start_at = time.monotonic() + self._back_off.after(0.0)
 
-    def _look_whether_it_listens(self) -> None:
+    def _check_listening(self) -> None:
         if self._child is None or self._listening or self._note.read() != LISTENING:
             return
         self._listening = self._has_listened = True
         if self._refusing:
             self._refusing, self._refusal = False, ""
-            self._say(f"server can start again pid={self._child.pid}")
+            self._print(f"server can start again pid={self._child.pid}")
         self._publish()
 
-    def _start_again_in(self, wait_s: float) -> None:
+    def _schedule_start(self, wait_s: float) -> None:
         self._start_at = time.monotonic() + wait_s
-        self._say(f"starting again in {wait_s:g} s" if wait_s else "starting again at once")
+        self._print(f"starting again in {wait_s:g} s" if wait_s else "starting again at once")
 
     def _start(self) -> None:
         self._start_at = None
@@ -286,17 +287,17 @@ class _Supervisor:
                 on_end=lambda child: self._events.put(_Ended(child)),
             )
         except OSError as error:
-            self._say(f"server could not be started: {error}")
-            self._start_again_in(self._back_off.after(0.0))
+            self._print(f"server could not be started: {error}")
+            self._schedule_start(self._back_off.after(0.0))
             return
         self._starts += 1
         self._restart_requested = False
         if not self._refusing:
-            self._say(f"server started pid={self._child.pid}")
+            self._print(f"server started pid={self._child.pid}")
         self._publish()
 
     def _publish(self) -> None:
-        # What fails here is tried again by `Control.requests`; the server matters more.
+        # After a failure `Control.requests` tries again; the server matters more.
         with contextlib.suppress(OSError):
             self._control.publish(
                 server_pid=self._child.pid if self._child is not None else None,
@@ -306,7 +307,7 @@ class _Supervisor:
                 ending=self._ending,
             )
 
-    def _leave(self) -> None:
+    def _clean_up(self) -> None:
         if self._child is not None:
             self._child.kill()
             self._child.join()

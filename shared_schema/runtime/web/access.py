@@ -1,7 +1,7 @@
-"""Access control: the Host that was asked for, the page that asks, and the tokens.
+"""Access control by Host, Origin and tokens.
 
-Every web page open on this machine can reach our port. Browsers tell which page asks (Origin) and
-which name it looked up (Host); programs such as TouchDesigner send no Origin and are allowed.
+Every web page open on this machine can reach our port. Browsers send the page's origin (Origin) and
+the host name in its URL (Host); programs such as TouchDesigner send no Origin and are allowed.
 """
 
 from collections.abc import Collection
@@ -25,12 +25,12 @@ NO_OPERATOR: Final = Token("operator_token", "")
 
 
 def bus_address(settings: Settings) -> BusAddress:
-    """Return the bus's address, with its keys if it has any.
+    """Return the address of the bus, with its keys if any are set.
 
     Raises
     ------
     StartRefused
-        If some but not all keys are set, or the bus leaves this machine without them.
+        If some but not all keys are set, or other machines can reach the bus and there are none.
     """
     keys = {
         "server_public": settings.bus_curve_server_public,
@@ -42,7 +42,7 @@ def bus_address(settings: Settings) -> BusAddress:
         return BusAddress(settings.bus_url, curve)
     if any(keys.values()):
         missing = [variable(f"bus_curve_{name}") for name, key in keys.items() if not key]
-        raise StartRefused(f"{', '.join(missing)} must be set too: the bus has keys or has none")
+        raise StartRefused(f"{', '.join(missing)} must be set too: set all keys of the bus or none")
     if not is_loopback(settings.bus_url.removeprefix("tcp://").rsplit(":", 1)[0]):
         raise StartRefused(
             f"RR_BUS_URL={settings.bus_url} can be reached from other machines: set RR_BUS_CURVE_*"
@@ -52,7 +52,7 @@ def bus_address(settings: Settings) -> BusAddress:
 
 
 class Refusal(NamedTuple):
-    """Why a request is refused; `kind` is what the log counts it under."""
+    """Why a request is refused; the log counts refusals by `kind`."""
 
     kind: str
     status: HTTPStatus
@@ -65,11 +65,11 @@ class AccessControl:
     Parameters
     ----------
     token
-        What every request needs, if it is set; the operator's token does as well.
+        Required by every request, if it is set; the operator's token is accepted as well.
     operator
-        What requests need beside WebSockets and `public_paths`, if it is set.
+        Required, if it is set, except for WebSockets and `public_paths`.
     public_paths
-        Paths for everybody; one that ends with ``/`` stands for all below it.
+        Paths without the operator's token; one that ends with ``/`` includes all below it.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class AccessControl:
             await self._serve_websocket(scope, receive, send)
 
     async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a WebSocket; one for which there is no route is refused like the others."""
+        """Serve a WebSocket; one without a route is refused like the others."""
         accepted = False
 
         async def checked(message: Message) -> None:
@@ -136,7 +136,7 @@ class AccessControl:
     def _refusal(self, scope: Scope) -> Refusal | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        # With a token, a page that was rebound to our address lacks it, whatever name it uses.
+        # With a token, any host name is allowed: a page rebound to our address lacks the token.
         if not (self._token or is_loopback(host) or normal_host(host) == self._host):
             shown = host[:LOGGED_MAX_CHARS]
             reason = f"host {shown!r} is not served here; use localhost"
@@ -144,7 +144,7 @@ class AccessControl:
         is_socket = scope["type"] == "websocket"
         origin = headers.get("origin")
         if (is_socket or scope["method"] not in _SAFE_METHODS) and origin is not None:
-            # A page of our own names the host and port that it was opened at, whatever they are;
+            # A page of our own sends the host and port that it was opened at, whatever they are;
             # the host was checked above.
             normal = _normal_origin(origin)
             own = bool(host) and normal.partition("://")[2] == _normal_origin(host)
@@ -153,12 +153,12 @@ class AccessControl:
                 reason = f"origin {shown!r} is not allowed; add it to {self._origins_setting} if it"
                 return Refusal("origin", HTTPStatus.FORBIDDEN, f"{reason} is yours")
         if not is_socket and scope["method"] == "OPTIONS":
-            return None  # a browser asks without credentials, and is told only what it may ask
+            return None  # a preflight has no credentials, and its answer only lists what is allowed
         return self._lacking_token(scope)
 
     def _lacking_token(self, scope: Scope) -> Refusal | None:
         needed = (self._is_guarded(scope) and self._operator) or self._token
-        # The operator's token opens everything.
+        # The operator's token is accepted everywhere.
         if not needed or any(token and token.is_given(scope) for token in (needed, self._operator)):
             return None
         reason = (
@@ -168,14 +168,14 @@ class AccessControl:
         return Refusal("token", HTTPStatus.UNAUTHORIZED, reason)
 
     def _is_guarded(self, scope: Scope) -> bool:
-        """Return whether only the operator may see this."""
+        """Return whether the path needs the operator's token."""
         path = scope["path"]
         public = path in self._public_paths or path.startswith(self._public_folders)
         return scope["type"] == "http" and not public
 
 
 def _normal_origin(origin: str) -> str:
-    """Return an Origin, or a host with its port, as it is compared: without case or last dot."""
+    """Return an Origin, or a host with its port, for comparison: lower case, no final dot."""
     name, port, number = origin.lower().rpartition(":")
     if not number.isdigit():
         return origin.lower().removesuffix(".")

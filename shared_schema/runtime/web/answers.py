@@ -1,4 +1,4 @@
-"""What both servers answer with besides their pages: refusals, sound, and streams."""
+"""Responses of both servers besides their pages: errors, sound, and streams."""
 
 import contextlib
 from collections.abc import Mapping
@@ -18,24 +18,24 @@ from shared_schema.layout import SPEECH_ROOT, WAVES_ROOT, Artifacts
 
 
 class Json(Response):
-    """An answer in JSON; its content is a Struct, or anything made of them."""
+    """A JSON response; its content is a Struct, or a container of them."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        """Return the content's JSON."""
+        """Return the content as JSON."""
         return msgspec.json.encode(content)
 
 
 def problem(
     status: HTTPStatus, message: str, *, field: str = "", headers: Mapping[str, str] | None = None
 ) -> Json:
-    """Return what every refused request is answered with: which field is wrong, and why."""
+    """Return the response to a refused request: which field is wrong, and why."""
     return Json({"error": {"field": field, "message": message}}, status, headers)
 
 
 async def limited_body(request: Request, limit: int) -> bytes | None:
-    """Return a request's body; None, without reading on, if it is above `limit` bytes."""
+    """Return a request's body; None, without reading on, if it exceeds `limit` bytes."""
     body = b""
     async for chunk in request.stream():
         body += chunk
@@ -45,7 +45,7 @@ async def limited_body(request: Request, limit: int) -> bytes | None:
 
 
 def sound_route(artifacts: Artifacts) -> Route:
-    """Return ``/v1/audio/<path>``: a WAV of a session or a range of it, nothing else."""
+    """Return ``/v1/audio/<path>``, which serves WAV files of sessions, also in ranges."""
     folders = [artifacts.root / folder for folder in (SPEECH_ROOT, WAVES_ROOT)]
 
     def is_served(path: Path) -> bool:
@@ -70,13 +70,13 @@ def sound_route(artifacts: Artifacts) -> Route:
 
 
 class EventStream(EventSourceResponse):
-    """What sse-starlette does, and a last chunk when the server ends before the stream.
+    """sse-starlette's response, with a last chunk if the server stops before the stream ends.
 
-    Without it the reader sees a broken connection, and uvicorn logs an error for each.
+    Without it the client gets a broken connection, and uvicorn logs an error for each.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Send the response."""
         complete = False
 
         async def watching_for_the_end(message: Message) -> None:
@@ -86,5 +86,5 @@ class EventStream(EventSourceResponse):
             complete = message["type"] == "http.response.body" and last
 
         await super().__call__(scope, receive, watching_for_the_end)
-        if not complete:  # to a client that has left, uvicorn sends nothing
+        if not complete:  # uvicorn sends nothing to a client that has disconnected
             await send({"type": "http.response.body", "body": b"", "more_body": False})

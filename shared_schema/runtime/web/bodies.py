@@ -1,4 +1,4 @@
-"""Bounds the memory that the bodies of all requests take together."""
+"""Limits the total memory of all request bodies."""
 
 from http import HTTPStatus
 from typing import Final
@@ -17,11 +17,11 @@ log = structlog.get_logger("web")
 
 
 class BodyMemoryFull(Exception):
-    """The bodies of all requests together are beyond the limit."""
+    """The bodies of all requests together exceed the limit."""
 
 
 class BodyMemory:
-    """ASGI middleware: counts a body until its response begins, and refuses one too many (503)."""
+    """ASGI middleware: counts a body until its response begins, and answers 503 at the limit."""
 
     def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
         self._app = app
@@ -30,7 +30,7 @@ class BodyMemory:
         self._refusals = RefusalLog("web")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request; raise for its reader, and answer, when there is no room for its body."""
+        """Serve a request; if there is no room for its body, answer 503 and raise to its reader."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -54,7 +54,7 @@ class BodyMemory:
             return message
 
         async def releasing(message: Message) -> None:
-            if refused:  # what the application makes of the exception
+            if refused:  # the application's response to the exception
                 return
             if message["type"] == "http.response.start":
                 release()
@@ -63,7 +63,7 @@ class BodyMemory:
         try:
             await self._app(scope, counting, releasing)
         except ClientDisconnect:
-            log.debug("the client left before its request was complete", path=scope["path"])
+            log.debug("the client disconnected before its request was complete", path=scope["path"])
         except BodyMemoryFull:
             release()
             await self._refuse(scope, receive, send)
@@ -80,7 +80,7 @@ class BodyMemory:
         )
         answer = problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
-            f"the requests at this moment are too large together ({setting}); try again",
+            f"the current requests are too large together ({setting}); try again",
             headers={"Retry-After": str(RETRY_AFTER_S)},
         )
         await answer(scope, receive, send)

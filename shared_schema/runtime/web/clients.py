@@ -1,8 +1,8 @@
-"""HTTP and WebSocket clients: the one place that decides about proxies and certificates.
+"""HTTP and WebSocket clients: the one place for proxies and certificates.
 
-Our own servers are never asked through a proxy, and neither is anything else on this machine. A
-remote provider may be: through what `ALL_PROXY`, `HTTPS_PROXY` and their siblings name, unless
-`NO_PROXY` says otherwise. `SSL_CERT_FILE` and `SSL_CERT_DIR` count for remote providers only.
+Our own servers, and all others on this machine, are called without a proxy. A remote provider may
+be called through the proxy of `ALL_PROXY`, `HTTPS_PROXY` and the like, unless `NO_PROXY` lists it.
+`SSL_CERT_FILE` and `SSL_CERT_DIR` apply to remote providers only.
 """
 
 import ipaddress
@@ -41,23 +41,23 @@ def local_http(
 
 def local_socket(url: str, headers: Mapping[str, str] | None = None) -> "ClientConnection":
     """Return a connection to a WebSocket of this installation."""
-    from websockets.sync.client import connect  # noqa: PLC0415  # not for those who speak HTTP only
+    from websockets.sync.client import connect  # noqa: PLC0415  # not needed for HTTP
 
     return connect(url, additional_headers=headers, compression=None, max_size=None, proxy=None)
 
 
 def bearer(token: str) -> dict[str, str]:
-    """Return the header that carries the token, in ASCII; none without one."""
+    """Return the header with the token, in ASCII; none without a token."""
     return {"Authorization": f"Bearer {quote(token)}"} if token else {}
 
 
 def gateway_token(settings: Settings) -> str:
-    """Return what opens all of the gateway."""
+    """Return the token with access to the whole gateway."""
     return settings.operator_token or settings.events_token
 
 
 def missing_after(look: Callable[[], str | None], timeout_s: float) -> str | None:
-    """Call `look` until nothing is missing; return what still is after `timeout_s`."""
+    """Call `look` until nothing is missing; return what is still missing after `timeout_s`."""
     give_up_at = time.monotonic() + timeout_s
     while (missing := look()) is not None and time.monotonic() < give_up_at:
         time.sleep(POLL_INTERVAL_S)
@@ -65,9 +65,9 @@ def missing_after(look: Callable[[], str | None], timeout_s: float) -> str | Non
 
 
 class Route(Struct, frozen=True, kw_only=True):
-    """How a remote server is reached: values for a client of httpx or its forks.
+    """Proxy and certificates for a remote server, for a client of httpx or its forks.
 
-    `remark` is what an operator should correct though it works; else it is empty.
+    `remark` is a hint for the operator, if something works but should be corrected.
     """
 
     proxy: str | None
@@ -76,12 +76,12 @@ class Route(Struct, frozen=True, kw_only=True):
 
 
 def route_to(url: str, environment: Mapping[str, str] | None = None) -> Route:
-    """Return how a provider is reached, by the variables of `environment` (default: our own).
+    """Return the route to a provider, from the variables of `environment` (default: our own).
 
     Raises
     ------
     InvalidSetting
-        In one line, if the proxy that would be used can't be.
+        In one line, if the proxy to be used is invalid.
     """
     variables = os.environ if environment is None else environment
     if is_local(urlsplit(url).hostname or ""):
@@ -114,8 +114,8 @@ def proxy_for(url: str, environment: Mapping[str, str]) -> str | None:
     Raises
     ------
     InvalidSetting
-        Naming the variable whose value is no proxy's URL; the value, which may hold a password, is
-        not shown.
+        Naming the variable whose value is not the URL of a proxy; the value, which may contain a
+        password, is not shown.
     """
     target = urlsplit(url)
     found = {name.lower(): value.strip() for name, value in environment.items() if value.strip()}
@@ -123,7 +123,7 @@ def proxy_for(url: str, environment: Mapping[str, str]) -> str | None:
         return None
     names = [name for name in (f"{target.scheme}_proxy", "all_proxy") if name in found]
     if not names:
-        # What the system's own settings say, where it has some (Windows, macOS).
+        # The system's own settings, where there are any (Windows, macOS).
         return _system_proxy(target.scheme) if environment is os.environ else None
     return _checked(names[0].upper(), found[names[0]])
 
@@ -182,9 +182,9 @@ def _excluded(host: str, port: int | None, no_proxy: str) -> bool:
 
 
 def _certificates(environment: Mapping[str, str]) -> tuple[ssl.SSLContext, str]:
-    """Return the trusted certificates: those that were set, or our own where they can't be used.
+    """Return the trusted certificates: those of the environment, or our own if these are unusable.
 
-    Then also why: the second value is one line, or empty.
+    The second value is then the reason in one line, otherwise empty.
     """
     file, folder = (environment.get(name, "").strip() for name in _CERTIFICATE_VARIABLES)
     name, value = ("SSL_CERT_FILE", file) if file else ("SSL_CERT_DIR", folder)
@@ -198,7 +198,7 @@ def _certificates(environment: Mapping[str, str]) -> tuple[ssl.SSLContext, str]:
     elif not file and Path(folder).is_dir():
         return ssl.create_default_context(capath=folder), ""
     else:
-        problem = "is not there"
+        problem = "does not exist"
     return _own_certificates(), (
         f"{name}={value} {problem}: the certificates that come with httpx are used; correct or"
         " unset it"

@@ -1,9 +1,9 @@
-"""Bounds what clients can hold of a server: connections, the time for a request, slow reading.
+"""Limits for clients: connections, the time for a request, slow reading.
 
 uvicorn limits nothing before a request is complete. Here a connection that waits for its client is
-in one of four states, each with a time limit (`State`); a connection that the application works
-for, and an open WebSocket, are in none. When the server is full, a newcomer takes the place of the
-connection that has waited longest, so that TouchDesigner and a page always get in.
+in one of four states, each with a time limit (`State`); a connection for which the application is
+working, and an open WebSocket, are in none. When the server is full, a new connection replaces the
+one that has waited longest, so that TouchDesigner and a page can always connect.
 """
 
 import asyncio
@@ -23,14 +23,14 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from shared_schema.runtime.web.refusals import RefusalLog
 from shared_schema.settings import Settings, variable
 
-# One is served and newcomers replace each other, so others only wait for their turn.
+# One is served and new ones replace each other, so others would only wait.
 MAX_WEBSOCKETS: Final = 16
-# Every printable ASCII character: what may stand in a request line as it is.
+# Every printable ASCII character: allowed in a request line unescaped.
 _PRINTABLE: Final = "".join(map(chr, range(0x20, 0x7F)))
 
 
 class HttpLimits(Struct, frozen=True, kw_only=True):
-    """What clients may hold of one server; the fields of `Settings` with ``http_`` before them."""
+    """Limits of one server; the fields of `Settings` that begin with ``http_``."""
 
     max_connections: int
     header_timeout_s: float
@@ -40,21 +40,21 @@ class HttpLimits(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, settings: Settings) -> "HttpLimits":
-        """Return the limits that are set."""
+        """Return the limits in the settings."""
         return cls(**{name: getattr(settings, f"http_{name}") for name in cls.__struct_fields__})
 
 
 class State(IntEnum):
-    """What a connection waits for. When the server is full, the lowest gives up its place first."""
+    """What a connection waits for. When the server is full, the lowest is closed first."""
 
-    CLOSE = 0  # for its client to read the last of what was sent
+    CLOSE = 0  # for its client to read the end of the response
     HEADER = 1  # for a request, or the rest of its header
     BODY = 2  # for the rest of a request's body
-    SEND = 3  # for its client to read what was sent before
+    SEND = 3  # for its client to read earlier parts of the response
 
 
 class Waiting(NamedTuple):
-    """A state, and what changes when the client makes progress."""
+    """A state, and a value that changes when the client makes progress."""
 
     state: State
     mark: object = None
@@ -78,7 +78,7 @@ class Connections:
         self.open: set[Any] = set()
 
     def opened(self, newcomer: "Connection") -> None:
-        """Make room for a connection that was accepted, or refuse it if all others are at work."""
+        """Make room for an accepted connection, or refuse it if none of the others is waiting."""
         newcomer.opened_at = self._clock()
         if len(self.open) <= self._limits.max_connections:
             return
@@ -96,7 +96,7 @@ class Connections:
         )
 
     def upgraded(self, newcomer: "BoundedWebSocket") -> None:
-        """Close the oldest WebSockets if there are too many, and a handshake that is not one."""
+        """Close the oldest WebSockets if there are too many, and an invalid handshake."""
         failure = newcomer.conn.handshake_exc
         if failure is not None:
             self._refusals.warning(
@@ -105,7 +105,7 @@ class Connections:
                 client=_host(newcomer),
                 reason=f"{failure.__cause__ or failure}",
             )
-            # uvicorn leaves what cannot be read at all without an answer, and open.
+            # uvicorn leaves an unreadable handshake open and unanswered.
             newcomer.transport.write(b"".join(newcomer.conn.data_to_send()))
             newcomer.handshake_complete = True
             newcomer.transport.close()
@@ -116,7 +116,7 @@ class Connections:
             self._end(oldest, "connection closed: too many WebSockets are open", kind="sockets")
 
     def check_times(self) -> None:
-        """Close what has waited too long; called about once a second."""
+        """Close connections that have waited too long; called about once a second."""
         now = self._clock()
         since: dict[Connection, tuple[Waiting, float]] = {}
         for each in list(self.open):
@@ -159,31 +159,31 @@ class BoundedHttp(H11Protocol):
         self.opened_at = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection, if there is room."""
+        """Accept a connection, if there is room."""
         super().connection_made(transport)
         send_at_once(transport)
         self._limiter.opened(self)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; a request line may have any character, as browsers and curl send it."""
+        """Receive bytes; a request line may contain any character, as browsers and curl send it."""
         if not data.isascii() and self.conn.their_state is h11.IDLE:
             line, end, rest = data.partition(b"\r\n")
             data = quote(line, safe=_PRINTABLE).encode() + end + rest
         super().data_received(data)
 
     def pause_writing(self) -> None:
-        """Count the pauses: each new one means that the client has read since."""
+        """Count the pauses: each new one means that the client has read in between."""
         self._pauses += 1
         super().pause_writing()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        """Go on as a WebSocket."""
+        """Continue as a WebSocket."""
         super().handle_websocket_upgrade(event)
         self._limiter.upgraded(cast(BoundedWebSocket, self.transport.get_protocol()))
 
     @property
     def waiting(self) -> Waiting | None:
-        """What the connection waits for; None while the application works for it."""
+        """What the connection waits for; None while the application is working."""
         if self.transport.is_closing():
             return Waiting(State.CLOSE)
         if self.cycle is None or self.cycle.response_complete:
@@ -196,7 +196,7 @@ class BoundedHttp(H11Protocol):
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing of a next request has come yet."""
+        """Whether nothing of a next request has arrived yet."""
         return not self.conn.trailing_data[0]
 
 
@@ -211,13 +211,13 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         self.opened_at = time.monotonic()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Clean up; uvicorn removes what `Connections` may have removed already."""
+        """Clean up; `Connections` may already have removed what uvicorn removes here."""
         self.connections.add(self)
         super().connection_lost(exc)
 
     @property
     def waiting(self) -> Waiting | None:
-        """What the connection waits for; an open WebSocket may be silent for ever."""
+        """What the connection waits for; an open WebSocket may be silent forever."""
         if self.transport.is_closing():
             return Waiting(State.CLOSE)
         return None if self.handshake_complete else Waiting(State.HEADER)
@@ -231,8 +231,8 @@ def _host(connection: Connection) -> str:
 
 
 def send_at_once(transport: BaseTransport) -> None:
-    """Switch Nagle's algorithm off, which holds small messages back until others are acknowledged.
+    """Switch off Nagle's algorithm, which delays small messages until others are acknowledged.
 
-    asyncio does so only for a socket whose protocol is named; an accepted one on Windows has none.
+    asyncio does this only for a socket with a protocol number; accepted ones on Windows lack it.
     """
     transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -7,12 +7,12 @@ from typing import Final
 from shared_schema.settings import Settings
 
 _PORT: Final = re.compile(r":\d*\Z")
-# Addresses to listen on that are none to ask at.
+# Addresses to listen on that cannot be connected to.
 _EVERY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  # they are recognised
 
 
 def normal_host(host: str) -> str:
-    """Return a host without its port: names have no case, and a dot at their end means nothing."""
+    """Return a host without its port, in lower case and without a final dot."""
     name = host if host.count(":") > 1 and "]" not in host else _PORT.sub("", host)
     return name.strip("[]").lower().removesuffix(".")
 
@@ -29,12 +29,12 @@ def is_loopback(host: str) -> bool:
 
 
 def gateway_url(settings: Settings, scheme: str = "http") -> str:
-    """Return where this machine reaches the gateway."""
+    """Return the gateway's URL on this machine."""
     return _url(scheme, settings.gateway_host, settings.gateway_port)
 
 
 def chat_url(settings: Settings) -> str:
-    """Return where this machine reaches the chat backend."""
+    """Return the chat backend's URL on this machine."""
     return _url("http", settings.chat_host, settings.chat_port)
 
 

@@ -1,7 +1,6 @@
-"""A server's page and its files: Starlette's static files, with a policy around them.
+"""A server's page and its files: Starlette's static files with a content security policy.
 
-The content security policy keeps the page to itself: scripts, styles, sounds and streams come from
-the server that it was opened at, and from nowhere else.
+The policy allows scripts, styles, sounds and streams only from the server of the page.
 """
 
 import mimetypes
@@ -21,10 +20,10 @@ from starlette.types import Scope
 from shared_schema.runtime.web.answers import problem
 from shared_schema.runtime.web.tokens import Token
 
-# What both pages are made with: the water, the sounds.
+# Modules of both pages: the water, the sounds.
 SHARED_PAGES: Final = Path(__file__).parents[2] / "pages"
 
-# By name, because a Windows registry may say something else, and modules are refused then.
+# Explicit, because a Windows registry may differ, and browsers then refuse modules.
 _TYPES: Final = {
     ".html": "text/html",
     ".css": "text/css",
@@ -63,18 +62,18 @@ class Pages(StaticFiles):
             mimetypes.add_type(media_type, suffix)
 
     def routes(self) -> Sequence[BaseRoute]:
-        """Return what serves the page and its files."""
+        """Return the routes of the page and its files."""
         return [Route("/", self.index), Mount("/pages", self)]
 
     async def index(self, request: Request) -> Response:
-        """The page itself; opened with its token, it keeps it for its own requests."""
+        """The page; opened with its token, the browser keeps it for the page's requests."""
         response = await self.get_response("index.html", request.scope)
         if self._token:
             self._token.keep(response)
         return response
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """Return the file, or the house's own refusal."""
+        """Return the file, or our own error response."""
         try:
             return await super().get_response(path, scope)
         except HTTPException as refused:
@@ -89,7 +88,7 @@ class Pages(StaticFiles):
         scope: Scope,
         status_code: int = 200,
     ) -> Response:
-        """Return the file under the policy."""
+        """Return the file with the policy."""
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers.update(_HEADERS)
         return response

@@ -1,4 +1,4 @@
-"""Logs refusals at most once a second for each kind, so that a flood of them fills no log."""
+"""Logs refusals at most once a second for each kind, so that a flood does not fill the log."""
 
 import logging
 import time
@@ -8,7 +8,7 @@ from typing import Any, Final
 import structlog
 
 INTERVAL_S: Final = 1.0
-# What the libraries log for each connection that they refuse, or cannot accept.
+# Log lines of the libraries for each connection that they refuse or cannot accept.
 LIBRARY_LOGGERS: Final = ("uvicorn.error", "asyncio")
 LIBRARY_LINES: Final = (
     "Invalid HTTP request received.",
@@ -36,14 +36,14 @@ class RefusalLog:
         return True
 
     def warning(self, event: str, *, kind: str, **fields: Any) -> None:
-        """Log a warning; `kind` is one of a few, never anything that a client sent."""
+        """Log a warning; `kind` is from a fixed set, never data from a client."""
         if self.is_due(kind):
             omitted = self._omitted.pop(kind, 0)
             self._log.warning(event, **fields, **({"omitted": omitted} if omitted else {}))
 
 
 class _LibraryFilter(logging.Filter):
-    """Applies the same interval to the lines that the libraries write themselves."""
+    """Applies the same interval to log lines of the libraries."""
 
     def __init__(self) -> None:
         super().__init__()

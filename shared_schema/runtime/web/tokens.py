@@ -1,4 +1,4 @@
-"""The tokens that open a server: how a client gives one, and how a page keeps it."""
+"""Access tokens: how a client sends one, and how a page keeps it."""
 
 import hmac
 from typing import Final
@@ -14,19 +14,19 @@ from shared_schema.runtime.process.exits import StartRefused
 from shared_schema.runtime.web.hosts import is_loopback
 from shared_schema.settings import Settings, variable
 
-# A kiosk's browser is started anew every night.
+# A kiosk's browser may be restarted every night.
 COOKIE_MAX_AGE_S: Final = 30 * 86_400
 
 
 class Token(Struct, frozen=True):
-    """The value of the setting `name`; without a value it asks for nothing."""
+    """The value of the setting `name`; if empty, no token is required."""
 
     name: str
     value: str
 
     @classmethod
     def of(cls, settings: Settings, name: str) -> "Token":
-        """Return the token that the setting `name` holds."""
+        """Return the token in the setting `name`."""
         return cls(name, getattr(settings, name))
 
     def __bool__(self) -> bool:
@@ -34,11 +34,11 @@ class Token(Struct, frozen=True):
 
     @property
     def cookie(self) -> str:
-        """Its own name for each token: the servers of one host share their cookies."""
+        """The cookie's name, different for each token: servers on one host share cookies."""
         return variable(self.name).lower()
 
     def is_given(self, scope: Scope) -> bool:
-        """Return whether a request carries it: as Bearer, as ``?token=``, or in the cookie."""
+        """Return whether a request contains it: as Bearer, as ``?token=``, or in the cookie."""
         headers = Headers(scope=scope)
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         given = [bearer.strip().encode("latin-1")] if scheme.lower() == "bearer" else []
@@ -47,13 +47,13 @@ class Token(Struct, frozen=True):
             name, _, value = field.partition(b"=")
             if name == b"token":
                 given += [value, value.replace(b"+", b" ")]
-        # Given as it is or percent-encoded, whichever a client finds right.
+        # Clients may send it as it is or percent-encoded.
         forms = [form for each in given for form in (each, unquote_to_bytes(each))]
         expected = self.value.encode()
         return any(hmac.compare_digest(form, expected) for form in forms)
 
     def keep(self, response: Response) -> None:
-        """Have the browser keep it for the page's own requests."""
+        """Set the cookie for the page's own requests."""
         response.set_cookie(
             self.cookie,
             quote(self.value, safe=""),
@@ -64,7 +64,7 @@ class Token(Struct, frozen=True):
 
 
 def require_token(host_setting: str, host: str, token: Token) -> None:
-    """Refuse to listen beyond this machine without a token.
+    """Refuse to listen on other than loopback addresses without a token.
 
     Raises
     ------
