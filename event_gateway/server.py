@@ -148,16 +148,16 @@ def _open_outbox(artifacts: Artifacts) -> Outbox:
 
 
 def _require_key(client_public: str, context: zmq.Context[zmq.Socket[bytes]]) -> Callable[[], None]:
-    """Let only holders of the client's secret key connect to `context`; return its end."""
+    """Admit only holders of the client's secret key to `context`; return a function to stop."""
     # Only a bus between machines needs it.
     from zmq.auth.thread import ThreadAuthenticator  # noqa: PLC0415
 
-    def is_it(_: str, key: bytes) -> bool:
+    def is_allowed(_: str, key: bytes) -> bool:
         return hmac.compare_digest(key, client_public.encode())
 
     authenticator = ThreadAuthenticator(context)
     authenticator.start()
-    authenticator.configure_curve_callback("*", SimpleNamespace(callback=is_it))
+    authenticator.configure_curve_callback("*", SimpleNamespace(callback=is_allowed))
     stop: Callable[[], None] = authenticator.stop
     return stop
 

@@ -35,7 +35,7 @@ types in the code (`python -m tests.events_page`), and a test compares them;
 
 All messages are JSON in text frames. Session events have the envelope
 `type, sessionId, seq, ts, payload`: `seq` counts a session's events from 1 without a gap, and
-(`sessionId`, `seq`) identifies an event for good. Control messages are flat.
+(`sessionId`, `seq`) identifies an event permanently. Control messages are flat.
 
 | close code | what it means | reconnect? |
 |---|---|---|

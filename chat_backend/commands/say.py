@@ -37,7 +37,7 @@ Show = Callable[[ChatEvent], None]
 
 
 class VisitFailed(Exception):
-    """The visit failed; the message says why."""
+    """The visit failed; the message has the reason."""
 
 
 def run_visit(

@@ -247,13 +247,13 @@ def refused(
     wait = f", asks to wait {retry_after_s:g} s" if retry_after_s is not None else ""
     if kind == "sound":
         return failed(provider, kind, f"({excerpt(words)})")
-    shown = str(status)
+    context = str(status)
     if inside and status != 200:
-        shown = "inside a 200" if status == UNNAMED_STATUS else f"{status} inside a 200"
+        context = "inside a 200" if status == UNNAMED_STATUS else f"{status} inside a 200"
     if kind == "load":
-        shown += wait
+        context += wait
     quoted = f": {excerpt(words)}" if words.strip() else ""
-    return failed(provider, kind, f"({shown}){quoted}", retry_after_s=retry_after_s)
+    return failed(provider, kind, f"({context}){quoted}", retry_after_s=retry_after_s)
 
 
 def failed(

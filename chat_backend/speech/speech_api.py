@@ -164,8 +164,8 @@ class OpenAISpeech(Struct, frozen=True, kw_only=True):
 def described(form: RequestForm) -> str:
     """Return in words what was learned of a server."""
     parts = [
-        f"answers at {form.base}: write the /v1 into its URL" if form.base else "",
-        "sends files, no raw samples" if form.format == "wav" else "",
+        f"answers at {form.base}: add the /v1 to its URL" if form.base else "",
+        "sends files instead of raw samples" if form.format == "wav" else "",
         f"does not support {', '.join(form.without)}" if form.without else "",
     ]
     return "; ".join(part for part in parts if part)

@@ -122,7 +122,7 @@ def test_certificates_that_are_not_there_are_remarked_and_our_own_used(tmp_path:
     for environment, said in (
         ({"SSL_CERT_FILE": "/nonexistent"}, "SSL_CERT_FILE=/nonexistent does not exist"),
         ({"SSL_CERT_DIR": "/nonexistent"}, "SSL_CERT_DIR=/nonexistent does not exist"),
-        ({"SSL_CERT_FILE": str(empty)}, "holds no certificates"),
+        ({"SSL_CERT_FILE": str(empty)}, "contains no certificates"),
     ):
         route = route_to(REMOTE, environment)
         assert said in route.remark

@@ -61,7 +61,7 @@ async def test_an_error_inside_a_200_counts_as_its_status(  # noqa: PLR0917
         ({"choices": None, "message": "out of credits"}, "credit", 1),
         (chat(None, refusal="I'd rather not."), "refused to answer, or its filter", 1),
         (chat("", finish="content_filter"), "refused to answer, or its filter", 1),
-        (chat(None), "no usable answer", 2),
+        (chat(None), "no valid answer", 2),
     ],
 )
 async def test_a_completion_that_holds_no_answer_is_called_what_it_is(

@@ -264,11 +264,11 @@ async def test_a_redirect_to_another_host_is_named_and_not_followed(
 async def test_a_redirect_that_leads_nowhere_is_an_error(
     odd: Odd, quick: CallLimits, tmp_path: Path, location: str | None
 ) -> None:
-    """So is a circle."""
+    """So is a loop."""
     odd.always(Reply(status=302, headers={} if location is None else {"location": location}))
     await failure(odd, quick, tmp_path / "a.wav")
     odd.always(Reply(status=302, headers={"location": "/v1/audio/speech"}))
-    assert "circle" in str(await failure(odd, quick, tmp_path / "a.wav"))
+    assert "redirect loop" in str(await failure(odd, quick, tmp_path / "a.wav"))
 
 
 ELEVEN_QUOTA = {"detail": {"status": "quota_exceeded", "message": "You have 0 credits left."}}

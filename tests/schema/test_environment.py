@@ -62,7 +62,7 @@ def test_a_value_is_what_was_meant(line: str, value: str, dotenv: Path) -> None:
         (b'RR_EVENTS_TOKEN="hush\nRR_LLM_MODEL="x"\n', 1, "not closed"),
         (b"RR_EVENTS_TOKEN='hush\n", 1, "not closed"),
         (b'RR_EVENTS_TOKEN=hush"\n', 1, "no partner"),
-        (b'RR_EVENTS_TOKEN="hush" hush\n', 1, "into the quotes"),
+        (b'RR_EVENTS_TOKEN="hush" hush\n', 1, "in the quotes"),
         (b"rr_seed=1\n", 1, "write RR_SEED"),
     ],
 )

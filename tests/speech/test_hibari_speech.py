@@ -152,7 +152,7 @@ async def test_who_no_longer_waits_gets_no_file(speech: HibariSpeech, tmp_path: 
 async def test_speaking_before_the_start_and_after_the_end_is_an_error(tmp_path: Path) -> None:
     """It is an error of the slot; closing twice does no harm."""
     voice = HibariSpeech(workers=1)
-    with pytest.raises(SpeechFailed, match="not started"):
+    with pytest.raises(SpeechFailed, match="not been started"):
         await voice.speak("Hello.", "friendly_casual", tmp_path / "x.wav")
     await voice.close()
     await voice.close()

@@ -1,4 +1,4 @@
-// Draws a session. A cell is made anew only when it changes, so that focus and sounds stay.
+// Draws a session. A cell is replaced only when it changes, so that focus and sounds are kept.
 
 import { element, state } from "./dom.js";
 import { grid } from "./session.js";
@@ -20,7 +20,7 @@ export class Grid {
   #shown = "";
   #cells = new Map();
 
-  /** Draw a session; `events` are those that were sent of it. */
+  /** Draw a session; `events` are those that were sent for it. */
   draw(session, events) {
     const rows = grid(session, events);
     if (session.id !== this.#shown || this.#slots.children.length !== rows.length) {

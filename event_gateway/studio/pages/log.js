@@ -1,10 +1,10 @@
-// The event log: newest first, each with what was sent.
+// The event log, newest first, each entry with its payload.
 
 import { clock, element, state } from "./dom.js";
 
 const LINES_MAX = 200;
 
-/** The part of the page that shows what was decided. */
+/** The part of the page that shows the decisions. */
 export class Log {
   #list = document.getElementById("log");
   #events = new Map();
@@ -24,7 +24,7 @@ export class Log {
     return true;
   }
 
-  /** Return a session's events, as far as they are known here. */
+  /** Return a session's events that are in the log. */
   of(sessionId) {
     return this.#events.get(sessionId) ?? [];
   }
@@ -51,7 +51,7 @@ function entry(line) {
   );
   const payload = event ? JSON.stringify(event, null, 2) : "This dialogue could not be played.";
   const details = element("details", {}, summary);
-  // The payload is written when it is asked for: a log may be long.
+  // The payload is rendered when it is opened: a log may be long.
   details.addEventListener("toggle", () => {
     if (details.open && details.children.length === 1) {
       details.append(element("pre", { tabindex: "0", "aria-label": "payload" }, payload));

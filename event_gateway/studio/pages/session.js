@@ -2,7 +2,7 @@
 
 const TURNS = [1, 2, 3];
 
-/** Return a live session of the gateway's state. */
+/** Return a live session from the gateway's state. */
 export function fromState(status) {
   return {
     id: status.sessionId,
@@ -36,7 +36,7 @@ export function fromDocument(document) {
   };
 }
 
-/** Return every cell of a session with the state that is shown; `events` are those that were sent of it. */
+/** Return every cell of a session with its displayed state; `events` are those that were sent for it. */
 export function grid(session, events) {
   return session.slots.map((slot) => ({
     slot,
@@ -65,7 +65,7 @@ function decidedFor(session, turn, slot, cell) {
   return session.dialogues.find((each) => each.targetSlotId === target)?.decided ?? false;
 }
 
-/** Return whether an event went out without this utterance. */
+/** Return whether an event was sent without this utterance. */
 function missedBy(events, turn, slot) {
   for (const event of events) {
     const payload = event.payload;

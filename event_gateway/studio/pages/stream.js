@@ -1,8 +1,8 @@
-// The gateway's own stream. It comes back by itself when the gateway does, and repeats nothing.
+// The gateway's stream. It reconnects when the gateway is back, and repeats nothing.
 
 const AGAIN_MS = 1000;
 
-/** Listen for ever; `onAway(true)` when the gateway is gone, `onAway(false)` when it is back. */
+/** Listen forever; `onAway(true)` when the gateway is gone, `onAway(false)` when it is back. */
 export function listen({ onState, onDecision, onAway }) {
   let last = "";
   let source;
@@ -17,7 +17,7 @@ export function listen({ onState, onDecision, onAway }) {
     });
     source.addEventListener("error", () => {
       onAway(true);
-      // A browser tries again by itself unless the answer was no stream at all.
+      // A browser reconnects by itself unless the response was not a stream.
       if (source.readyState === EventSource.CLOSED) setTimeout(open, AGAIN_MS);
     });
   }

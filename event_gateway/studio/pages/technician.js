@@ -1,4 +1,4 @@
-// The technician's page: the gateway's state, drawn.
+// The technician's page: draws the gateway's state.
 
 import { ask, clock, element, hideToken, state, write } from "./dom.js";
 import { Grid } from "./grid.js";
@@ -15,7 +15,7 @@ const log = new Log();
 let now = null;
 let recordings = [];
 const documents = new Map();
-// The session that is shown, and whether a person chose it: then it stays.
+// The displayed session, and whether the user chose it: then it stays.
 let shown = null;
 let chosen = false;
 
@@ -51,7 +51,7 @@ hideToken();
 
 let refreshing = null;
 
-/** Look which past sessions there are; soon, and once for many reasons. */
+/** Fetch the past sessions; soon, and once for several calls. */
 function refresh() {
   refreshing ??= setTimeout(async () => {
     refreshing = null;
@@ -60,7 +60,7 @@ function refresh() {
       if (shown === null && recordings.length) shown = recordings[0].sessionId;
       if (shown !== null && !isLive(shown)) await load(shown);
     } catch {
-      // Away: the stream says so, and asks again when it is back.
+      // Not connected: the stream shows that, and fetches again when it is back.
     }
     draw();
   }, 200);

@@ -69,7 +69,7 @@ class Child:
 
     @property
     def stopped_from_outside(self) -> bool:
-        """Whether it exited as if somebody else had stopped it."""
+        """Whether it exited as if stopped by a signal or a request from outside."""
         return self.exit_code in {0, -signal.SIGTERM, -signal.SIGINT}
 
     def exit_description(self) -> str:

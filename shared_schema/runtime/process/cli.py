@@ -56,28 +56,28 @@ def server_cli(package: str, service: str) -> typer.Typer:
 
     @app.command(help=f"Restart the server. Example: python -m {package} restart")
     def restart() -> None:
-        def ask(run_dir: Path) -> int:
+        def run(run_dir: Path) -> int:
             restarted = request_restart(package, run_dir)
             typer.echo(f"{service} restarted: process {restarted.new_pid}")
             return OK
 
-        finish(ask)
+        finish(run)
 
     @app.command(
         help="Stop the supervisor and its server, even if their terminal is closed; under honcho"
         f" this stops both servers. Example: python -m {package} stop"
     )
     def stop() -> None:
-        def ask(run_dir: Path) -> int:
+        def run(run_dir: Path) -> int:
             try:
                 ended = request_stop(package, run_dir)
-            except NoSupervisor as nobody:
-                typer.echo(f"{service}: nothing to stop: {nobody.reason}")
+            except NoSupervisor as absent:
+                typer.echo(f"{service}: nothing to stop: {absent.reason}")
             else:
                 typer.echo(f"{service} stopped: {_processes(ended)}")
             return OK
 
-        finish(ask)
+        finish(run)
 
     @app.command(
         help="Show whether the server and its supervisor run; exit code 0 if the server listens."

@@ -30,7 +30,7 @@ class BodyMemory:
         self._refusals = RefusalLog("web")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request; if there is no room for its body, answer 503 and raise to its reader."""
+        """Serve a request; if there is no room for its body, answer 503 and raise in its reader."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -194,7 +194,7 @@ def _certificates(environment: Mapping[str, str]) -> tuple[ssl.SSLContext, str]:
         try:
             return ssl.create_default_context(cafile=file, capath=folder or None), ""
         except OSError:
-            problem = "holds no certificates"
+            problem = "contains no certificates"
     elif not file and Path(folder).is_dir():
         return ssl.create_default_context(capath=folder), ""
     else:
