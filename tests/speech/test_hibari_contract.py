@@ -115,7 +115,7 @@ def test_a_broken_model_is_the_slots_error(
 ) -> None:
     """With the kind of the error in its message."""
     monkeypatch.setattr(model._voice, "sess", BrokenSession())
-    with pytest.raises(SpeechFailed, match="broke: MemoryError"):
+    with pytest.raises(SpeechFailed, match="failed: MemoryError"):
         model.frames("hA", speed=1.0)
 
 
