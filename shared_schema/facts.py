@@ -11,7 +11,7 @@ from msgspec import Meta, structs
 
 from shared_schema.decoding import CamelStruct
 from shared_schema.ids import AgentId, SessionId, SlotId, TurnIndex, VoiceProfile
-from shared_schema.layout import RelPath
+from shared_schema.layout import WAVE_NAMES, RelPath, sibling_wave
 
 Seconds = Annotated[float, Meta(ge=0)]
 Milliseconds = Annotated[int, Meta(ge=0)]
@@ -31,13 +31,26 @@ class WavePending(CamelStruct, frozen=True, tag="pending"):
     """The job has not ended yet."""
 
 
-class WaveReady(CamelStruct, frozen=True, kw_only=True, tag="ready"):
-    """The waves and their mix lie in place, whole."""
+class WaveReady(CamelStruct, frozen=True, kw_only=True, omit_defaults=True, tag="ready"):
+    """The waves and their mix are in place, complete.
+
+    `places` has the loudspeaker of each wave, if they have any. The waves' paths follow from that
+    of the mix, and are not sent: they would double a fact (intake, docs/benchmarks.md).
+    """
 
     mix_path: RelPath
-    waves: tuple[Wave, ...] = ()
+    places: tuple[SlotId | None, ...] = ()
     audio_duration_ms: Milliseconds
     sample_rate_hz: int
+
+    @property
+    def waves(self) -> tuple[Wave, ...]:
+        """The waves beside the mix, in their order."""
+        places = self.places or (None,) * len(WAVE_NAMES)
+        return tuple(
+            Wave(path=sibling_wave(self.mix_path, part), place=place)
+            for part, place in zip(WAVE_NAMES, places, strict=True)
+        )
 
 
 class WaveFailed(CamelStruct, frozen=True, kw_only=True, tag="failed"):

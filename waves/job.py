@@ -13,13 +13,12 @@ from shared_schema.facts import (
     DecomposeJob,
     DecomposeResult,
     Stage,
-    Wave,
     WaveFailed,
     WaveReady,
     WavesJobResult,
     WaveState,
 )
-from shared_schema.layout import WAVE_MIX, WAVE_NAMES, Artifacts, wave_path
+from shared_schema.layout import WAVE_MIX, Artifacts, wave_path
 from shared_schema.settings import variable
 from waves.dsp.decomposition import Waves, synthesise
 from waves.dsp.grid import SAMPLE_RATE_HZ, Float32
@@ -155,7 +154,6 @@ def _result(job: DecomposeJob, wave: WaveState, **figures: Any) -> WavesJobResul
 def _ready(job: DecomposeJob, duration_s: float, sample_rate_hz: int) -> WaveReady:
     return WaveReady(
         mix_path=wave_path(job.input_path, WAVE_MIX),
-        waves=tuple(Wave(path=wave_path(job.input_path, part)) for part in WAVE_NAMES),
         audio_duration_ms=round(1e3 * duration_s),
         sample_rate_hz=sample_rate_hz,
     )

@@ -14,7 +14,6 @@ from shared_schema.facts import (
     Turn3Complete,
     Utterance,
     UtteranceReported,
-    Wave,
     WaveFailed,
     WavePending,
     WaveReady,
@@ -22,7 +21,7 @@ from shared_schema.facts import (
     WaveState,
 )
 from shared_schema.ids import AGENT_IDS, VOICE_PROFILES, TurnIndex
-from shared_schema.layout import WAVE_NAMES, speech_path, wave_path
+from shared_schema.layout import speech_path, wave_path
 
 
 def session_id(number: int = 1) -> str:
@@ -49,10 +48,7 @@ def utterance(
     wave: WaveState = WavePending()
     if ready is True:
         mix = wave_path(speech, "wave_mix")
-        waves = tuple(Wave(path=wave_path(speech, part)) for part in WAVE_NAMES)
-        wave = WaveReady(
-            mix_path=mix, waves=waves, audio_duration_ms=2000 + slot, sample_rate_hz=8000
-        )
+        wave = WaveReady(mix_path=mix, audio_duration_ms=2000 + slot, sample_rate_hz=8000)
     elif ready is False:
         wave = WaveFailed(stage="waves", message="broken")
     return Utterance(
