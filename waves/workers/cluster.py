@@ -20,6 +20,7 @@ from shared_schema.facts import DecomposeJob, WavesJobResult
 from shared_schema.sockets import BusAddress
 from waves.job import existing_result
 from waves.workers import worker
+from waves.workers.memory import keep_freed_memory
 
 _CONNECT_TIMEOUT_S: Final = 5.0
 _ANSWER_TIMEOUT_S: Final = 2.0
@@ -143,6 +144,7 @@ def _publisher(context: worker.Context) -> worker.CompletionPublisher | None:
             for earlier in _publishers.values():
                 earlier.close()
             _publishers.clear()
+            keep_freed_memory()
             worker.warm_up()
             _publishers[key] = worker.CompletionPublisher(context.bus, context.epoch)
             _publishers[key].await_gateway()

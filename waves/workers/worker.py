@@ -27,6 +27,7 @@ from waves.dsp.decomposition import decompose
 from waves.dsp.grid import SAMPLE_RATE_HZ
 from waves.dsp.metrics import measure
 from waves.job import failure, run_job
+from waves.workers.memory import keep_freed_memory
 
 # Time for a running gateway to answer the connection; messages before that are lost.
 _CONNECT_TIMEOUT_MS: Final = 200
@@ -110,6 +111,7 @@ def initialise(context: Context) -> None:
         # Before any thread starts, since threads inherit it: see `exit_on_sigterm`.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     exit_with_parent()
+    keep_freed_memory()
     publisher = CompletionPublisher(context.bus, context.epoch) if context.bus is not None else None
     exit_on_sigterm(publisher)
     warm_up()
@@ -122,6 +124,7 @@ def initialise_batch() -> None:
     """Initialise a process of the batch tool, without bus and session."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     exit_with_parent()
+    keep_freed_memory()
     warm_up()
 
 
