@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import convolve1d
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -85,8 +84,7 @@ def smoothed(values: Float64, length: int) -> Float64:
 
     The ends are extended, so a constant stays constant.
     """
-    average: Float64 = convolve1d(values, _hann(length), mode="nearest")
-    return average
+    return np.convolve(np.pad(values, length // 2, mode="edge"), _hann(length), mode="valid")
 
 
 @cache

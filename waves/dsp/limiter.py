@@ -4,7 +4,6 @@ Used for the waves and for speech.
 """
 
 import numpy as np
-from scipy.ndimage import minimum_filter1d
 
 from waves.dsp.grid import Float32, Float64, smoothed
 
@@ -50,4 +49,6 @@ def gain(level: Float64 | Float32, *, ceiling: float, look_ahead: int) -> Float6
     if needed.min() >= 1:
         return needed
     span = 2 * look_ahead + 1
-    return smoothed(minimum_filter1d(needed, span, mode="constant", cval=1.0), span)
+    padded = np.pad(needed, look_ahead, constant_values=1.0)
+    spans = np.lib.stride_tricks.sliding_window_view(padded, span)
+    return smoothed(spans.min(axis=1), span)
