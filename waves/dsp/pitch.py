@@ -225,14 +225,13 @@ def best_path(score: Float64, passage: Float64) -> npt.NDArray[np.intp]:
     ----------
     A. Viterbi, "Error bounds for convolutional codes", IEEE Trans. Inf. Theory 13 (1967), 260-269.
     """
-    best = score[0]
-    before = np.empty(score.shape, dtype=np.intp)
-    for frame in range(1, len(score)):
-        sums = best[:, None] + passage[frame - 1]
-        sums.argmax(axis=0, out=before[frame])
-        best = sums.max(axis=0) + score[frame]
-    path = np.empty(len(score), dtype=np.intp)
-    path[-1] = best.argmax()
-    for frame in range(len(score) - 1, 0, -1):
-        path[frame - 1] = before[frame, path[frame]]
-    return path
+    step = passage + score[1:, None, :]
+    best = np.empty_like(score)
+    best[0] = score[0]
+    for earlier, gain, later in zip(best[:-1, :, None], step, best[1:], strict=True):
+        np.maximum.reduce(earlier + gain, 0, None, later)
+    before = (best[:-1, :, None] + step).argmax(axis=1)
+    path = [int(best[-1].argmax())]
+    for row in before[::-1].tolist():
+        path.append(row[path[-1]])
+    return np.array(path[::-1], dtype=np.intp)
