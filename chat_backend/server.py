@@ -99,22 +99,24 @@ async def open_chat(
             if not loop.is_closed():
                 loop.call_soon_threadsafe(sessions.waves_finished, result)
 
-        submit = _submitter(stack, settings, artifacts, ledger.epoch, on_result)
-        await voice.start()
-        stack.push_async_callback(voice.close)
         services = Services(
             agents=agents,
             speech=voice,
             events=events,
             artifacts=artifacts,
-            submit=submit,
+            submit=lambda job: submit(job),
             turn_timeout_s=settings.chat_turn_timeout_s,
             metrics=metrics,
         )
         sessions = Sessions(
             services, visits, max_sessions=settings.chat_max_sessions, seed=settings.seed
         )
+        # After the pool, whose last results come while it closes.
         stack.push_async_callback(sessions.close)
+        submit = _submitter(stack, settings, artifacts, ledger.epoch, on_result)
+        await voice.start()
+        stack.push_async_callback(voice.close)
+        stack.push_async_callback(sessions.stop_all)
         sweeping = asyncio.create_task(
             asyncio.to_thread(sweep_newest, artifacts, swept(settings)), name="leftovers"
         )

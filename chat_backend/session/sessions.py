@@ -105,10 +105,13 @@ class Sessions:
         await asyncio.wait([session.task])
         return True
 
-    async def close(self) -> None:
-        """End every session and finish what is being written."""
+    async def stop_all(self) -> None:
+        """End every running session in order."""
         for session_id in list(self._sessions):
             await self.stop(session_id)
+
+    async def close(self) -> None:
+        """Finish what is being written; call it when no more wave jobs can end."""
         saving = [each.saving for each in self._sessions.values() if each.saving is not None]
         if saving:
             await asyncio.wait(saving)
