@@ -106,7 +106,9 @@ class ProviderCalls:
             limit = min(self._limits.call_s, deadline - begun)
             if limit <= 0.0:
                 self._circuit.abandoned()
-                raise timed_out(self.provider, 0.0, down=False)
+                raise ProviderFailed(
+                    f"no time was left to call {self.provider}", "timeout", down=False
+                )
             try:
                 async with asyncio.timeout(limit):
                     answer = await request()
@@ -114,23 +116,29 @@ class ProviderCalls:
                 self._failed(error, begun)
                 raise
             except TimeoutError:
-                # Cancelled by the caller, which is no evidence about the provider.
                 late = timed_out(self.provider, limit, down=limit == self._limits.call_s)
                 self._failed(late, begun)
                 raise late from None
             except BaseException:
                 self._circuit.abandoned()
                 raise
-            self._circuit.succeeded()
-            self.account.circuit(open_=False)
+            self._answered()
             self.account.call("ok", time.monotonic() - begun)
             return answer
+
+    def _answered(self) -> None:
+        self._circuit.succeeded()
+        self.account.circuit(open_=False)
 
     def _failed(self, error: ProviderFailed, begun: float) -> None:
         now = time.monotonic()
         self.account.call(error.error_type, now - begun)
         if not error.down:
-            self._circuit.succeeded()
+            if error.kind == "timeout":
+                # Ended with the caller's time, which is no evidence about the provider.
+                self._circuit.abandoned()
+            else:
+                self._answered()
             return
         before = self._circuit.state(now)
         self._circuit.failed(now)
