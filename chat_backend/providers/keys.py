@@ -22,7 +22,10 @@ REDACTED: Final = "[key]"
 MIN_KEY_CHARS: Final = 8
 # Providers quote rejected keys without the middle, as in ``sk-mark***er12``.
 _QUOTED_END_CHARS: Final = 8
-_MASKED: Final = re.compile(r"[\w\[\]-]*(?:\*{3,}|\u2022{3,})[\w\[\]*\u2022-]*")
+_MASKED: Final = re.compile(
+    # Begins only where a word does, and never goes back: linear in the length of any word.
+    r"(?<![\w\[\]-])[\w\[\]-]*+(?:\*{3,}|\u2022{3,})[\w\[\]*\u2022-]*"
+)
 
 
 class Keys:

@@ -17,6 +17,9 @@ _WORDS: Final = (
 _CODES: Final = ("code", "status", "type", "status_code", "statusCode", "http_status", "error_code")
 _FAILED: Final = {"error", "failed", "failure", "fail"}
 _MAX_DEPTH: Final = 6
+# What a message means stands at its beginning; a log line has less of it.
+_READ_CHARS: Final = 16_384
+_TITLE: Final = re.compile(r"<title[^>]*+>([^<]*+)", re.IGNORECASE)
 
 
 class Trouble(Struct, frozen=True, kw_only=True):
@@ -119,11 +122,7 @@ def json_error_in(body: Any) -> Trouble | None:
 
 def words_in(body: Any) -> str:
     """Return a parsed error's message, with its codes, in one line."""
-    found: list[str] = []
-    for word in _texts(body, 0):
-        if word and word not in found:
-            found.append(word)
-    return ": ".join(found)
+    return ": ".join(word for word in dict.fromkeys(_texts(body, 0)) if word)[:_READ_CHARS]
 
 
 def status_in(*places: Any) -> int:
@@ -142,9 +141,9 @@ def text_in(body: bytes) -> str:
     value = parsed(body)
     if isinstance(value, dict | list):
         return words_in(value)
-    text = body.decode("utf-8", "replace").strip()
+    text = body[:_READ_CHARS].decode("utf-8", "replace").strip()
     if text.startswith("<"):
-        title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+        title = _TITLE.search(text)
         shown = title[1] if title else re.sub(r"<[^>]*>", " ", text[:2000])
         return f"a web page ({' '.join(shown.split())[:80]})"
     return text

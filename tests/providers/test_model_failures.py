@@ -214,6 +214,16 @@ async def test_a_key_that_is_quoted_back_is_redacted(
         assert "MARKED" not in message
 
 
+async def test_an_endless_answer_ends(
+    odd: Odd, quick: CallLimits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long before the memory is full."""
+    monkeypatch.setattr("chat_backend.agents.models.client.MAX_BYTES", 10_000)
+    odd.always(as_json({**chat(TEXT), "more": "x" * 20_000}))
+    assert "more than 10000 bytes" in str(await failure_of(odd, quick))
+    assert len(odd.received) == 1
+
+
 async def test_models_and_voices_have_limits_of_their_own(odd: Odd) -> None:
     """Six calls of models at once by default."""
     busy: list[int] = [0, 0]

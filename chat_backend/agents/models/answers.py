@@ -27,9 +27,15 @@ EXAMPLES: Final[dict[Kind, str]] = {
 # An answer has some hundred characters; a text with more braces than this is not one.
 _MAX_OBJECTS: Final = 64
 _MAX_READ_CHARS: Final = 100_000
-_FENCED: Final = re.compile(r"```[\w-]*\s*(.*?)```", re.DOTALL)
-_THOUGHT: Final = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_MAX_OBJECT_CHARS: Final = 10_000
+# All patterns take a time that is linear in the text: it is read on the event loop.
+_FENCED: Final = re.compile(r"```[\w-]*+\s*+(.*?)```", re.DOTALL)
 _THOUGHT_END: Final = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
+_THOUGHT: Final = re.compile(
+    r"<(think|thinking|reasoning)>(?:[^<]++|<(?!/?(?:think|thinking|reasoning)>))*+</\1>",
+    re.IGNORECASE,
+)
+_COMMENT: Final = re.compile(r"//[^\n\"]*+(\"?)")
 _DECODER: Final = json.JSONDecoder(strict=False)
 
 
@@ -146,7 +152,11 @@ def _object_at(text: str, at: int) -> tuple[dict[str, Any] | None, int]:
     # Not JSON by the letter: comments, trailing commas, Python's quotes, a last brace that lacks.
     end = text.rfind("}") + 1
     piece = text[at:end] if end > at else f"{text[at:].rstrip()}}}"
-    piece = re.sub(r",(\s*[}\]])", r"\1", re.sub(r"//[^\n\"]*$", "", piece, flags=re.MULTILINE))
+    if len(piece) > _MAX_OBJECT_CHARS:
+        return None, at + 1
+    # A quotation mark behind the slashes: they are part of a text.
+    piece = _COMMENT.sub(lambda match: match[0] if match[1] else "", piece)
+    piece = re.sub(r",(\s*+[}\]])", r"\1", piece)
     try:
         found = json.loads(piece, strict=False)
     except (ValueError, RecursionError):

@@ -8,7 +8,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import Any, Final
 
 import httpx2
@@ -56,6 +56,8 @@ from shared_schema.runtime.web.clients import route_to
 NO_KEY: Final = "none-needed"
 # `ProviderCalls` ends a call sooner.
 TIMEOUT_S: Final = 120.0
+# Fifty times the longest answer with its reasoning.
+MAX_BYTES: Final = 1_000_000
 # At debug level they log requests, some with headers.
 _LOGGERS: Final = ("anthropic", "google_genai", "google.auth", "httpcore2", "httpx2", "openai")
 _DEFAULT_URLS: Final[dict[Protocol, str]] = {
@@ -164,12 +166,16 @@ class ServerClient(httpx2.AsyncClient):
         accepted, version = self._accepted, self._moved_to
         for _attempt in range(_MAX_ADAPTATIONS):
             sent = compatible.adapted(whole, accepted, self._protocol)
-            reply = await self._exchange(request, sent, version)
-            content = replies.parsed(reply.content)
-            trouble = self._trouble(reply, content)
+            reply, received = await self._exchange(request, sent, version)
+            content = replies.parsed(received)
+            if content is None and self._protocol == "openai-chat":
+                content = compatible.from_stream(received.decode("utf-8", "replace"))
+            trouble = self._trouble(reply, received, content)
             if trouble is None:
                 self._remember(accepted, version)
-                return httpx2.Response(200, json=self._answer(reply, content), request=request)
+                answer = compatible.completed(content, self._protocol)
+                return httpx2.Response(200, json=answer, request=request)
+            trouble = msgspec.structs.replace(trouble, words=self._keys.redacted(trouble.words))
             kind = trouble.kind or kind_of(trouble.status, trouble.words)
             if trouble.status in {404, 405} and not version and self._lacks_version(kind):
                 version = with_version(self._base)
@@ -193,8 +199,8 @@ class ServerClient(httpx2.AsyncClient):
 
     async def _exchange(
         self, request: httpx2.Request, body: compatible.Body, version: str
-    ) -> httpx2.Response:
-        """Send a body and return the whole response, after redirects on the same host."""
+    ) -> tuple[httpx2.Response, bytes]:
+        """Send a body; return the response and its content, after redirects on the same host."""
         headers = {
             name: value
             for name, value in request.headers.items()
@@ -207,7 +213,9 @@ class ServerClient(httpx2.AsyncClient):
         for _ in range(MAX_REDIRECTS):
             following = self.build_request(method, url, headers=headers, json=body)
             try:
-                reply = await super().send(following, follow_redirects=False)
+                reply, received = await self._received(following)
+            except ProviderFailed:
+                raise
             except httpx2.TimeoutException:
                 raise timed_out(self._provider) from None
             except Exception as error:  # a proxy's handshake may raise anything
@@ -215,34 +223,38 @@ class ServerClient(httpx2.AsyncClient):
                 reason = excerpt(self._keys.redacted(str(error))) or type(error).__name__
                 raise failed(self._provider, "network", f"({reason})") from None
             if not reply.has_redirect_location:
-                return reply
+                return reply, received
             url = redirected(self._provider, url, reply.headers.get("location"))
         raise failed(self._provider, "protocol", "(a redirect loop)")
 
-    def _trouble(self, reply: httpx2.Response, content: Any) -> Trouble | None:
+    async def _received(self, request: httpx2.Request) -> tuple[httpx2.Response, bytes]:
+        """Send a request; return the response and its content, unless that does not end."""
+        content = bytearray()
+        reply = await super().send(request, stream=True, follow_redirects=False)
+        async with aclosing(reply):
+            async for chunk in reply.aiter_bytes():
+                content += chunk
+                if len(content) > MAX_BYTES:
+                    raise failed(self._provider, "protocol", f"(more than {MAX_BYTES} bytes)")
+        return reply, bytes(content)
+
+    def _trouble(self, reply: httpx2.Response, received: bytes, content: Any) -> Trouble | None:
         """Return what is wrong with a response; None if it is an answer."""
-        words = self._keys.redacted(replies.text_in(reply.content))
         if not reply.is_success:
-            pause = retry_after(reply.headers.get("retry-after"))
-            return Trouble(status=reply.status_code, words=words, retry_after_s=pause)
-        if self._protocol == "openai-chat" and content is None:
-            content = compatible.from_stream(reply.text)
+            return Trouble(
+                status=reply.status_code,
+                words=replies.text_in(received),
+                retry_after_s=retry_after(reply.headers.get("retry-after")),
+            )
         trouble = replies.trouble_in(content)
         if trouble is None and isinstance(content, dict) and content:
-            trouble = compatible.unanswered(content, self._protocol)
-            if trouble is None:
-                return None
-        if trouble is None:
-            what = words or reply.headers.get("content-type", "an empty response").partition(";")[0]
-            missing = with_version(self._base) and words.startswith("a web page")
-            return Trouble(status=404 if missing else 200, words=what, kind="protocol")
-        return msgspec.structs.replace(trouble, words=self._keys.redacted(trouble.words))
-
-    def _answer(self, reply: httpx2.Response, content: Any) -> compatible.Body:
-        """Return an answer in the form that the protocol's library can read."""
-        if self._protocol == "openai-chat":
-            return compatible.completion(content or compatible.from_stream(reply.text))
-        return compatible.completed(content, self._protocol)
+            return compatible.unanswered(content, self._protocol)
+        if trouble is not None:
+            return trouble
+        words = replies.text_in(received)
+        label = reply.headers.get("content-type", "an empty response").partition(";")[0]
+        missing = with_version(self._base) and words.startswith("a web page")
+        return Trouble(status=404 if missing else 200, words=words or label, kind="protocol")
 
     def _remember(self, accepted: compatible.Accepted, version: str) -> None:
         if version != self._moved_to:

@@ -243,6 +243,8 @@ def unanswered(answer: Body, protocol: str) -> Trouble | None:
 
 def completed(answer: Body, protocol: str) -> Body:
     """Return an answer with the fields that its protocol's library insists on, of their types."""
+    if protocol == "openai-chat":
+        return completion(answer)
     whole = answer | {
         name: value
         for name, value in _INSISTED.get(protocol, {}).items()
