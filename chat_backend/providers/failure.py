@@ -217,43 +217,59 @@ def kind_of(status: int, words: str) -> Kind:
     return by_status
 
 
-def refused(
-    status: int,
-    provider: str,
-    *,
-    words: str = "",
-    kind: Kind | None = None,
-    inside: bool = False,
-    retry_after_s: float | None = None,
-) -> ProviderFailed:
-    """Return the failure that an HTTP status means.
+class Trouble(Struct, frozen=True, kw_only=True):
+    """Why a response is no answer.
 
-    Parameters
+    Attributes
     ----------
     status : int
-        From 300 up.
+        Its own, or the one that it stands for; from 200 up.
     words : str
-        The provider's own message, redacted.
-    kind : Kind or None
-        If it is known; otherwise it is derived from status and message.
+        The provider's own message; redacted before `refused` cuts it.
+    known : Kind or None
+        What happened, if that is known.
     inside : bool
         Whether it arrived inside a 200.
     retry_after_s : float or None
         The pause that the provider requested.
+    other_format : bool
+        Whether a request for another format may succeed.
+    remedy : str
+        What an operator can do, if it is more specific than that of the kind.
     """
-    kind = kind or kind_of(status, words)
-    if retry_after_s is None and kind in {"load", "busy"}:
-        retry_after_s = _wait_in(words)
-    wait = f", asks to wait {retry_after_s:g} s" if retry_after_s is not None else ""
+
+    status: int
+    words: str
+    known: Kind | None = None
+    inside: bool = False
+    retry_after_s: float | None = None
+    other_format: bool = False
+    remedy: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        """What happened; derived from status and message if it is not known."""
+        return self.known or kind_of(self.status, self.words)
+
+
+def refused(provider: str, trouble: Trouble) -> ProviderFailed:
+    """Return the failure that a response means."""
+    kind, words, status = trouble.kind, trouble.words, trouble.status
+    pause = trouble.retry_after_s
+    if pause is None and kind in {"load", "busy"}:
+        pause = _wait_in(words)
     if kind == "sound":
-        return failed(provider, kind, f"({excerpt(words)})")
-    context = str(status)
-    if inside and status != 200:
-        context = "inside a 200" if status == UNNAMED_STATUS else f"{status} inside a 200"
-    if kind == "load":
-        context += wait
-    quoted = f": {excerpt(words)}" if words.strip() else ""
-    return failed(provider, kind, f"({context}){quoted}", retry_after_s=retry_after_s)
+        failure = failed(provider, kind, f"({excerpt(words)})", retry_after_s=pause)
+    else:
+        context = str(status)
+        if trouble.inside and status != 200:
+            context = "inside a 200" if status == UNNAMED_STATUS else f"{status} inside a 200"
+        if kind == "load" and pause is not None:
+            context += f", asks to wait {pause:g} s"
+        quoted = f": {excerpt(words)}" if words.strip() else ""
+        failure = failed(provider, kind, f"({context}){quoted}", retry_after_s=pause)
+    failure.remedy = trouble.remedy or failure.remedy
+    return failure
 
 
 def failed(

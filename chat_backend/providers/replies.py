@@ -5,9 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from msgspec import Struct
-
-from chat_backend.providers.failure import UNNAMED_STATUS, Kind, ProviderFailed, refused
+from chat_backend.providers.failure import UNNAMED_STATUS, Trouble
 
 # Where an error's message and code may be, below the error's own object.
 _WORDS: Final = (
@@ -15,55 +13,13 @@ _WORDS: Final = (
     "status_msg", "error_msg", "error", "errors", "metadata", "raw", "loc", "param",
 )  # fmt: skip
 _CODES: Final = ("code", "status", "type", "status_code", "statusCode", "http_status", "error_code")
+# Statuses that may reject the form of a request: how JSON or sound is asked for.
+FORM_STATUSES: Final = frozenset({400, 404, 406, 415, 422, 500, 501})
 _FAILED: Final = {"error", "failed", "failure", "fail"}
 _MAX_DEPTH: Final = 6
 # What a message means stands at its beginning; a log line has less of it.
 _READ_CHARS: Final = 16_384
 _TITLE: Final = re.compile(r"<title[^>]*+>([^<]*+)", re.IGNORECASE)
-
-
-class Trouble(Struct, frozen=True, kw_only=True):
-    """Why a response is no answer.
-
-    Attributes
-    ----------
-    status : int
-        Its own, or the one that it stands for.
-    words : str
-        The provider's own message.
-    kind : Kind or None
-        If it is known; otherwise it is derived from status and message.
-    inside : bool
-        Whether it arrived inside a 200.
-    retry_after_s : float or None
-        The pause that the provider requested.
-    other_format : bool
-        Whether a request for another format may succeed.
-    remedy : str
-        What an operator can do, if it is more specific than that of the kind.
-    """
-
-    status: int
-    words: str
-    kind: Kind | None = None
-    inside: bool = False
-    retry_after_s: float | None = None
-    other_format: bool = False
-    remedy: str = ""
-
-
-def refused_by(provider: str, trouble: Trouble) -> ProviderFailed:
-    """Return the failure that a response means."""
-    failure = refused(
-        trouble.status,
-        provider,
-        words=trouble.words,
-        kind=trouble.kind,
-        inside=trouble.inside,
-        retry_after_s=trouble.retry_after_s,
-    )
-    failure.remedy = trouble.remedy or failure.remedy
-    return failure
 
 
 def parsed(body: bytes) -> Any:

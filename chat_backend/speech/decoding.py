@@ -16,7 +16,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from chat_backend.providers import replies
-from chat_backend.providers.failure import excerpt
+from chat_backend.providers.failure import Trouble, excerpt
 from chat_backend.speech.formats import (
     ANOTHER_FORMAT,
     ENDS_EARLY,
@@ -108,13 +108,7 @@ def decoded(data: bytes, media_type: str, expected: Expected) -> Sound:
     if container is not None:
         channels, rate_hz = _from_container(data, container, expected)
     elif text := text_of(data):
-        words = excerpt(replies.text_in(text.encode()))
-        raise NotSpeech(
-            f"text instead of sound: {words}",
-            trouble=replies.json_error_in(replies.parsed(text.encode())),
-            web_page=words.startswith("a web page"),
-            remedy=NOT_A_SERVER,
-        )
+        raise _instead_of_sound(text.encode())
     elif not expected.raw:
         raise NotSpeech(f"{named(media_type)} in an unknown format")
     else:
@@ -133,6 +127,19 @@ def decoded(data: bytes, media_type: str, expected: Expected) -> Sound:
     if container is not None and _is_noise(samples / max(largest, 1.0), rate_hz, least=0.0):
         raise NotSpeech(f"noise in a file ({container})", remedy=ANOTHER_FORMAT)
     return Sound(samples, rate_hz)
+
+
+def _instead_of_sound(text: bytes) -> NotSpeech:
+    """Return the error in a text, or what it says; uncut, because it may quote a key."""
+    words = replies.text_in(text)
+    message = f"text instead of sound: {words}"
+    trouble = replies.json_error_in(replies.parsed(text)) or Trouble(
+        status=404 if words.startswith("a web page") else 200,
+        words=message,
+        known="sound",
+        remedy=NOT_A_SERVER,
+    )
+    return NotSpeech(excerpt(message), trouble=trouble)
 
 
 def check_rate(rate_hz: int) -> None:

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from chat_backend.providers.failure import excerpt
-from chat_backend.providers.replies import Trouble
+from chat_backend.providers.failure import Trouble, excerpt
 
 Label = tuple[str, Mapping[str, str]]
 
@@ -22,14 +21,8 @@ class NotSpeech(Exception):
 
     Attributes
     ----------
-    trouble : Trouble or None
-        The error in it, if there is one.
-    web_page : bool
-        Whether it is a web page, as at a wrong URL.
-    other_format : bool
-        Whether it may be sound in an unsupported format.
-    remedy : str
-        What an operator can do about it.
+    trouble : Trouble
+        The error that was received, or else this one.
     """
 
     def __init__(
@@ -37,15 +30,17 @@ class NotSpeech(Exception):
         message: str,
         *,
         trouble: Trouble | None = None,
-        web_page: bool = False,
         other_format: bool = False,
         remedy: str = "",
     ) -> None:
         super().__init__(message)
-        self.trouble = trouble
-        self.web_page = web_page
-        self.other_format = other_format
-        self.remedy = remedy or (ANOTHER_FORMAT if other_format else "")
+        self.trouble = trouble or Trouble(
+            status=200,
+            words=message,
+            known="sound",
+            other_format=other_format,
+            remedy=remedy or (ANOTHER_FORMAT if other_format else ""),
+        )
 
 
 _MAGIC: Final[tuple[tuple[int, bytes, str], ...]] = (

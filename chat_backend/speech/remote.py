@@ -12,9 +12,16 @@ import msgspec
 from chat_backend.errors import SpeechFailed
 from chat_backend.providers import replies
 from chat_backend.providers.calls import ProviderCalls
-from chat_backend.providers.failure import ProviderFailed, excerpt, failed, retry_after, timed_out
+from chat_backend.providers.failure import (
+    ProviderFailed,
+    Trouble,
+    excerpt,
+    failed,
+    refused,
+    retry_after,
+    timed_out,
+)
 from chat_backend.providers.keys import Keys
-from chat_backend.providers.replies import Trouble, refused_by
 from chat_backend.providers.servers import MAX_REDIRECTS, Remarks, redirected
 from chat_backend.speech.decoding import Expected
 from chat_backend.speech.formats import NotSpeech
@@ -107,7 +114,7 @@ class RemoteSpeech:
                 unread = trouble
             if following is None:
                 # If another format did not help, the first failure is more useful.
-                raise refused_by(self._api.provider, unread or trouble)
+                raise refused(self._api.provider, unread or trouble)
             form = following
         raise failed(self._api.provider, "request", "(in every form that we know)")
 
@@ -126,9 +133,11 @@ class RemoteSpeech:
                     if not reply.is_success:
                         return await self._refusal(reply)
                     await _save(reply, partial)
-                    return await self._finished(request, reply, text, partial)
+                    await self._finish(request, reply, text, partial)
+                    return None
         except NotSpeech as error:
-            return Trouble(status=200, words=str(error), kind="sound")
+            words = self._keys.redacted(error.trouble.words)
+            return msgspec.structs.replace(error.trouble, words=words)
         except httpx.TimeoutException:
             raise timed_out(provider) from None
         except (ProviderFailed, OSError):
@@ -151,10 +160,10 @@ class RemoteSpeech:
             retry_after_s=retry_after(reply.headers.get("retry-after")),
         )
 
-    async def _finished(
+    async def _finish(
         self, request: SpeechRequest, reply: httpx.Response, text: str, partial: Path
-    ) -> Trouble | None:
-        """Turn the received file into the final one; return the error, if any."""
+    ) -> None:
+        """Turn the received file into the final one; raise `NotSpeech` if it is none."""
         headers = reply.headers
         expected = Expected(
             raw=request.raw,
@@ -163,19 +172,7 @@ class RemoteSpeech:
             longest_s=MAX_S_PER_CHARACTER * len(text),
         )
         media_type = headers.get("content-type", "")
-        try:
-            await asyncio.to_thread(finish, partial, text, media_type, expected)
-        except NotSpeech as error:
-            trouble = error.trouble or Trouble(
-                status=404 if error.web_page else 200,
-                words=str(error),
-                kind="sound",
-                other_format=error.other_format,
-                remedy=error.remedy,
-            )
-            words = self._keys.redacted(trouble.words)
-            return msgspec.structs.replace(trouble, words=words, inside=True)
-        return None
+        await asyncio.to_thread(finish, partial, text, media_type, expected)
 
 
 async def _save(reply: httpx.Response, partial: Path) -> None:

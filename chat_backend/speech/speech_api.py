@@ -7,16 +7,15 @@ from typing import Any, ClassVar, Final, Literal, Protocol
 import msgspec
 from msgspec import Struct
 
-from chat_backend.providers.failure import kind_of
-from chat_backend.providers.replies import Trouble
+from chat_backend.providers.failure import Trouble
+from chat_backend.providers.replies import FORM_STATUSES
 from chat_backend.providers.servers import base_url, with_version
 from chat_backend.speech.voices import ElevenLabsVoice, OpenAIVoice
 from shared_schema.ids import VoiceProfile
 
 RequestFormat = Literal["pcm", "wav"]
 
-# Statuses that may reject a request's form, and words for it in messages.
-_STATUSES: Final = frozenset({400, 404, 406, 415, 422, 500, 501})
+# What messages call the form of a request.
 _FORMAT: Final = re.compile(
     r"(response|output)[ _]?format|\bpcm(_\d+)?\b|\bformat\b|\bwav\b|\bmp3\b|codec", re.IGNORECASE
 )
@@ -145,12 +144,12 @@ class OpenAISpeech(Struct, frozen=True, kw_only=True):
 
     def alternative(self, form: RequestForm, trouble: Trouble) -> RequestForm | None:
         """Return the form to try after a rejection: below /v1, for a WAV, without what it names."""
-        kind = trouble.kind or kind_of(trouble.status, trouble.words)
+        kind = trouble.kind
         further = with_version(base_url(self.url))
         missing = kind == "missing" or (kind == "sound" and trouble.status == 404)
         if missing and further and not form.base:
             return msgspec.structs.replace(form, base=further)
-        if kind in {"request", "server"} and trouble.status in _STATUSES:
+        if kind in {"request", "server"} and trouble.status in FORM_STATUSES:
             for name in _EXTRAS:
                 if name not in form.without and re.search(rf"\b{name}\b", trouble.words):
                     return msgspec.structs.replace(form, without=(*form.without, name))
@@ -175,11 +174,10 @@ def _as_file(form: RequestForm, trouble: Trouble) -> RequestForm | None:
     """Return the request for a file in place of raw samples, where that may be the reason."""
     if form.format != "pcm":
         return None
-    rejected = trouble.status in _STATUSES and (
+    rejected = trouble.status in FORM_STATUSES and (
         _FORMAT.search(trouble.words)
         or (trouble.status in {400, 415, 422} and not _OTHER.search(trouble.words))
     )
-    kind = trouble.kind or kind_of(trouble.status, trouble.words)
-    if trouble.other_format or (rejected and kind in {"request", "server", "access"}):
+    if trouble.other_format or (rejected and trouble.kind in {"request", "server", "access"}):
         return msgspec.structs.replace(form, format="wav")
     return None

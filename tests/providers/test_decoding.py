@@ -65,7 +65,7 @@ def test_without_the_extra_they_are_refused_with_the_remedy(
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(NotSpeech, match="--extra ears") as raised:
         decoded(data, "audio/pcm", ASKED)
-    assert raised.value.other_format
+    assert raised.value.trouble.other_format
 
 
 @pytest.mark.parametrize(

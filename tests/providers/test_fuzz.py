@@ -25,7 +25,7 @@ from chat_backend.errors import AgentFailed, SpeechFailed
 from chat_backend.metrics import Metrics
 from chat_backend.providers import replies
 from chat_backend.providers.calls import CallLimits, ProviderCalls
-from chat_backend.providers.failure import refused
+from chat_backend.providers.failure import Trouble, refused
 from chat_backend.providers.keys import Keys
 from chat_backend.providers.servers import Remarks
 from chat_backend.providers.usage import Account
@@ -317,7 +317,7 @@ def test_any_status_and_words_are_a_failure_of_one_line(
     status: int, words: str, inside: bool
 ) -> None:
     """With what an operator can do."""
-    failure = refused(status, "p", words=words, inside=inside)
+    failure = refused("p", Trouble(status=status, words=words, inside=inside))
     assert failure.error_type != "unknown"
     assert failure.remedy
     assert "\n" not in str(failure)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_backend.providers.failure import excerpt, refused, retry_after
+from chat_backend.providers.failure import Trouble, excerpt, refused, retry_after
 from chat_backend.providers.keys import Keys, load_keys
 from shared_schema.decoding import InvalidSetting
 
@@ -76,7 +76,7 @@ def test_a_rejected_key_is_explained_in_the_providers_words() -> None:
         "sk-\u2022\u2022\u2022\u2022ef",
     ):
         words = keys.redacted(f"bad key {quoted}")
-        assert str(refused(401, "openai", words=words)) == (
+        assert str(refused("openai", Trouble(status=401, words=words))) == (
             "openai rejected the API key (401): bad key [key]"
         )
     assert len(excerpt("word \n" * 200)) <= 160

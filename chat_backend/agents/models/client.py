@@ -34,14 +34,14 @@ from chat_backend.providers import replies
 from chat_backend.providers.calls import ProviderCalls
 from chat_backend.providers.failure import (
     ProviderFailed,
+    Trouble,
     excerpt,
     failed,
-    kind_of,
+    refused,
     retry_after,
     timed_out,
 )
 from chat_backend.providers.keys import Keys
-from chat_backend.providers.replies import Trouble, refused_by
 from chat_backend.providers.servers import (
     MAX_REDIRECTS,
     Remarks,
@@ -176,17 +176,15 @@ class ServerClient(httpx2.AsyncClient):
                 answer = compatible.completed(content, self._protocol)
                 return httpx2.Response(200, json=answer, request=request)
             trouble = msgspec.structs.replace(trouble, words=self._keys.redacted(trouble.words))
-            kind = trouble.kind or kind_of(trouble.status, trouble.words)
+            kind = trouble.kind
             if trouble.status in {404, 405} and not version and self._lacks_version(kind):
                 version = with_version(self._base)
                 continue
-            following = compatible.after_rejection(
-                accepted, trouble.status, trouble.words, sent, self._protocol
-            )
+            following = compatible.after_rejection(accepted, trouble, sent, self._protocol)
             if following is None or kind not in _ADAPTABLE:
                 if kind == "missing" and self._protocol == "openai-responses":
                     trouble = msgspec.structs.replace(trouble, remedy=_CHAT_ONLY)
-                raise refused_by(self._provider, trouble)
+                raise refused(self._provider, trouble)
             accepted = following
         raise failed(self._provider, "request", "(in every supported form)")
 
@@ -254,7 +252,7 @@ class ServerClient(httpx2.AsyncClient):
         words = replies.text_in(received)
         label = reply.headers.get("content-type", "an empty response").partition(";")[0]
         missing = with_version(self._base) and words.startswith("a web page")
-        return Trouble(status=404 if missing else 200, words=words or label, kind="protocol")
+        return Trouble(status=404 if missing else 200, words=words or label, known="protocol")
 
     def _remember(self, accepted: compatible.Accepted, version: str) -> None:
         if version != self._moved_to:

@@ -16,7 +16,8 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
-from chat_backend.providers.replies import Trouble, status_in, trouble_in, words_in
+from chat_backend.providers.failure import Trouble
+from chat_backend.providers.replies import FORM_STATUSES, status_in, trouble_in, words_in
 
 Form = Literal["schema", "tool", "json", "prompt"]
 Tokens = Literal["max_completion_tokens", "max_tokens", "none"]
@@ -25,8 +26,7 @@ Body = dict[str, Any]
 _FORMS: Final[tuple[Form, ...]] = ("schema", "tool", "json", "prompt")
 _TOKENS: Final[tuple[Tokens, ...]] = ("max_completion_tokens", "max_tokens")
 _TOOL: Final = "answer"
-# Statuses that may reject the request's form. Below 500 also if the message does not name it.
-_STATUSES: Final = frozenset({400, 404, 406, 415, 422, 500, 501})
+# Statuses that may reject the request's form even if the message does not name it.
 _SILENT: Final = frozenset({400, 415, 422, 501})
 _NAMES_FORM: Final = re.compile(
     r"response[ _]?format|json[ _]?(schema|object|mode)|structured[ _]?output|\bschema\b|grammar"
@@ -75,12 +75,15 @@ class Accepted(Struct, frozen=True, kw_only=True):
         How JSON is requested.
     tokens : Tokens
         The field that limits the tokens of an answer.
+    both_tried : bool
+        Whether it rejected another such field before.
     without : tuple of str
         Fields of a request that it rejected.
     """
 
     form: Form = "schema"
     tokens: Tokens = "max_completion_tokens"
+    both_tried: bool = False
     without: tuple[str, ...] = ()
 
 
@@ -112,7 +115,7 @@ def adapted(body: Body, accepted: Accepted, protocol: str) -> Body:
 
 
 def after_rejection(
-    accepted: Accepted, status: int, words: str, body: Body, protocol: str
+    accepted: Accepted, trouble: Trouble, body: Body, protocol: str
 ) -> Accepted | None:
     """Return the format to try after a rejection; None if none is left.
 
@@ -120,22 +123,19 @@ def after_rejection(
     ----------
     accepted : Accepted
         What was tried.
-    status, words
-        Of the rejection.
+    trouble : Trouble
+        The rejection.
     body : dict
         The request as it was sent.
     """
-    if status not in _STATUSES:
+    if trouble.status not in FORM_STATUSES:
         return None
+    words = trouble.words
     chat = protocol == "openai-chat"
     if chat and accepted.tokens != "none" and re.search(r"max_(completion_)?tokens", words):
         other = _TOKENS[1] if accepted.tokens == _TOKENS[0] else _TOKENS[0]
-        tried = f"tried {other}" in accepted.without
-        return msgspec.structs.replace(
-            accepted,
-            tokens="none" if tried else other,
-            without=(*accepted.without, f"tried {accepted.tokens}"),
-        )
+        tokens = "none" if accepted.both_tried else other
+        return msgspec.structs.replace(accepted, tokens=tokens, both_tried=True)
     if accepted.form != "prompt" and _NAMES_FORM.search(words):
         following = _FORMS[_FORMS.index(accepted.form) + 1] if chat else "prompt"
         return msgspec.structs.replace(accepted, form=following)
@@ -143,7 +143,7 @@ def after_rejection(
     for name in names:
         if name not in accepted.without and re.search(rf"\b{name.rpartition('.')[2]}\b", words):
             return msgspec.structs.replace(accepted, without=(*accepted.without, name))
-    if accepted.form != "prompt" and status in _SILENT:
+    if accepted.form != "prompt" and trouble.status in _SILENT:
         return msgspec.structs.replace(accepted, form="prompt")
     return None
 
@@ -161,9 +161,8 @@ def described(accepted: Accepted) -> str:
         parts.append(
             "accepts max_tokens" if accepted.tokens == "max_tokens" else "accepts no max_tokens"
         )
-    dropped = [name for name in accepted.without if not name.startswith("tried ")]
-    if dropped:
-        parts.append(f"does not support {', '.join(dropped)}")
+    if accepted.without:
+        parts.append(f"does not support {', '.join(accepted.without)}")
     return "; ".join(part for part in parts if part)
 
 
@@ -230,9 +229,9 @@ def unanswered(answer: Body, protocol: str) -> Trouble | None:
             reason = choice.get("finish_reason")
             refusal = _object(choice.get("message")).get("refusal")
     if isinstance(refusal, str) and refusal.strip():
-        return Trouble(status=200, words=refusal, kind="filter")
+        return Trouble(status=200, words=refusal, known="filter")
     if isinstance(reason, str) and reason.lower() in _FILTERED:
-        return Trouble(status=200, words=reason, kind="filter")
+        return Trouble(status=200, words=reason, known="filter")
     limited = isinstance(reason, str) and reason.lower() in _LIMITED
     if not found and not limited:
         words = words_in(answer)
