@@ -133,11 +133,12 @@ class StatusStream(Struct, frozen=True):
             if state != shown:
                 shown = state
                 yield ServerSentEvent(state.decode(), event="state", retry=RETRY_MS)
-            if cursor < outbox.head():
-                for row in outbox.log(after=cursor, limit=BACKLOG):
+            # Taken before anything is sent: more may be recorded while the page reads.
+            after, cursor = cursor, outbox.head()
+            if after < cursor:
+                for row in outbox.log(after=after, limit=BACKLOG):
                     data = msgspec.json.encode(_line(row)).decode()
                     yield ServerSentEvent(data, event="decision", id=str(row.id))
-                cursor = outbox.head()
             await asyncio.sleep(POLL_INTERVAL_S)
 
     def status(self) -> GatewayStatus:
