@@ -269,6 +269,32 @@ async def test_the_commands_work_together_on_an_empty_machine(tmp_path: Path) ->
         assert "honcho start" in off.log
 
 
+def test_a_gateway_that_is_switched_off_rehearses_nothing(tmp_path: Path) -> None:
+    """The command says what to look at, in one line."""
+    with system(tmp_path, events_ws_enabled=False) as show:
+        show.gateway()
+        refused = command(show, "rehearse")
+        assert refused.wait() == 1
+        (line,) = refused.log.strip().splitlines()
+        assert "RR_EVENTS_WS_ENABLED" in line
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+async def test_ctrl_c_without_a_gateway_ends_quietly(show: System) -> None:
+    """A command that waits for a gateway that has been stopped ends with one line, no traceback."""
+    import signal  # noqa: PLC0415  # only here
+
+    async with recorded(show, whole()) as (client, _, _):
+        looping = command(show, "rehearse", "--loop", "--speed", "100")
+        await client.told()
+        gateway = show.processes[0]
+        gateway.send(signal.SIGSTOP)
+        looping.send(signal.SIGINT)
+        gateway.send(signal.SIGKILL)
+        assert await asyncio.to_thread(looping.wait) == 0, looping.log
+        assert "Traceback" not in looping.log
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 async def test_ctrl_c_ends_a_loop(show: System) -> None:
     """The command that loops stops the rehearsal when it is interrupted."""
