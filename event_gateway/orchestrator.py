@@ -193,6 +193,14 @@ class Orchestrator:
         if not self.continuity.held:
             self._record(self.readiness.advance(now))
 
+    def prune(self, *, before: float) -> None:
+        """Remove sessions older than `before` (seconds since 1970); the next call may succeed."""
+        try:
+            self.outbox.prune(before=before)
+        except OutboxUnavailable as error:
+            self.metrics.outbox_failures.inc()
+            log.warning("retention failed", reason=str(error))
+
     def count_received(self) -> None:
         """Update the counter of messages; doing so for each would be slow, because of its lock."""
         self.metrics.messages.inc(self._received)

@@ -276,14 +276,21 @@ class Outbox(OutboxReader):
         """Remove sessions whose last decision is older than `before`; return how many rows.
 
         The newest row stays, so that no id is used twice.
+
+        Raises
+        ------
+        OutboxUnavailable
+            If the database cannot be written now.
         """
-        with self._db:
+        try:
             removed = self._db.execute(
                 "DELETE FROM decisions WHERE session_id IN (SELECT session_id FROM decisions"
                 " GROUP BY session_id HAVING max(recorded_at) < ?)"
                 " AND id < (SELECT max(id) FROM decisions)",
                 (before,),
             )
+        except sqlite3.Error as error:
+            raise OutboxUnavailable(f"old decisions cannot be removed: {error}") from error
         self._count -= removed.rowcount
         return removed.rowcount
 

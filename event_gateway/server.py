@@ -131,7 +131,7 @@ async def _run_timers(
         reader.poke()
         if time.monotonic() >= prune_at:
             prune_at = time.monotonic() + PRUNE_INTERVAL_S
-            orchestrator.outbox.prune(before=time.time() - retention_s)
+            orchestrator.prune(before=time.time() - retention_s)
         await asyncio.sleep(TICK_S)
 
 

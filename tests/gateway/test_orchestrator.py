@@ -182,6 +182,18 @@ def test_a_lost_outbox_tells_no_session_again_that_is_past_turn_1(tmp_path: Path
     rig.outbox.close()
 
 
+def test_retention_on_a_full_disk_leaves_the_gateway_running(rig: Rig) -> None:
+    """It is counted, and works again when the disk does."""
+    rig.receive(*whole().facts())
+    prune = rig.outbox.prune
+    rig.outbox.prune = _refusing  # type: ignore[method-assign, assignment]
+    rig.it.prune(before=1e12)
+    assert "rr_outbox_failures_total 1.0" in rig.it.metrics.text().decode()
+    rig.outbox.prune = prune  # type: ignore[method-assign]
+    rig.it.prune(before=1e12)
+    assert rig.outbox.count() == 1
+
+
 def _refusing(*_: object, **__: object) -> list[Row]:
     raise OutboxUnavailable("no space left on device")
 

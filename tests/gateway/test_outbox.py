@@ -218,3 +218,11 @@ def test_retention_forgets_whole_sessions(outbox: Outbox) -> None:
     assert outbox.decided("a") == {}
     assert sorted(outbox.decided("b"), reverse=True) == ["turn1", "d1"]
     assert outbox.count() == 2
+
+
+def test_retention_that_is_refused_says_so(tmp_path: Path) -> None:
+    """What the database raises becomes the error that the gateway survives."""
+    outbox = Outbox.open(tmp_path)
+    outbox.close()
+    with pytest.raises(OutboxUnavailable, match="removed"):
+        outbox.prune(before=1.0)
