@@ -258,9 +258,10 @@ class Orchestrator:
         if not decisions:
             return
         ts = timestamp(time.time())
-        self._write([self._renderer.entry(decision, ts) for decision in decisions])
-        for decision in decisions:
-            self._count(decision)
+        entries = [self._renderer.entry(decision, ts) for decision in decisions]
+        self._write(entries)
+        for decision, entry in zip(decisions, entries, strict=True):
+            self._count(decision, entry)
 
     def _write(self, entries: list[Entry]) -> None:
         if len(self._unrecorded) < MAX_UNRECORDED:
@@ -286,17 +287,23 @@ class Orchestrator:
         self.metrics.outbox_failures.inc()
         self._log_once("outbox", "nothing is sent until the outbox can be written", error)
 
-    def _count(self, decision: Decision) -> None:
+    def _count(self, decision: Decision, entry: Entry) -> None:
         match decision:
             case Turn1Due():
-                status = "partial" if decision.missing_slot_ids else "complete"
-                self.metrics.events.labels("turn1.waves.ready", status).inc()
+                self._produced("turn1.waves.ready", entry)
+            case DialogueDue() if entry.status != "dropped":
+                self._produced("dialogue.waves.ready", entry)
             case DialogueDue():
-                status = "partial" if decision.missing_commenter_slot_ids else "complete"
-                self.metrics.events.labels("dialogue.waves.ready", status).inc()
-            case DialogueDropped(session_id=session_id, key=key, reason=reason):
-                self.metrics.dropped.labels(reason).inc()
-                log.warning("dialogue dropped", session=session_id, dialogue=key, reason=reason)
+                self._dropped(entry, "the respondent's wave-mix is not on this machine")
+            case DialogueDropped(reason=reason):
+                self._dropped(entry, reason)
+
+    def _produced(self, kind: str, entry: Entry) -> None:
+        self.metrics.events.labels(kind, "partial" if entry.partial else "complete").inc()
+
+    def _dropped(self, entry: Entry, reason: str) -> None:
+        self.metrics.dropped.labels(reason).inc()
+        log.warning("dialogue dropped", session=entry.session_id, dialogue=entry.key, reason=reason)
 
     def _compare_artifacts(self, theirs: str) -> None:
         self.backend_artifacts = theirs

@@ -61,6 +61,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     key: str
     status: RowStatus
     render: Callable[[int], str] | None = None
+    # Whether its event lacks an utterance.
+    partial: bool = False
 
 
 _ROW: Final = (

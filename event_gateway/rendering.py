@@ -119,6 +119,7 @@ def _produced(decision: Turn1Due | DialogueDue, event: SessionEvent) -> Entry:
         key=decision.key,
         status="produced" if decision.live else "expired",
         render=lambda seq: encode_event(structs.replace(event, seq=seq)),
+        partial=event.payload.status == "partial",
     )
 
 
