@@ -213,24 +213,25 @@ class Continuity:
         if request is None or request.nonce != nonce:
             return [Ignored("old_snapshot")]
         request.moved_at = now
+        begin = request.begin
+        if begin is None:
+            if not isinstance(message, SnapshotBegin):
+                return [Ignored("mixed_snapshot")]  # it lost its beginning
+            request.begin = message
+            return [*self._adopt(message), *self._alive(now)]
         match message:
-            case SnapshotBegin() if request.begin is None:
-                request.begin = message
-                return [*self._adopt(message), *self._alive(now)]
-            case SnapshotBegin() if request.begin is not None and message.epoch != self.epoch:
+            case SnapshotBegin() if message.epoch != self.epoch:
                 # Two backends answer: the newer one is current, and gets a request of its own.
-                self._rival, self._rival_seen_at = request.begin.epoch, now
+                self._rival, self._rival_seen_at = begin.epoch, now
                 again = self._request_snapshot(now)
                 return [*self._adopt(message), *again, Ignored("second_backend")]
-            case SnapshotSession() if request.begin is not None:
+            case SnapshotSession():
                 request.session_ids.add(message.session_id)
-                origin = Origin(request.begin.epoch, request.begin.n)
-                return [*self._alive(now), Observe(message, origin)]
-            case SnapshotEnd() if request.begin is not None:
-                return [*self._alive(now), *self._snapshot_ended(request, message, now)]
+                return [*self._alive(now), Observe(message, Origin(begin.epoch, begin.n))]
+            case SnapshotEnd():
+                return [*self._alive(now), *self._snapshot_ended(request, begin, message, now)]
             case _:
-                # A snapshot without a beginning, or with two.
-                return [Ignored("mixed_snapshot")]
+                return [Ignored("mixed_snapshot")]  # it has a second beginning
 
     def _adopt(self, begin: SnapshotBegin) -> list[Action]:
         if begin.epoch == self.epoch:
@@ -244,19 +245,18 @@ class Continuity:
             self._rival = None
         return [Observe(EpochRetired(before))]
 
-    def _snapshot_ended(self, request: _Request, end: SnapshotEnd, now: float) -> list[Action]:
-        begin = request.begin
+    def _snapshot_ended(
+        self, request: _Request, begin: SnapshotBegin, end: SnapshotEnd, now: float
+    ) -> list[Action]:
         self._request = None
-        actions: list[Action] = []
         self._complete_at = now
-        whole = begin is not None and begin.epoch == end.epoch
-        if begin is None or not whole or end.count != len(request.session_ids):
-            return [*actions, *self._request_snapshot(now)]
+        if begin.epoch != end.epoch or end.count != len(request.session_ids):
+            return self._request_snapshot(now)
         self.snapshots += 1
         self._held_since = None
         merged = SnapshotMerged(begin.epoch, begin.n, frozenset(request.session_ids))
-        actions.append(Observe(merged))
-        return [*actions, *self._request_snapshot(now)] if request.again else actions
+        again = self._request_snapshot(now) if request.again else []
+        return [Observe(merged), *again]
 
     def _request_beyond(self, n: int, now: float) -> list[Action]:
         """Request a snapshot for a gap before `n`, unless a requested one covers it."""

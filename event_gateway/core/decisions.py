@@ -60,34 +60,30 @@ class Turn1Due(Struct, frozen=True, gc=False, kw_only=True):
     key: ClassVar[str] = TURN1_KEY
 
 
-class DialogueDue(Struct, frozen=True, gc=False, kw_only=True):
-    """Emit a dialogue; its ready commenters are in increasing slot id."""
-
+class _OfDialogue(Struct, frozen=True, gc=False, kw_only=True):
     session_id: str
     dialogue: Dialogue
+
+    @property
+    def key(self) -> str:
+        """This decision's key in the outbox."""
+        return self.dialogue.dialogue_id
+
+
+class DialogueDue(_OfDialogue, frozen=True, gc=False, kw_only=True):
+    """Emit a dialogue; its ready commenters are in increasing slot id."""
+
     commenters: tuple[Utterance, ...]
     respondent: Utterance
     missing_commenter_slot_ids: tuple[int, ...]
     dialogue_count: int
     live: bool
 
-    @property
-    def key(self) -> str:
-        """This decision's key in the outbox."""
-        return self.dialogue.dialogue_id
 
-
-class DialogueDropped(Struct, frozen=True, gc=False, kw_only=True):
+class DialogueDropped(_OfDialogue, frozen=True, gc=False, kw_only=True):
     """A dialogue that cannot be played, because its respondent has no wave-mix."""
 
-    session_id: str
-    dialogue: Dialogue
     reason: str
-
-    @property
-    def key(self) -> str:
-        """This decision's key in the outbox."""
-        return self.dialogue.dialogue_id
 
 
 class SessionClosed(Struct, frozen=True, gc=False, kw_only=True):
