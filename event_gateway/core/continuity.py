@@ -225,13 +225,14 @@ class Continuity:
                 self._rival, self._rival_seen_at = begin.epoch, now
                 again = self._request_snapshot(now)
                 return [*self._adopt(message), *again, Ignored("second_backend")]
-            case SnapshotSession():
+            case SnapshotSession() if message.epoch == begin.epoch:
                 request.session_ids.add(message.session_id)
                 return [*self._alive(now), Observe(message, Origin(begin.epoch, begin.n))]
             case SnapshotEnd():
                 return [*self._alive(now), *self._snapshot_ended(request, begin, message, now)]
             case _:
-                return [Ignored("mixed_snapshot")]  # it has a second beginning
+                # A second beginning, or a session of a backend whose beginning was lost.
+                return [Ignored("mixed_snapshot")]
 
     def _adopt(self, begin: SnapshotBegin) -> list[Action]:
         if begin.epoch == self.epoch:

@@ -260,9 +260,8 @@ class Readiness:
         if CLOSED_KEY in decided:
             return None
         session = self._sessions[fact.session_id] = Session(
-            session_id=fact.session_id, begun_at=now
+            session_id=fact.session_id, begun_at=now, decided=set(decided)
         )
-        session.decided.update(decided)
         self._set_deadline(session, now + self._limits.session_limit_s)
         return session
 

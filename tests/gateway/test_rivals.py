@@ -61,6 +61,14 @@ def test_two_answers_to_one_request_are_an_alarm_and_the_newer_is_asked_alone() 
     )
 
 
+def test_a_session_of_a_second_backend_whose_beginning_was_lost_is_ignored() -> None:
+    """As the first one's it would be abandoned, because the first one does not have it."""
+    rig = Rig()
+    rig.begin("q1", 3, "a")
+    assert rig.session("q1", "b") == [Ignored("mixed_snapshot")]
+    assert observed(rig.end("q1", 0, "a")) == [SnapshotMerged("a", 3, frozenset())]
+
+
 def test_the_first_backend_is_current_again_when_the_second_is_silent() -> None:
     """Its messages lead to a request, which it answers; it is no rival any more."""
     rig = two_backends()
