@@ -186,6 +186,20 @@ def test_the_desk_survives_a_restart_of_the_gateway(show: System, told: None, de
     assert set(before) < set(after)
 
 
+def test_the_desk_shows_what_a_new_outbox_records(show: System, told: None, desk: Visit) -> None:
+    """Its lines are numbered from 1 again; none is taken for one that the page has."""
+    before = len(log_ids(desk))
+    show.processes[0].stop()
+    for file in (show.artifacts / "gateway").glob("outbox.sqlite3*"):
+        file.unlink()
+    show.processes[0] = show.gateway()
+    show.processes.pop()
+    desk.until_text("#gateway", "running")
+    desk.until_text("#backend", "connected")
+    post(show, "What does a new outbox record?", slots=2)
+    desk.until("document.querySelectorAll('#log li').length > it", before)
+
+
 def post(show: System, message: str, *, slots: int) -> None:
     agents = ["claude-sonnet-4-5", "claude-opus-4-5", "gpt-5.2", "gpt-5.1", "gpt-4o", "gemini-3"]
     wanted = [{"slotId": n + 1, "agentId": agents[n]} for n in range(slots)]

@@ -7,26 +7,23 @@ const LINES_MAX = 200;
 /** The part of the page that shows the decisions. */
 export class Log {
   #list = document.getElementById("log");
-  #events = new Map();
-  #ids = new Set();
+  #lines = [];
 
-  /** Add a line; return whether it is new. */
+  /** Add a line; the oldest one goes when there are too many. */
   add(line) {
-    if (this.#ids.has(line.id)) return false;
-    this.#ids.add(line.id);
-    if (line.event) {
-      const events = this.#events.get(line.sessionId) ?? [];
-      this.#events.set(line.sessionId, [...events, line.event]);
-    }
+    this.#lines.push(line);
     document.getElementById("no-events").hidden = true;
     this.#list.prepend(element("li", { class: "arrives" }, entry(line)));
-    while (this.#list.children.length > LINES_MAX) this.#list.lastElementChild.remove();
-    return true;
+    if (this.#lines.length > LINES_MAX) {
+      this.#lines.shift();
+      this.#list.lastElementChild.remove();
+    }
   }
 
   /** Return a session's events that are in the log. */
   of(sessionId) {
-    return this.#events.get(sessionId) ?? [];
+    const lines = this.#lines.filter((line) => line.sessionId === sessionId && line.event);
+    return lines.map((line) => line.event);
   }
 }
 

@@ -6,7 +6,6 @@ const TURNS = [1, 2, 3];
 export function fromState(status) {
   return {
     id: status.sessionId,
-    live: true,
     message: "",
     slots: status.slotIds,
     agents: new Map(status.utterances.map((each) => [each.slotId, each.agentId])),
@@ -25,7 +24,6 @@ export function fromState(status) {
 export function fromDocument(document) {
   return {
     id: document.sessionId,
-    live: false,
     message: document.message,
     slots: document.slots.map((slot) => slot.slotId),
     agents: new Map(document.slots.map((slot) => [slot.slotId, slot.agentId])),

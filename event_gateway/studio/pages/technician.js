@@ -14,10 +14,11 @@ const log = new Log();
 
 let now = null;
 let recordings = [];
-const documents = new Map();
 // The displayed session, and whether the user chose it: then it stays.
 let shown = null;
 let chosen = false;
+// Its last known state; of another session while this one is loaded.
+let known = null;
 
 listen({
   onState(state) {
@@ -31,7 +32,7 @@ listen({
     draw();
   },
   onDecision(line) {
-    if (!log.add(line)) return;
+    log.add(line);
     const event = line.event;
     if (event) {
       const payload = event.payload;
@@ -67,7 +68,8 @@ function refresh() {
 }
 
 async function load(id) {
-  documents.set(id, fromDocument(await ask(`/v1/recordings/${id}`)));
+  const document = fromDocument(await ask(`/v1/recordings/${id}`));
+  if (id === shown) known = document;
 }
 
 const isLive = (id) => now?.sessions.some((each) => each.sessionId === id) ?? false;
@@ -151,22 +153,13 @@ async function choose(id) {
   draw();
 }
 
-function session() {
-  const live = now.sessions.find((each) => each.sessionId === shown);
-  if (live) {
-    documents.set(shown, { ...fromState(live), live: false });
-    return fromState(live);
-  }
-  return documents.get(shown);
-}
-
 function drawSession() {
-  const found = session();
-  if (found === undefined) return;
-  write(at("session-title"), found.message || (found.live ? "A live session" : "A session"));
   const live = now.sessions.find((each) => each.sessionId === shown);
-  write(at("session-facts"), live ? `${found.id}, for ${live.ageS} s` : found.id);
-  grid.draw(found, log.of(found.id));
+  if (live) known = fromState(live);
+  if (known === null || known.id !== shown) return;
+  write(at("session-title"), known.message || (live ? "A live session" : "A session"));
+  write(at("session-facts"), live ? `${known.id}, for ${live.ageS} s` : known.id);
+  grid.draw(known, log.of(known.id));
 }
 
 const STATES = {
