@@ -129,13 +129,11 @@ def track_pitch(samples: Float32) -> PitchTrack:
 
 def _candidates(frames: Float32) -> _Candidates:
     """Return the highest autocorrelation peaks of a chunk of frames."""
-    tapered = np.zeros((len(frames), _FFT), dtype=np.float32)
-    inside = tapered[:, :_WINDOW]
-    np.subtract(frames, frames.mean(axis=1, keepdims=True), out=inside)
-    inside *= _TAPER
-    spectrum = np.fft.rfft(tapered)
+    tapered = frames - frames.mean(axis=1, keepdims=True)
+    tapered *= _TAPER
+    spectrum = np.fft.rfft(tapered, _FFT)
     power = spectrum.real**2 + spectrum.imag**2
-    energy, inner = ((inside * inside) @ _TO_ENERGIES).T
+    energy, inner = ((tapered * tapered) @ _TO_ENERGIES).T
     audible = np.maximum(energy, np.float32(1e-20))
     correlation = power @ _TO_LAGS
     correlation /= audible[:, None]
@@ -150,11 +148,9 @@ def _candidates(frames: Float32) -> _Candidates:
 
 def _peaks(correlation: Float32) -> tuple[Float32, Float32]:
     """Return frequency and height of the best peaks of each row, in no order."""
+    rising = correlation[:, 1:] > correlation[:, :-1]
     peak = np.zeros(correlation.shape, dtype=np.bool_)
-    middle = correlation[:, 1:-1]
-    np.greater(middle, correlation[:, :-2], out=peak[:, 1:-1])
-    peak[:, 1:-1] &= middle >= correlation[:, 2:]
-    peak[:, 1:-1] &= middle > 0
+    peak[:, 1:-1] = rising[:, :-1] & ~rising[:, 1:] & (correlation[:, 1:-1] > 0)
     at = np.flatnonzero(peak)
     row, column = np.divmod(at, correlation.shape[1])
     # The parabola through a peak and its neighbours gives its true place and height.
@@ -225,13 +221,13 @@ def best_path(score: Float64, passage: Float64) -> npt.NDArray[np.intp]:
     ----------
     A. Viterbi, "Error bounds for convolutional codes", IEEE Trans. Inf. Theory 13 (1967), 260-269.
     """
-    step = passage + score[1:, None, :]
+    arrivals = passage + score[1:, None, :]
     best = np.empty_like(score)
     best[0] = score[0]
-    for earlier, gain, later in zip(best[:-1, :, None], step, best[1:], strict=True):
-        np.maximum.reduce(earlier + gain, 0, None, later)
-    before = (best[:-1, :, None] + step).argmax(axis=1)
+    for earlier, arrival, later in zip(best[:-1, :, None], arrivals, best[1:], strict=True):
+        np.add(arrival, earlier, out=arrival)
+        np.maximum.reduce(arrival, 0, None, later)
     path = [int(best[-1].argmax())]
-    for row in before[::-1].tolist():
+    for row in arrivals.argmax(axis=1)[::-1].tolist():
         path.append(row[path[-1]])
     return np.array(path[::-1], dtype=np.intp)
