@@ -130,19 +130,19 @@ def _parts(speech: Float32, plan: WavePlan) -> list[_Part]:
     for first in range(0, len(plan.ranges_hz), WAVES):
         rows = range(first, first + WAVES)
         if any(plan.ranges_hz[row] is None for row in rows):
-            part = _harmonic_part(track, target, turned=first > 0)
-            parts.append(part._replace(rows=rows))
+            parts.append(_harmonic_part(track, target, rows))
     ranged = [row for row, range_hz in enumerate(plan.ranges_hz) if range_hz is not None]
     if ranged:
         parts.append(_ranged_part(track, target, plan, ranged))
     return parts
 
 
-def _harmonic_part(track: PitchTrack, target: Float64, *, turned: bool) -> _Part:
-    """Return three harmonic carriers, whose sum has the envelope `target`."""
+def _harmonic_part(track: PitchTrack, target: Float64, rows: range) -> _Part:
+    """Return three harmonic carriers, whose sum has the envelope `target`; the last are turned."""
     frequency = carriers.carrier_frequency(track)
     phase = carriers.node_phase(frequency)
     weights = carriers.harmonic_weights(track)
+    turned = rows.start > 0
     if turned:
         weights = np.roll(weights, -1, axis=0)
     make = carriers.turned_carriers if turned else carriers.carriers
@@ -165,7 +165,7 @@ def _harmonic_part(track: PitchTrack, target: Float64, *, turned: bool) -> _Part
     loudest = weights.max(axis=0)
     peak = np.concatenate([shape.peak for shape in shapes])
     peak = np.maximum.reduce([peak, loudest[:-1], loudest[1:]])
-    return _Part(range(WAVES), block, amplitude, amplitude * limiter.around_nodes(peak))
+    return _Part(rows, block, amplitude, amplitude * limiter.around_nodes(peak))
 
 
 def _ranged_part(track: PitchTrack, target: Float64, plan: WavePlan, rows: list[int]) -> _Part:

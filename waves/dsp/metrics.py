@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 
-from waves.dsp.grid import Float32, Float64
+from waves.dsp.grid import Bool, Float32, Float64
 
 FRAME: Final = 512  # samples: 64 ms at 8 kHz
 HOP: Final = 128  # samples: 16 ms
@@ -44,12 +44,9 @@ def rms_envelope(samples: Float32) -> Float64:
     return np.sqrt(np.convolve(energy, np.ones(FRAME // HOP)) / FRAME)
 
 
-def active_frames(envelope: Float64) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def active_frames(envelope: Float64) -> Bool:
     """Return which frames of an envelope are loud enough to count."""
-    loudest = envelope.max(initial=0.0)
-    active: np.ndarray[tuple[int], np.dtype[np.bool_]] = (envelope > 0) & (
-        envelope >= loudest * 10 ** (ACTIVE_DB / 20)
-    )
+    active: Bool = (envelope > 0) & (envelope >= envelope.max(initial=0.0) * 10 ** (ACTIVE_DB / 20))
     return active
 
 

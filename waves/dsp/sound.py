@@ -98,13 +98,14 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
     if not content:
         with soundfile.SoundFile(path) as file:
             yield file
-    for part in wav_sizes.parts_of(content) if content else ():
+        return
+    for part in wav_sizes.parts_of(content):
         with soundfile.SoundFile(io.BytesIO(part.data)) as file:
             yield file
 
 
 def _odd_wav(path: Path) -> bytes:
-    """Return a WAV that libsndfile would not read completely; None for any other file."""
+    """Return a WAV that libsndfile would not read completely; nothing of any other file."""
     with path.open("rb") as file:
         if file.read(4) not in (b"RIFF", b"RIFX"):
             return b""
