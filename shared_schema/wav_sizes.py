@@ -5,6 +5,7 @@ size of 0 nor a second file after the first.
 """
 
 import struct
+from collections.abc import Iterator
 from typing import Final, Protocol
 
 from msgspec import Struct
@@ -103,11 +104,15 @@ def parts_of(content: bytes) -> list[Part]:
 
 def _next(content: Bytes, found: Data) -> int | None:
     """Return where another WAV begins after the samples of one: at their end, or within them."""
+    return next((at for at in _starts(content, found) if samples_in(content, at) is not None), None)
+
+
+def _starts(content: Bytes, found: Data) -> Iterator[int]:
+    """Yield where that may be, one by one: of many WAVs in a row, each looks only for the next."""
     end = found.at + found.size
-    starts = [end, end + 1]
+    yield from (end, end + 1)
     if not 0 < found.declared < UNKNOWN_FROM:
         at = content.find(b"RIFF", found.at)
         while at >= 0:
-            starts.append(at)
+            yield at
             at = content.find(b"RIFF", at + 4)
-    return next((at for at in starts if samples_in(content, at) is not None), None)
