@@ -21,7 +21,8 @@ from shared_schema.runtime.process.control import (
     request_restart,
     request_stop,
 )
-from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, OK
+from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, OK
+from shared_schema.runtime.process.supervise import supervise
 
 from .toys import PLAIN, SERVER, Toys, gone, wait_for
 
@@ -125,6 +126,32 @@ def test_a_restart_does_not_wait_for_the_back_off(toys: Toys) -> None:
 def test_without_a_supervisor_the_error_says_what_to_start(toys: Toys) -> None:
     with pytest.raises(NoSupervisor, match=r"python -m tests\.runtime\.toy_plain supervise"):
         request_restart(PLAIN, toys.run_dir)
+
+
+def test_a_folder_that_cannot_be_used_is_one_line_with_the_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert supervise(PLAIN, run_dir=tmp_path / "file") == CONFIGURATION
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(tmp_path / "file") in line
+    assert "File exists" in line
+    assert "set RR_ARTIFACTS_DIR" in line
+
+
+@posix
+def test_a_disk_without_locks_is_refused_with_the_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    assert supervise(PLAIN, run_dir=tmp_path) == CONFIGURATION
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(tmp_path) in line
+    assert os.strerror(errno.ENOSYS) in line
+    assert "set RR_ARTIFACTS_DIR" in line
 
 
 @posix

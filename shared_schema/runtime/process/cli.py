@@ -32,64 +32,57 @@ def server_cli(package: str, service: str) -> typer.Typer:
         f" Example: python -m {package}",
     )
 
-    def finish(command: Callable[[Path], int]) -> None:
-        """Run a command with the folder of the run files, and exit with its code."""
+    def command(text: str) -> Callable[[Callable[[Path], int]], None]:
+        """Make a command of a function: it is called with the folder of the run files."""
 
-        def run() -> int:
-            root = load_settings().artifacts_dir.expanduser().resolve()
-            try:
-                return command(root / RUN_DIR)
-            except RequestFailed as error:
-                print_line(f"{service}: {error}")
-                return CONFIGURATION if isinstance(error, NoSupervisor) else FAILED
+        def add(run: Callable[[Path], int]) -> None:
+            def answer() -> int:
+                root = load_settings().artifacts_dir.expanduser().resolve()
+                try:
+                    return run(root / RUN_DIR)
+                except RequestFailed as error:
+                    print_line(f"{service}: {error}")
+                    return CONFIGURATION if isinstance(error, NoSupervisor) else FAILED
 
-        raise typer.Exit(exit_code_of(run, name=service))
+            name = run.__name__
+
+            @app.command(name, help=f"{text} Example: python -m {package} {name}")
+            def exit_with_code() -> None:
+                raise typer.Exit(exit_code_of(answer, name=service))
+
+        return add
 
     @app.callback()
     def main() -> None:
         use_utf8_streams()
         undo_honcho()
 
-    @app.command(help=f"Serve, and restart after a crash. Example: python -m {package} supervise")
-    def supervise() -> None:
-        finish(lambda run_dir: run_supervised(package, run_dir=run_dir))
+    @command("Serve, and restart after a crash.")
+    def supervise(run_dir: Path) -> int:
+        return run_supervised(package, run_dir=run_dir)
 
-    @app.command(help=f"Restart the server. Example: python -m {package} restart")
-    def restart() -> None:
-        def run(run_dir: Path) -> int:
-            restarted = request_restart(package, run_dir)
-            typer.echo(f"{service} restarted: process {restarted.new_pid}")
-            return OK
+    @command("Restart the server.")
+    def restart(run_dir: Path) -> int:
+        restarted = request_restart(package, run_dir)
+        typer.echo(f"{service} restarted: process {restarted.new_pid}")
+        return OK
 
-        finish(run)
-
-    @app.command(
-        help="Stop the supervisor and its server, even if their terminal is closed; under honcho"
-        f" this stops both servers. Example: python -m {package} stop"
+    @command(
+        "Stop the supervisor and its server, even if their terminal is closed; under honcho"
+        " this stops both servers."
     )
-    def stop() -> None:
-        def run(run_dir: Path) -> int:
-            try:
-                ended = request_stop(package, run_dir)
-            except NoSupervisor as absent:
-                typer.echo(f"{service}: nothing to stop: {absent.reason}")
-            else:
-                typer.echo(f"{service} stopped: {_processes(ended)}")
-            return OK
+    def stop(run_dir: Path) -> int:
+        try:
+            typer.echo(f"{service} stopped: {_processes(request_stop(package, run_dir))}")
+        except NoSupervisor as absent:
+            typer.echo(f"{service}: nothing to stop: {absent.reason}")
+        return OK
 
-        finish(run)
-
-    @app.command(
-        help="Show whether the server and its supervisor run; exit code 0 if the server listens."
-        f" Example: python -m {package} status"
-    )
-    def status() -> None:
-        def show(run_dir: Path) -> int:
-            run = running(package, run_dir)
-            typer.echo(f"{service}: {_processes(run)}")
-            return OK if run.listening else FAILED
-
-        finish(show)
+    @command("Show whether the server and its supervisor run; exit code 0 if the server listens.")
+    def status(run_dir: Path) -> int:
+        run = running(package, run_dir)
+        typer.echo(f"{service}: {_processes(run)}")
+        return OK if run.listening else FAILED
 
     return app
 

@@ -21,9 +21,9 @@ import contextlib
 import queue
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +34,6 @@ from shared_schema.runtime.process.control import Control, NoSupervisor, Request
 from shared_schema.runtime.process.ending import on_ending_signal, watch_shell
 from shared_schema.runtime.process.exits import (
     ANOTHER_INSTANCE,
-    CONFIGURATION,
     FINAL,
     OK,
     StartRefused,
@@ -50,19 +49,6 @@ SETTLE_S: Final = 0.1
 POLL_INTERVAL_S: Final = 0.25
 # How long a supervisor that has just taken the lock may need for its run file.
 RUN_FILE_TIMEOUT_S: Final = 1.0
-
-
-@dataclass(frozen=True)
-class _Ended:
-    child: Child
-
-
-@dataclass(frozen=True)
-class _EndRequested:
-    pass
-
-
-_Event = _Ended | _EndRequested
 
 
 def supervise(package: str, *, run_dir: Path) -> int:
@@ -97,13 +83,18 @@ def _exclusive_lock(package: str, run_dir: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise StartRefused(_lock_held_message(package, run_dir), ANOTHER_INSTANCE) from None
-    except (OSError, NotImplementedError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise StartRefused(f"cannot lock {lock.lock_file}: {reason}", CONFIGURATION) from error
+    except OSError as error:
+        raise _unusable(run_dir, error) from error
     try:
         yield
     finally:
         lock.release()
+
+
+def _unusable(run_dir: Path, error: OSError) -> StartRefused:
+    """Return the refusal for a folder where no file can be made or locked, with the remedy."""
+    remedy = "set RR_ARTIFACTS_DIR to a writable folder on a local disk that is not full"
+    return StartRefused(f"cannot make or lock files in {run_dir} ({error}): {remedy}")
 
 
 def _lock_held_message(package: str, run_dir: Path) -> str:
@@ -120,14 +111,16 @@ def _lock_held_message(package: str, run_dir: Path) -> str:
 
 
 class _Supervisor:
-    """State for the main thread only; other threads put events into its queue."""
+    """State for the main thread only; other threads put calls for it into a queue."""
 
     def __init__(self, package: str, run_dir: Path) -> None:
         self._package = package
+        self._run_dir = run_dir
         self._command = (sys.executable, "-m", package)
         self._control = Control(package, run_dir)
-        # A signal handler may call put() while it interrupts another put() or get().
-        self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
+        # Calls that return the exit code if the supervisor is done. A signal handler may call put()
+        # while it interrupts another put() or get().
+        self._calls: queue.SimpleQueue[Callable[[], int | None]] = queue.SimpleQueue()
         self._back_off = BackOff()
         self._child: Child | None = None
         self._starts = 0
@@ -151,7 +144,7 @@ class _Supervisor:
         try:
             self._control.publish()
         except OSError as error:
-            raise StartRefused(f"no run file: {error}", CONFIGURATION) from error
+            raise _unusable(self._run_dir, error) from error
         try:
             self._start()
             return self._loop()
@@ -162,11 +155,11 @@ class _Supervisor:
         write_line("stdout", f"supervise {self._package}: {line}")
 
     def _request_end(self) -> None:
-        self._events.put(_EndRequested())
+        self._calls.put(self._end)
 
     def _loop(self) -> int:
         while True:
-            code = self._handle(self._next_event())
+            code = self._next_call()()
             self._check_listening()
             for request in self._control.requests():
                 if code is None:
@@ -181,22 +174,13 @@ class _Supervisor:
             if self._start_at is not None and now >= self._start_at:
                 self._start()
 
-    def _next_event(self) -> _Event | None:
+    def _next_call(self) -> Callable[[], int | None]:
         due = min(at for at in (self._kill_at, self._start_at, float("inf")) if at is not None)
         wait_s = min(max(due - time.monotonic(), 0.0), POLL_INTERVAL_S)
         try:
-            return self._events.get(timeout=wait_s)
+            return self._calls.get(timeout=wait_s)
         except queue.Empty:
-            return None
-
-    def _handle(self, event: _Event | None) -> int | None:
-        """Handle one event; return the exit code if the supervisor is done."""
-        match event:
-            case _Ended(child):
-                return self._ended(child)
-            case _EndRequested():
-                return self._end()
-        return None
+            return lambda: None
 
     def _handle_request(self, request: Request) -> int | None:
         """Handle a request; return the exit code if the supervisor is done."""
@@ -284,7 +268,7 @@ class _Supervisor:
             self._child = Child(
                 self._command,
                 environment=self._note.begin(self._refusal),
-                on_end=lambda child: self._events.put(_Ended(child)),
+                on_end=lambda child: self._calls.put(partial(self._ended, child)),
             )
         except OSError as error:
             self._print(f"server could not be started: {error}")
