@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 from chat_backend.agents.models.table import load_models
-from chat_backend.metrics import Metrics
 from chat_backend.providers.keys import KEY_VARIABLES, load_keys
 from chat_backend.speech.voices import load_voices
 from shared_schema.settings import VARIABLES, Settings, load_settings
@@ -36,7 +35,7 @@ def test_the_examples_values_are_the_defaults(tmp_path: Path) -> None:
     assert load_settings({}, dotenv=dotenv) == Settings()
 
 
-def test_the_page_on_voices_has_every_key_model_voice_and_metric() -> None:
+def test_the_page_on_voices_has_every_key_model_and_voice() -> None:
     """Whatever a user may look for there."""
     text = VOICES.read_text("utf-8")
     models, voices = load_models(None).agents, load_voices(None)
@@ -46,6 +45,5 @@ def test_the_page_on_voices_has_every_key_model_voice_and_metric() -> None:
         *(each.model for each in models.values()),
         *(each.voice_id for each in voices.elevenlabs.values()),
         *(each.voice for each in voices.openai.values()),
-        *re.findall(r"^# HELP (rr_\w+?)(?<!_created) ", Metrics().text().decode(), re.MULTILINE),
     ]
     assert [name for name in wanted if f"`{name}`" not in text] == []
