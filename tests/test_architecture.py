@@ -1,12 +1,12 @@
 """Who may import whom, and what must stay true of the house."""
 
-import ast
 import re
 from pathlib import Path
 
 import pytest
 
 from shared_schema.settings import VARIABLES, Settings
+from tests.support.imports import imports
 
 ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
@@ -30,22 +30,10 @@ PURE = [
 IMPURE = {"asyncio", "zmq", "time", "random", "starlette", "socket", "os", "threading"}
 
 
-def imports(path: Path) -> set[str]:
-    """Return the modules that a file imports, at its top or inside."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} imports relatively"
-            names.add(node.module or "")
-    return names
-
-
 @pytest.mark.parametrize("package", MAY_IMPORT)
 def test_packages_import_only_what_they_may(package: str) -> None:
-    """The rooms and their doors."""
-    ours = set(MAY_IMPORT)
+    """The rooms and their doors; nothing of the show needs a test or a benchmark."""
+    ours = {*MAY_IMPORT, "tests", "benchmarks"}
     for path in (ROOT / package).rglob("*.py"):
         used = {name.split(".")[0] for name in imports(path)} & ours
         assert used <= MAY_IMPORT[package], path

@@ -3,13 +3,15 @@
 import json
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from shared_schema.ids import AGENT_IDS
 from tests.browser.browsing import NARROW, WIDE, Visit, axe_source, chromium, visiting
 from tests.support.processes import Process, System, system, until
+from tests.support.staging import stage
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -59,10 +61,6 @@ def told(show: System) -> None:
     """A small session that is over."""
     stage(show)
     post(show, "What is small and over?", slots=2)
-
-
-def stage(show: System, **directions: Any) -> None:
-    (show.folder / "stage.json").write_text(json.dumps(directions), "utf-8")
 
 
 def ask(
@@ -201,8 +199,7 @@ def test_the_desk_shows_what_a_new_outbox_records(show: System, told: None, desk
 
 
 def post(show: System, message: str, *, slots: int) -> None:
-    agents = ["claude-sonnet-4-5", "claude-opus-4-5", "gpt-5.2", "gpt-5.1", "gpt-4o", "gemini-3"]
-    wanted = [{"slotId": n + 1, "agentId": agents[n]} for n in range(slots)]
+    wanted = [{"slotId": n + 1, "agentId": AGENT_IDS[n]} for n in range(slots)]
     body = {"message": message, "slots": wanted}
     answer = httpx.post(f"{show.chat_url}/v1/chat", json=body, timeout=60.0, trust_env=False)
     assert answer.status_code == httpx.codes.OK
@@ -250,7 +247,7 @@ def test_failures_are_clear_and_the_rest_goes_on(show: System, kiosk: Visit, des
     assert desk.axe() == []
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
+@pytest.mark.skipif(sys.platform == "win32", reason="a named pipe, which Windows lacks")
 def test_a_late_wave_is_called_late(show: System, browser: "Browser") -> None:
     """A wave that Turn 1 went out without."""
     stage(show, hang=["1:1"])
@@ -297,15 +294,19 @@ def test_the_kiosk_says_why_it_can_not(show: System, kiosk: Visit) -> None:
     kiosk.page.fill("#message", "Anybody?")
     kiosk.page.click("#send")
     kiosk.until_text("#problem", "Choose at least one voice")
-    stage(show, wait_s=2)
+    stage(show, wait_s=50)
     other = f"{show.chat_url}/v1/chat"
     body = {"message": "first", "slots": [{"slotId": 1, "agentId": "gpt-4o"}]}
-    with httpx.stream("POST", other, json=body, timeout=30.0, trust_env=False) as stream:
+    with httpx.stream("POST", other, json=body, timeout=60.0, trust_env=False) as stream:
         lines = stream.iter_lines()
-        next(lines)
+        begun = json.loads(
+            next(each for each in lines if "sessionId" in each).removeprefix("data: ")
+        )
         kiosk.page.select_option('select[data-number="1"]', "gpt-4o")
         kiosk.page.click("#send")
         kiosk.until_text("#problem", "Try again in 5 seconds")
+        stop = f"{show.chat_url}/v1/sessions/{begun['sessionId']}/stop"
+        assert httpx.post(stop, trust_env=False).is_success
         for _ in lines:
             pass
     kiosk.page.click("#send")

@@ -2,6 +2,8 @@
 
 import random
 
+from msgspec import structs
+
 from tests.support.sessions import Truth, session_id
 
 FAILURES = 0.08  # share of wave jobs that fail
@@ -22,10 +24,4 @@ def truth_of(seed: int, number: int) -> Truth:
         ready=frozenset(),
     )
     ready = frozenset(part for part in bare.parts() if chance.random() > FAILURES)
-    return Truth(
-        session_id=bare.session_id,
-        slots=slots,
-        targets=targets,
-        replied=bare.replied,
-        ready=ready,
-    )
+    return structs.replace(bare, ready=ready)

@@ -8,7 +8,7 @@ import pytest
 from tests.chaos.run import Plan, Run
 
 pytestmark = [
-    pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals"),
+    pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and SIGSTOP, which Windows lacks"),
     pytest.mark.timeout(240),
 ]
 

@@ -142,7 +142,7 @@ def test_a_file_held_open_stays_and_is_tried_again(
     assert archive.sessions() == []
 
 
-def test_links_are_not_followed(archive: Archive, tmp_path: Path) -> None:
+def test_links_are_not_followed(tmp_path: Path) -> None:
     """Pruning deletes nothing outside the artifacts folder."""
     session = write(tmp_path / "artifacts", 1)
     outside = tmp_path / "outside"

@@ -182,11 +182,4 @@ def whole(number: int = 1, *, lost: frozenset[tuple[int, int]] = frozenset()) ->
         replied=(1, 2),
         ready=frozenset(),
     )
-    ready = frozenset(part for part in truth.parts() if part not in lost)
-    return Truth(
-        session_id=truth.session_id,
-        slots=truth.slots,
-        targets=targets,
-        replied=truth.replied,
-        ready=ready,
-    )
+    return structs.replace(truth, ready=frozenset(truth.parts()) - lost)

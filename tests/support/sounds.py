@@ -1,5 +1,6 @@
 """One known sound in many forms, as servers of speech send it, and things that are no sound."""
 
+import base64
 import io
 import json
 import struct
@@ -138,7 +139,7 @@ NO_SOUND: dict[str, bytes] = {
     "json in utf-16": json.dumps({"detail": ["no such voice"] * 5000}).encode("utf-16"),
     "plain text": b"I am sorry, I can't do that. " * 4000,
     "text of Japan": "水は夢を見る。".encode() * 4000,
-    "base64": __import__("base64").b64encode(pcm()),
+    "base64": base64.b64encode(pcm()),
     "events": b'data: {"type":"speech.audio.delta","audio":"UklGRg=="}\n\n' * 2000,
     "a PNG": b"\x89PNG\r\n\x1a\n" + RANDOM.bytes(90_000),
     "a ZIP": b"PK\x03\x04" + RANDOM.bytes(90_000),

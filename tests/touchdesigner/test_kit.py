@@ -1,6 +1,7 @@
 """The TouchDesigner kit on a stand-in for TouchDesigner."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 import pytest
 
 from shared_schema.events import decode_client_message
-from tests.touchdesigner.stage import FRAME_MS, Stage, touchdesigner
+from tests.support.imports import imports
+from tests.touchdesigner.stage import FRAME_MS, KIT, Stage, touchdesigner
 
 SESSION = "00000000-0000-4000-8000-000000000001"
 OTHER = "00000000-0000-4000-8000-000000000002"
@@ -324,18 +326,8 @@ def test_the_event_table_does_not_grow_for_ever(stage: Stage, tmp_path: Path) ->
     assert stage.home.the("events").numRows == 101
 
 
-def test_the_kit_needs_nothing_but_python(stage: Stage) -> None:
+@pytest.mark.parametrize("name", ["build", "reflective_resonance"])
+def test_the_kit_needs_nothing_but_python(name: str) -> None:
     """Only the standard library and TouchDesigner's own module."""
-    import ast  # noqa: PLC0415  # only here
-    import sys  # noqa: PLC0415
-
-    for name in ("build", "reflective_resonance"):
-        path = Path(__file__).parents[2] / "touchdesigner" / f"{name}.py"
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            modules = []
-            if isinstance(node, ast.Import):
-                modules = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                modules = [node.module or ""]
-            for module in modules:
-                assert module.split(".")[0] in {*sys.stdlib_module_names, "td"}
+    modules = {module.split(".")[0] for module in imports(KIT / f"{name}.py")}
+    assert modules - sys.stdlib_module_names == {"td"}

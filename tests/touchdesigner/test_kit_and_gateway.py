@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from shared_schema.ids import TurnIndex
 from tests.support.client import backend, listening
 from tests.support.processes import System, system
 from tests.support.sessions import Truth, whole
@@ -29,9 +30,8 @@ def without_the_pong_line(text: str) -> str:
 def should_play(truth: Truth, artifacts: Path) -> list[str]:
     """Return what the voices are told for a whole session, in order."""
 
-    def begin(turn: int, slot: int) -> list[str]:
-        part = next(each for each in truth.parts() if each == (turn, slot))
-        mix = truth.utterance(*part).mix_path
+    def begin(turn: TurnIndex, slot: int) -> list[str]:
+        mix = truth.utterance(turn, slot).mix_path
         return [
             f"voice{slot}.file = {artifacts.resolve().as_posix()}/{mix}",
             f"voice{slot}.play = 1",
@@ -40,9 +40,10 @@ def should_play(truth: Truth, artifacts: Path) -> list[str]:
     calls = [call for slot in truth.slots for call in begin(1, slot)]
     calls += [f"voice{slot}.play = 0" for slot in truth.slots]
     for dialogue in truth.dialogues:
-        steps = [*((2, slot) for slot in dialogue.commenter_slot_ids), (3, dialogue.target_slot_id)]
-        for turn, slot in steps:
-            calls += [*begin(turn, slot), f"voice{slot}.play = 0"]
+        for slot in dialogue.commenter_slot_ids:
+            calls += [*begin(2, slot), f"voice{slot}.play = 0"]
+        respondent = dialogue.target_slot_id
+        calls += [*begin(3, respondent), f"voice{respondent}.play = 0"]
     return calls
 
 
