@@ -99,12 +99,15 @@ async def open_chat(
             if not loop.is_closed():
                 loop.call_soon_threadsafe(sessions.waves_finished, result)
 
+        def submit(job: DecomposeJob) -> None:
+            hand_over(job)  # to the pool, which is opened below
+
         services = Services(
             agents=agents,
             speech=voice,
             events=events,
             artifacts=artifacts,
-            submit=lambda job: submit(job),
+            submit=submit,
             turn_timeout_s=settings.chat_turn_timeout_s,
             metrics=metrics,
         )
@@ -113,7 +116,7 @@ async def open_chat(
         )
         # After the pool, whose last results come while it closes.
         stack.push_async_callback(sessions.close)
-        submit = _submitter(stack, settings, artifacts, ledger.epoch, on_result)
+        hand_over = _submitter(stack, settings, artifacts, ledger.epoch, on_result)
         await voice.start()
         stack.push_async_callback(voice.close)
         stack.push_async_callback(sessions.stop_all)

@@ -2,12 +2,15 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 import structlog
 from msgspec import Struct
 
 from chat_backend.errors import ChatBackendError
+from chat_backend.facts.ledger import Record
 from chat_backend.providers.usage import Usage, charged_to
 from chat_backend.session.conversation import Conversation
 from chat_backend.session.visits import Visit, Visits
@@ -21,6 +24,10 @@ from shared_schema.layout import session_file
 from shared_schema.session_document import SessionDocument
 
 log = structlog.get_logger("chat")
+
+# A file that cannot be written is tried again after this, then after twice that, and so on.
+FIRST_RETRY_S: Final = 1.0
+LONGEST_RETRY_S: Final = 60.0
 
 
 class TooManySessions(ChatBackendError):
@@ -50,6 +57,7 @@ class Sessions:
         self._max_sessions = max_sessions
         self._seed = seed
         self._sessions: dict[str, _Session] = {}
+        self._closing = asyncio.Event()
         services.metrics.running.set_function(lambda: self.running)
 
     @property
@@ -112,6 +120,7 @@ class Sessions:
 
     async def close(self) -> None:
         """Finish what is being written; call it when no more wave jobs can end."""
+        self._closing.set()
         saving = [each.saving for each in self._sessions.values() if each.saving is not None]
         if saving:
             await asyncio.wait(saving)
@@ -147,26 +156,45 @@ class Sessions:
             session.saving = asyncio.create_task(self._saving(session), name="session.json")
 
     async def _saving(self, session: _Session) -> None:
-        session_id = session.workflow.session_id
-        path = self._services.artifacts.path(session_file(session_id))
-        record = self._services.events.ledger.record(session_id)
-        while session.unsaved and record is not None:
-            session.unsaved = False
-            try:
-                content = record.document(
-                    started_at=session.started_at,
-                    message=session.workflow.conversation.message,
-                    seed=session.workflow.conversation.seed,
-                    usage=tuple(session.usage.rows()),
-                )
-                await asyncio.to_thread(self._write, path, content)
-            except OSError as error:
-                log.error("session.json not written", session=session_id, reason=str(error))  # noqa: TRY400  # the reason says it all
+        """Write the newest state until it is written; forget the session after its last one."""
+        record = self._services.events.ledger.record(session.workflow.session_id)
+        pause_s = FIRST_RETRY_S
+        try:
+            while session.unsaved and record is not None:
+                session.unsaved = False
+                try:
+                    await self._write(session, record)
+                except OSError as error:
+                    session.unsaved = True
+                    log.error(  # noqa: TRY400  # the reason says it all
+                        "session.json not written",
+                        session=session.workflow.session_id,
+                        reason=str(error),
+                        again_in_s=pause_s,
+                    )
+                    if self._closing.is_set():
+                        break
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._closing.wait(), pause_s)
+                    pause_s = min(2 * pause_s, LONGEST_RETRY_S)
+        except Exception:
+            log.exception("session.json crashed", session=session.workflow.session_id)
         session.saving = None
         if record is None or record.settled_at is not None:
-            self._sessions.pop(session_id, None)
+            self._sessions.pop(session.workflow.session_id, None)
 
-    def _write(self, path: Path, content: SessionDocument) -> None:
+    async def _write(self, session: _Session, record: Record) -> None:
+        conversation = session.workflow.conversation
+        content = record.document(
+            started_at=session.started_at,
+            message=conversation.message,
+            seed=conversation.seed,
+            usage=tuple(session.usage.rows()),
+        )
+        path = self._services.artifacts.path(session_file(conversation.session_id))
+        await asyncio.to_thread(self._write_file, path, content)
+
+    def _write_file(self, path: Path, content: SessionDocument) -> None:
         """Write session.json; after the last time, remove what killed workers left. Blocks."""
         write_document(path, content)
         if content.settled and any(each.state == "failed" for each in content.utterances):

@@ -1,7 +1,6 @@
 """Both pages in a real browser, with real servers behind them."""
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import pytest
 
 from shared_schema.ids import AGENT_IDS
 from tests.browser.browsing import NARROW, WIDE, Visit, axe_source, chromium, visiting
+from tests.support.platforms import PIPES
 from tests.support.processes import Process, System, system, until
 from tests.support.staging import stage
 
@@ -247,7 +247,7 @@ def test_failures_are_clear_and_the_rest_goes_on(show: System, kiosk: Visit, des
     assert desk.axe() == []
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a named pipe, which Windows lacks")
+@PIPES
 def test_a_late_wave_is_called_late(show: System, browser: "Browser") -> None:
     """A wave that Turn 1 went out without."""
     stage(show, hang=["1:1"])

@@ -1,14 +1,14 @@
 """Short runs under fire; ``python -m tests.chaos`` is the long one."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.chaos.run import Plan, Run
+from tests.support.platforms import SIGNALS
 
 pytestmark = [
-    pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and SIGSTOP, which Windows lacks"),
+    SIGNALS,
     pytest.mark.timeout(240),
 ]
 

@@ -127,7 +127,7 @@ def test_a_mix_that_is_not_there_is_counted_as_missing(rig: Rig) -> None:
     counted = rig.it.metrics.text().decode()
     assert 'rr_events_total{status="partial",type="turn1.waves.ready"} 1.0' in counted
     assert 'type="dialogue.waves.ready"' not in counted
-    assert 'rr_decisions_dropped_total{reason="the respondent\'s wave-mix is not' in counted
+    assert "rr_decisions_dropped_total{reason=\"the respondent's wave-mix is not" in counted
 
 
 def test_what_can_not_be_recorded_waits_and_keeps_its_order(rig: Rig) -> None:

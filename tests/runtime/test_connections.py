@@ -26,6 +26,7 @@ from shared_schema.runtime.web.connections import (
 )
 from shared_schema.runtime.web.refusals import RefusalLog
 from shared_schema.settings import Settings
+from tests.support.platforms import posix
 
 from .toys import Toys, wait_for
 
@@ -246,7 +247,7 @@ def test_nonsense_is_logged_at_most_once_a_second(
     assert 1 <= toy.output().count("Invalid HTTP request") <= most
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="it has no such limit")
+@posix("limit on open files")
 def test_more_connections_than_the_system_allows_are_refused_at_the_start() -> None:
     """One line that names the setting, what is needed and what is allowed."""
     limited = 'ulimit -n 300 && exec "$0" -m tests.runtime.toy_server'

@@ -15,10 +15,11 @@ import pytest
 from shared_schema.layout import RUN_DIR
 from shared_schema.runtime.process.control import request_restart, request_stop
 from shared_schema.runtime.process.exits import CONFIGURATION
+from tests.support.platforms import SIGNALS
 
 from .toys import PLAIN, ROOT, SUPERVISOR, Toys, gone, wait_for
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
+pytestmark = SIGNALS
 
 
 def test_a_killed_server_leaves_the_others_alone_and_sigterm_ends_all(

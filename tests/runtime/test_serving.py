@@ -13,10 +13,9 @@ from websockets.sync.client import connect
 
 from shared_schema.runtime.process.ending import END_TIMEOUT_S
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, FAILED, OK
+from tests.support.platforms import SIGNALS
 
 from .toys import SERVER, Toy, Toys, wait_for
-
-posix = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
 
 def end(toy: Toy, *, within_s: float = 5) -> int:
@@ -38,7 +37,7 @@ def test_any_other_host_is_taken_as_given(toys: Toys) -> None:
         httpx.get(f"http://[::1]:{toys.port}/")
 
 
-@posix
+@SIGNALS
 def test_sigterm_ends_with_0_closes_the_app_and_leaves_no_traceback(toys: Toys) -> None:
     toy = toys.server()
     toys.answering_pid()
@@ -47,7 +46,7 @@ def test_sigterm_ends_with_0_closes_the_app_and_leaves_no_traceback(toys: Toys) 
     assert "Traceback" not in toy.output()
 
 
-@posix
+@SIGNALS
 def test_sigterm_while_opening_ends_with_0(toys: Toys) -> None:
     toy = toys.server(mode="opening")
     toy.wait_for_line("toy: opening")
@@ -98,7 +97,7 @@ def test_a_broken_background_task_ends_the_server(toys: Toys) -> None:
     assert "RuntimeError: the toy broke" in toy.output()
 
 
-@posix
+@SIGNALS
 def test_a_client_that_never_reads_and_an_endless_stream_do_not_hinder_the_end(toys: Toys) -> None:
     toy = toys.server()
     toys.answering_pid()
@@ -113,7 +112,7 @@ def test_a_client_that_never_reads_and_an_endless_stream_do_not_hinder_the_end(t
     assert "toy: closed" in toy.lines()
 
 
-@posix
+@SIGNALS
 def test_a_log_that_nobody_reads_does_not_stop_the_server(toys: Toys) -> None:
     """A stopped honcho: the server answers, drops lines, counts them, and ends when asked to."""
     lines = 5000
@@ -141,7 +140,7 @@ def test_a_log_that_nobody_reads_does_not_stop_the_server(toys: Toys) -> None:
         assert run.wait(5) == OK
 
 
-@posix
+@SIGNALS
 def test_a_stuck_thread_and_a_task_that_cannot_be_cancelled_are_ended_hard(toys: Toys) -> None:
     toy = toys.server(mode="stubborn")
     toys.answering_pid()

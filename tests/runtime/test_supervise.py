@@ -23,13 +23,12 @@ from shared_schema.runtime.process.control import (
 )
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, OK
 from shared_schema.runtime.process.supervise import supervise
+from tests.support.platforms import SIGNALS
 
 from .toys import PLAIN, SERVER, Toys, gone, wait_for
 
-posix = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
-
-@posix
+@SIGNALS
 def test_a_server_killed_ten_times_is_back_within_two_seconds_each_time(toys: Toys) -> None:
     supervisor = toys.supervisor()
     pid = toys.answering_pid()
@@ -40,7 +39,7 @@ def test_a_server_killed_ten_times_is_back_within_two_seconds_each_time(toys: To
     assert supervisor.output().count("SIGKILL") == 10
 
 
-@posix
+@SIGNALS
 def test_a_server_that_was_told_to_end_is_started_again(toys: Toys) -> None:
     supervisor = toys.supervisor(SERVER)
     pid = toys.answering_pid()
@@ -49,7 +48,7 @@ def test_a_server_that_was_told_to_end_is_started_again(toys: Toys) -> None:
     supervisor.wait_for_line(f"server ended pid={pid} exit code 0")
 
 
-@posix
+@SIGNALS
 def test_the_server_ends_when_its_supervisor_is_killed(toys: Toys) -> None:
     supervisor = toys.supervisor(SERVER)
     pid = toys.answering_pid()
@@ -57,7 +56,7 @@ def test_the_server_ends_when_its_supervisor_is_killed(toys: Toys) -> None:
     wait_for(lambda: gone(pid) or None, within_s=2, what="the orphan's end")
 
 
-@posix
+@SIGNALS
 @pytest.mark.parametrize(
     ("number", "whole_group"),
     [(signal.SIGTERM, True), (signal.SIGTERM, False), (signal.SIGINT, True)],
@@ -78,7 +77,7 @@ def test_a_signal_ends_both_without_a_traceback(
     assert toys.run_file(SERVER) is None
 
 
-@posix
+@SIGNALS
 def test_a_signal_at_any_moment_of_the_start_ends_both(toys: Toys) -> None:
     for delay_s in (0.1, 0.4):
         supervisor = toys.supervisor(SERVER)
@@ -89,7 +88,7 @@ def test_a_signal_at_any_moment_of_the_start_ends_both(toys: Toys) -> None:
         assert "Traceback" not in supervisor.output()
 
 
-@posix
+@SIGNALS
 def test_a_server_that_ignores_the_request_is_gone_within_five_seconds(toys: Toys) -> None:
     supervisor = toys.supervisor()
     pid = toys.answering_pid()
@@ -113,7 +112,7 @@ def test_a_restart_replaces_the_server_and_tells_both_process_ids(toys: Toys) ->
     assert (run.supervisor_pid, run.server_pid) == (supervisor.pid, new)
 
 
-@posix
+@SIGNALS
 def test_a_restart_does_not_wait_for_the_back_off(toys: Toys) -> None:
     supervisor = toys.supervisor(mode="crash")
     supervisor.wait_for_line("starting again in 2 s", within_s=10)
@@ -139,7 +138,7 @@ def test_a_folder_that_cannot_be_used_is_one_line_with_the_remedy(
     assert "set RR_ARTIFACTS_DIR" in line
 
 
-@posix
+@SIGNALS
 def test_a_disk_without_locks_is_refused_with_the_remedy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,7 +153,7 @@ def test_a_disk_without_locks_is_refused_with_the_remedy(
     assert "set RR_ARTIFACTS_DIR" in line
 
 
-@posix
+@SIGNALS
 def test_a_dead_supervisor_is_recognised_by_its_stale_file(toys: Toys) -> None:
     supervisor = toys.supervisor()
     toys.answering_pid()
@@ -165,7 +164,7 @@ def test_a_dead_supervisor_is_recognised_by_its_stale_file(toys: Toys) -> None:
         request_restart(PLAIN, toys.run_dir)
 
 
-@posix
+@SIGNALS
 def test_a_stopped_supervisor_is_given_up_on_in_time(toys: Toys) -> None:
     supervisor = toys.supervisor()
     toys.answering_pid()
@@ -175,7 +174,7 @@ def test_a_stopped_supervisor_is_given_up_on_in_time(toys: Toys) -> None:
     assert not list(toys.run_dir.glob("*.request"))
 
 
-@posix
+@SIGNALS
 def test_the_run_file_is_for_its_user_only(toys: Toys) -> None:
     toys.supervisor()
     toys.answering_pid()
@@ -211,7 +210,7 @@ def test_what_is_no_request_for_this_supervisor_is_removed_and_changes_nothing(t
     assert "Traceback" not in supervisor.output()
 
 
-@posix
+@SIGNALS
 def test_what_a_killed_supervisor_left_is_not_obeyed_by_the_next(toys: Toys) -> None:
     """Its lock is free, its run file and a request to it are there."""
     first = toys.supervisor()
@@ -231,7 +230,7 @@ def test_what_a_killed_supervisor_left_is_not_obeyed_by_the_next(toys: Toys) -> 
     assert request_restart(PLAIN, toys.run_dir).old_pid == pid
 
 
-@posix
+@SIGNALS
 def test_a_supervisor_that_dies_while_it_is_asked_is_told_from_a_slow_one(toys: Toys) -> None:
     supervisor = toys.supervisor()
     toys.answering_pid()
@@ -280,7 +279,7 @@ def test_a_stop_ends_both_and_wins_over_a_restart(toys: Toys) -> None:
         request_stop(PLAIN, toys.run_dir)
 
 
-@posix
+@SIGNALS
 def test_a_stop_does_not_wait_for_the_back_off(toys: Toys) -> None:
     supervisor = toys.supervisor(mode="crash")
     supervisor.wait_for_line("starting again in 2 s", within_s=10)
@@ -330,7 +329,7 @@ def test_a_refused_start_ends_the_supervisor_with_the_same_code(toys: Toys) -> N
     assert "toy: the bus address is taken" in supervisor.lines()
 
 
-@posix
+@SIGNALS
 def test_a_restart_that_is_refused_is_tried_again_until_it_succeeds(toys: Toys) -> None:
     """Why is said once, another reason is said too, and what was mended is back by itself."""
     supervisor = toys.supervisor(SERVER)
@@ -359,7 +358,7 @@ def starts_of(toys: Toys) -> int:
     return run.starts if run is not None else 0
 
 
-@posix
+@SIGNALS
 def test_a_supervisor_whose_lines_nobody_reads_goes_on(toys: Toys) -> None:
     """As behind a console in which text is selected: its stdout takes nothing more."""
     reading, writing = os.pipe()
@@ -392,7 +391,7 @@ def test_a_supervisor_whose_lines_nobody_reads_goes_on(toys: Toys) -> None:
     assert sum("server started" in line for line in lines) == 4
 
 
-@posix
+@SIGNALS
 def test_a_reader_that_has_left_does_not_end_the_supervisor(toys: Toys) -> None:
     """As after a honcho that was killed: stdout is a pipe that nobody reads."""
     env = {**os.environ, "TOY_PORT": str(toys.port)}

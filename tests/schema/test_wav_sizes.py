@@ -9,7 +9,7 @@ class Counted(bytes):
 
     searches = 0
 
-    def find(self, *wanted: object) -> int:  # type: ignore[override]
+    def find(self, *wanted: object) -> int:
         """Search, and count it."""
         self.searches += 1
         return super().find(*wanted)  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from shared_schema.events import ErrorEvent, HelloAck, decode_server_event
 from shared_schema.runtime.process.exits import CONFIGURATION, FAILED
 from shared_schema.runtime.web.clients import bearer
 from tests.support.client import write_wav
+from tests.support.platforms import linux
 from tests.support.processes import Process, System, system, until
 
 WITHIN_S = 20.0
@@ -35,7 +36,7 @@ GUARDED = (
 # A loopback that `localhost` is not.
 OTHER_LOOPBACK = "127.0.0.2"
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="only there all of 127/8 is loopback")
+whole_loopback = linux("all of 127/8 on its loopback")
 
 
 @pytest.fixture(scope="module")
@@ -248,7 +249,7 @@ def test_a_seq_that_no_event_can_have_is_an_error_event(gateway: System) -> None
         assert isinstance(decode_server_event(client.recv(WITHIN_S)), HelloAck)
 
 
-@linux
+@whole_loopback
 def test_commands_ask_at_the_hosts_that_are_set(tmp_path: Path) -> None:
     """At an address that `localhost` does not mean."""
     with system(tmp_path, gateway_host=OTHER_LOOPBACK, chat_host=OTHER_LOOPBACK) as it:

@@ -16,11 +16,10 @@ import pytest
 
 from shared_schema.chat import Done, SlotAudio, SlotDone, SlotError, TurnDone
 from tests.support.client import backend, listening, turn1_of
+from tests.support.platforms import SIGNALS
 from tests.support.processes import System, system, until
 from tests.support.sessions import whole
 from tests.support.visitor import post, request
-
-posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 MESSAGE = {"message": "Who taught the rain to knock?"}
 SILENCE_S = 2
@@ -32,7 +31,7 @@ def installation(tmp_path: Path) -> Iterator[System]:
         yield it
 
 
-@posix
+@SIGNALS
 async def test_a_stopped_backend_is_silent_and_goes_on_when_it_is_continued(
     installation: System,
 ) -> None:
@@ -64,7 +63,7 @@ async def test_a_stopped_backend_is_silent_and_goes_on_when_it_is_continued(
     assert turn1_of([turn1]).payload.status == "partial"
 
 
-@posix
+@SIGNALS
 async def test_a_long_stop_of_the_gateway_changes_nothing_for_the_visitor(
     installation: System,
 ) -> None:
@@ -132,7 +131,7 @@ async def test_a_full_disk_is_told_per_slot_and_passes(small_disk: Path, tmp_pat
         assert len(again.of(SlotAudio)) == 1
 
 
-@posix
+@SIGNALS
 def test_a_gateway_killed_on_a_full_disk_is_back_when_there_is_room(
     small_disk: Path, tmp_path: Path
 ) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -14,10 +13,9 @@ from websockets.typing import Origin
 
 from shared_schema.events import DialogueWavesReady, ErrorEvent, HelloAck
 from tests.support.client import Backend, backend, listening, turn1_of
+from tests.support.platforms import SIGNALS
 from tests.support.processes import System, system
 from tests.support.sessions import whole
-
-posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
 @pytest.fixture
@@ -107,7 +105,7 @@ async def test_started_late_it_tells_what_happened_before(
         assert [event.seq for event in await touchdesigner.told()] == [1, 2, 3]
 
 
-@posix
+@SIGNALS
 async def test_killed_and_started_again_it_repeats_nothing(
     installation: System, chat: Backend
 ) -> None:
@@ -134,7 +132,7 @@ async def test_killed_and_started_again_it_repeats_nothing(
     assert all(isinstance(event, DialogueWavesReady) for event in events)
 
 
-@posix
+@SIGNALS
 async def test_stopped_and_continued_it_tells_everything_once(
     installation: System, chat: Backend
 ) -> None:

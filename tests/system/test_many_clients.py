@@ -2,25 +2,24 @@
 
 import contextlib
 import socket
-import sys
 from pathlib import Path
 
 import httpx
 import psutil
-import pytest
 
 from shared_schema.settings import Settings
 from tests.support.client import backend, listening, turn1_of
+from tests.support.platforms import linux
 from tests.support.processes import Process, system, until
 from tests.support.sessions import whole
 
 DESCRIPTORS = 1024
 SILENT = 1100
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="prlimit")
+prlimit = linux("prlimit")
 
 
-@linux
+@prlimit
 async def test_silent_connections_lock_nobody_out(tmp_path: Path) -> None:
     """1,100 of them and 1,024 descriptors: TouchDesigner and a page are served as ever."""
     with system(tmp_path) as installation, contextlib.ExitStack() as stack:
@@ -37,7 +36,7 @@ async def test_silent_connections_lock_nobody_out(tmp_path: Path) -> None:
         assert len(gateway.log.splitlines()) < 40
 
 
-@linux
+@prlimit
 def test_silent_connections_keep_no_visitor_out(tmp_path: Path) -> None:
     """The same at the chat backend."""
     with (

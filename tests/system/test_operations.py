@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +15,9 @@ from shared_schema.chat import SlotAudio, SlotDone, TurnDone
 from shared_schema.events import DialogueWavesReady
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION
 from tests.support.client import listening, turn1_of
+from tests.support.platforms import SIGNALS
 from tests.support.processes import Process, System, system, until
 from tests.support.visitor import post, request, session_document
-
-posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 MESSAGE = {"message": "What does the river owe to the bridge?"}
 ROOT = Path(__file__).parents[2]
@@ -65,7 +63,7 @@ def test_the_demo_ends_by_itself_with_0(installation: System) -> None:
     until(lambda: not demo.left(), "nothing left", within_s=8)
 
 
-@posix
+@SIGNALS
 def test_ten_kills_of_the_gateway_leave_the_chat_alone(installation: System) -> None:
     """Under honcho, each killed gateway is back within 2 s; the chat's pid and streams go on."""
     show = honcho(installation, "Procfile")
@@ -166,7 +164,7 @@ def stage(installation: System, **directions: object) -> None:
     (installation.folder / "stage.json").write_text(json.dumps(directions), "utf-8")
 
 
-@posix
+@SIGNALS
 async def test_a_killed_worker_loses_only_its_job(installation: System) -> None:
     """Turn 1 is partial as soon as the worker is dead, later jobs are done, the pool goes on."""
     installation.settings["RR_WAVES_MAX_WORKERS"] = "1"
@@ -197,7 +195,7 @@ async def test_a_killed_worker_loses_only_its_job(installation: System) -> None:
     assert events[-1].payload.status == "complete"
 
 
-@posix
+@SIGNALS
 async def test_a_job_beyond_its_time_limit_is_ended(installation: System) -> None:
     """The hanging worker is ended, its job is a known failure, and the others are done."""
     installation.settings["RR_WAVES_JOB_TIMEOUT_S"] = "2"
@@ -228,7 +226,7 @@ def workers_of(chat: Process) -> list[psutil.Process]:
     ]
 
 
-@posix
+@SIGNALS
 def test_a_killed_chat_leaves_no_worker(installation: System) -> None:
     """SIGKILL of the backend: its pool is gone within seconds, its ports are free."""
     chat = installation.chat()
@@ -241,7 +239,7 @@ def test_a_killed_chat_leaves_no_worker(installation: System) -> None:
     assert again.pid != chat.pid
 
 
-@posix
+@SIGNALS
 async def test_a_killed_chat_is_told_as_far_as_it_came(installation: System) -> None:
     """A new backend's life closes the old one's sessions: Turn 1 once, no dialogues."""
     installation.gateway()
@@ -270,7 +268,7 @@ async def test_a_killed_chat_is_told_as_far_as_it_came(installation: System) -> 
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
 
 
-@posix
+@SIGNALS
 @pytest.mark.parametrize("name", ["chat", "gateway"])
 def test_sigterm_ends_all_within_bounds(installation: System, name: str) -> None:
     """With a client connected and a session running, SIGTERM leaves nothing behind."""
@@ -288,7 +286,7 @@ def test_sigterm_ends_all_within_bounds(installation: System, name: str) -> None
     assert "Traceback" not in processes[name].log
 
 
-@posix
+@SIGNALS
 @pytest.mark.parametrize("name", ["chat", "gateway"])
 def test_a_server_that_ends_ends_its_streams_in_order(installation: System, name: str) -> None:
     """The reader sees the end of the stream, no broken connection; the log tells of no error."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from shared_schema.events import SessionEvent, waves_of
 from shared_schema.layout import session_file
 from shared_schema.session_document import read_document
 from tests.support.client import Listener, backend, listening, write_wav
+from tests.support.platforms import SIGNALS
 from tests.support.processes import Process, System, system, until
 from tests.support.sessions import Truth, whole
 
@@ -279,7 +279,7 @@ def test_a_gateway_that_is_switched_off_rehearses_nothing(tmp_path: Path) -> Non
         assert "RR_EVENTS_WS_ENABLED" in line
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@SIGNALS
 async def test_ctrl_c_without_a_gateway_ends_quietly(show: System) -> None:
     """A command that waits for a gateway that has been stopped ends with one line, no traceback."""
     import signal  # noqa: PLC0415  # only here
@@ -295,7 +295,7 @@ async def test_ctrl_c_without_a_gateway_ends_quietly(show: System) -> None:
         assert "Traceback" not in looping.log
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@SIGNALS
 async def test_ctrl_c_ends_a_loop(show: System) -> None:
     """The command that loops stops the rehearsal when it is interrupted."""
     import signal  # noqa: PLC0415  # only here

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,10 @@ import soundfile
 from shared_schema.chat import Done, SlotAudio, SlotDone, SlotError, TurnStart
 from shared_schema.events import DialogueWavesReady, SessionEvent, Turn1WavesReady
 from tests.support.client import Listener, listening, turn1_of
+from tests.support.platforms import SIGNALS
 from tests.support.processes import Process, System, until
 from tests.support.staging import MESSAGE, stage, visit
 from tests.support.visitor import Stream, post, request, session_document
-
-posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
 def gateway_of(show: System) -> Process:
@@ -203,7 +201,7 @@ async def test_a_single_slot_has_no_later_turns(show: System) -> None:
     assert stream.of(Done)[0].turns == 3
 
 
-@posix
+@SIGNALS
 @pytest.mark.parametrize("state", ["stopped", "absent"])
 async def test_ac4_the_stream_needs_no_gateway(show: System, state: str) -> None:
     """AC4: SSE is complete and in order with the gateway stopped or absent; then it catches up."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +12,7 @@ from shared_schema.facts import DecomposeJob
 from shared_schema.ids import new_session_id
 from shared_schema.sockets import BusAddress
 from tests.support.client import listening, turn1_of
+from tests.support.platforms import linux
 from tests.support.processes import Process, System, free_port, system, until
 from tests.support.visitor import post
 from tests.waves.conftest import Gateway, Results, eventually, hang, wait_until_reading
@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.skipif(
         find_spec("distributed") is None, reason="the extra `dask` is not installed"
     ),
-    pytest.mark.skipif(sys.platform != "linux", reason="POSIX pipes, and who reads them in /proc"),
+    linux("/proc, which shows who reads a named pipe"),
 ]
 
 WITHIN_S = 40.0

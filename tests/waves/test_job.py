@@ -12,6 +12,7 @@ import soundfile
 
 from shared_schema.facts import DecomposeJob, WaveReady
 from shared_schema.layout import WAVE_MIX, WAVE_NAMES, WavePart, wave_path
+from tests.support.platforms import posix
 from tests.support.speechlike import speech_like
 from waves import decompose_file, run_job
 from waves.job import existing_result
@@ -112,7 +113,7 @@ assert not result.success and "large" in result.error, result
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX resource limits")
+@posix("limit on the size of files")
 def test_a_disk_that_takes_no_more_is_a_failed_job(tmp_path: Path, make_job: MakeJob) -> None:
     """When writing stops in the middle, the reason is told and no partial file is left."""
     job = make_job()

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.platforms import posix
 from tests.support.sounds import SECONDS, by_sndfile, pcm, voiced, wav
 from waves.dsp.sound import checked, load
 from waves.errors import UnsuitableSound
@@ -73,7 +74,7 @@ def test_one_infinite_sample_is_refused_in_any_channel(tmp_path: Path) -> None:
         load(path)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="every name is text on Windows")
+@posix("file names that are no text")
 @pytest.mark.parametrize("as_json", [True, False])
 def test_a_name_that_is_no_text_is_one_failed_row(tmp_path: Path, as_json: bool) -> None:
     """The rest is done, and JSON stays JSON."""

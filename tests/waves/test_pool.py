@@ -14,6 +14,7 @@ import pytest
 
 from shared_schema.facts import DecomposeJob
 from shared_schema.sockets import BusAddress
+from tests.support.platforms import PIPES
 from tests.waves.conftest import (
     Gateway,
     Results,
@@ -27,8 +28,6 @@ from waves.workers.pool import WavePool
 
 MakeJob = Callable[..., DecomposeJob]
 MakePool = Callable[..., WavePool]
-
-posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and pipes")
 
 
 def the_worker() -> psutil.Process:
@@ -74,7 +73,7 @@ def test_works_without_a_gateway(make_pool: MakePool, make_job: MakeJob, results
     assert {one.result.utterance.slot_id for one in told} == set(range(1, 7))
 
 
-@posix
+@PIPES
 def test_a_killed_worker_fails_only_its_own_job(
     tmp_path: Path, make_pool: MakePool, make_job: MakeJob, results: Results
 ) -> None:
@@ -92,7 +91,7 @@ def test_a_killed_worker_fails_only_its_own_job(
     assert succeeded.result.success
 
 
-@posix
+@PIPES
 def test_a_worker_killed_between_jobs_is_replaced(
     make_pool: MakePool, make_job: MakeJob, results: Results
 ) -> None:
@@ -104,7 +103,7 @@ def test_a_worker_killed_between_jobs_is_replaced(
         the_worker().kill()
 
 
-@posix
+@PIPES
 def test_a_job_ends_at_its_time_limit(
     tmp_path: Path, make_pool: MakePool, make_job: MakeJob, results: Results
 ) -> None:
@@ -125,7 +124,7 @@ def test_a_job_ends_at_its_time_limit(
     assert succeeded.result.success
 
 
-@posix
+@PIPES
 def test_a_worker_that_died_after_its_work_counts_as_a_success(
     tmp_path: Path, make_pool: MakePool, make_job: MakeJob, results: Results
 ) -> None:
@@ -142,7 +141,7 @@ def test_a_worker_that_died_after_its_work_counts_as_a_success(
     assert told.result.utterance == before.result.utterance
 
 
-@posix
+@PIPES
 def test_a_full_queue_fails_the_job_at_once(
     tmp_path: Path, make_pool: MakePool, make_job: MakeJob, results: Results
 ) -> None:
@@ -189,7 +188,7 @@ def test_closing_waits_for_what_is_in_hand(
     assert workers_of(psutil.Process()) == []
 
 
-@posix
+@PIPES
 def test_closing_is_bounded_in_time(
     tmp_path: Path, make_pool: MakePool, make_job: MakeJob, results: Results
 ) -> None:
@@ -273,7 +272,7 @@ def start_parent(root: Path, jobs: list[DecomposeJob], then: str) -> subprocess.
     )
 
 
-@posix
+@PIPES
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
 def test_no_worker_outlives_a_killed_parent(
     tmp_path: Path, make_job: MakeJob, *, busy: bool
@@ -304,7 +303,7 @@ STOP_ON_SIGTERM = """
 """
 
 
-@posix
+@PIPES
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
 def test_sigterm_to_the_whole_group_ends_everything(
     tmp_path: Path, make_job: MakeJob, *, busy: bool
@@ -329,7 +328,7 @@ def test_sigterm_to_the_whole_group_ends_everything(
     assert out.count("WavesJobResult") == len(jobs)
 
 
-@posix
+@PIPES
 def test_workers_leave_ctrl_c_to_the_parent(
     make_pool: MakePool, make_job: MakeJob, results: Results
 ) -> None:
