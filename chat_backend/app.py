@@ -33,6 +33,7 @@ from shared_schema.ids import AGENT_IDS, VOICE_PROFILES, AgentId
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.web.access import AccessControl
 from shared_schema.runtime.web.answers import EventStream, Json, limited_body, problem, sound_route
+from shared_schema.runtime.web.hosts import gateway_url_for_page
 from shared_schema.runtime.web.pages import Pages
 from shared_schema.runtime.web.tokens import Token
 from shared_schema.settings import Settings
@@ -172,8 +173,8 @@ class Chat(Struct, frozen=True, kw_only=True):
             }
         )
 
-    async def health(self, _: Request) -> Response:
-        """The process lives and takes visitors, or how many it has."""
+    async def health(self, request: Request) -> Response:
+        """The process lives; how many visitors it has; where pages find the gateway."""
         running, most = self.sessions.running, self.settings.chat_max_sessions
         return Json(
             {
@@ -184,6 +185,7 @@ class Chat(Struct, frozen=True, kw_only=True):
                 "sessionsMax": most,
                 "wavesEnabled": self.settings.waves_enabled,
                 "eventsEnabled": self.settings.events_ws_enabled,
+                "gateway": gateway_url_for_page(self.settings, request.url.hostname or "localhost"),
                 "visitIdleS": self.settings.chat_visit_idle_s,
                 "agents": self.voices.agents,
                 "speech": self.voices.speech,

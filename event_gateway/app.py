@@ -83,7 +83,8 @@ class Gateway(Struct, frozen=True, kw_only=True):
         """Answer 200 if the gateway can do its work, or 503 with the reasons."""
         problems = self.orchestrator.problems()
         status = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
-        return Json({"ready": not problems, "reasons": problems}, status)
+        details = {"quiet": self.studio.quiet.on}
+        return Json({"ready": not problems, "reasons": problems, "details": details}, status)
 
     async def exposition(self, _: Request) -> Response:
         """Return the metrics in Prometheus' text format."""
@@ -91,10 +92,11 @@ class Gateway(Struct, frozen=True, kw_only=True):
         return PlainTextResponse(self.metrics.text(), media_type="text/plain; version=0.0.4")
 
     async def sessions(self, _: Request) -> Response:
-        """Return the live sessions."""
+        """Return the live sessions, and what plays."""
         now = time.monotonic()
         sessions = [SessionStatus.of(each, now) for each in self.orchestrator.readiness]
-        return Json({"sessions": sessions})
+        playback = self.studio.status_stream.playback()
+        return Json({"sessions": sessions, "playback": playback})
 
     async def history(self, request: Request) -> Response:
         """Return a session's events after a `seq`, as they were or would have been sent."""

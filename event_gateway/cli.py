@@ -57,6 +57,19 @@ def rehearse(
 
 
 @app.command()
+def quiet(
+    state: Annotated[str, typer.Argument(help="on or off; without it: which it is.")] = "",
+) -> None:
+    """Let the water rest: TouchDesigner fades out, the kiosk takes no question; or wake it.
+
+    Needs a running gateway; survives its restart. Example: python -m event_gateway quiet on
+    """
+    from event_gateway.commands.quiet import quiet as switch  # noqa: PLC0415  # only here
+
+    raise typer.Exit(exit_code_of(lambda: switch(load_settings(), state, typer.echo), name="quiet"))
+
+
+@app.command()
 def sample(
     slots: Annotated[int, typer.Option(min=2, max=6, help="Number of voices.")] = 3,
 ) -> None:

@@ -18,12 +18,17 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from event_gateway.metrics import Metrics
 from event_gateway.outbox import Outbox, Row
+from event_gateway.playback import Playback, ReportLimit
 from shared_schema.decoding import InvalidMessage
 from shared_schema.events import (
     ControlEvent,
     ErrorEvent,
     HelloAck,
+    Hush,
+    InvalidReport,
+    PlaybackReport,
     SessionReplaced,
+    SessionStopped,
     decode_client_message,
     encode_event,
 )
@@ -45,6 +50,8 @@ SEND_BUFFER_BYTES: Final = 64 * 1024
 FIRST_FRAME_TIMEOUT_S: Final = 0.3
 # Queued answers to a client that sends but does not read.
 MAX_CONTROL_QUEUE: Final = 32
+# Stopped sessions that a newcomer is told, so that it does not play them.
+STOPPED_TOLD: Final = 16
 # Sessions whose last seq a connection remembers, in case the client resumes late.
 MAX_REMEMBERED_SESSIONS: Final = 1000
 # How fast clients may replace each other.
@@ -88,6 +95,7 @@ class Client:
         self.sent: dict[str, int] = {}
         self.resume: dict[str, int] | None = None
         self.resumed = False
+        self.reports = ReportLimit()
         self.first_frame = asyncio.Event()
         self.wake = asyncio.Event()
 
@@ -119,6 +127,10 @@ class Delivery:
         self._grace_cursor = outbox.head()
         self._last_takeover = -TAKEOVER_INTERVAL_S
         self.client: Client | None = None
+        self.playback = Playback(metrics)
+        self._hushed = False
+        # When each session was stopped.
+        self._stopped: dict[str, float] = {}
         self._finished_at = (0, 0.0)
         metrics.connected.set_function(lambda: self.client is not None)
 
@@ -135,6 +147,24 @@ class Delivery:
         self._metrics.undelivered.inc(len(rows))
         for row in rows:
             log.info("event not delivered: no client", session=row.session_id, seq=row.seq)
+
+    def hush(self, on: bool) -> None:
+        """Tell the client, and those that follow, whether the water rests."""
+        changed, self._hushed = on != self._hushed, on
+        self.playback.hush(on=on)
+        if changed and self.client is not None:
+            self.client.queue(Hush(on=on))
+
+    def session_stopped(self, session_id: str) -> None:
+        """Tell the client, once, that a session was stopped."""
+        if session_id in self._stopped:
+            return
+        self._stopped[session_id] = time.monotonic()
+        if len(self._stopped) > MAX_REMEMBERED_SESSIONS:
+            del self._stopped[next(iter(self._stopped))]
+        self.playback.session_stopped(session_id)
+        if self.client is not None:
+            self.client.queue(SessionStopped(session_id=session_id))
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve a connection until it ends or is replaced."""
@@ -178,16 +208,28 @@ class Delivery:
         else:
             client.cursor = self._outbox.head()
         log.info("client connected", peer=_peer(client.websocket))
+        self.playback.client_connected(connected=True)
+        self._tell_state(client)
         if before is not None:
             self._last_takeover = time.monotonic()
             self._metrics.takeovers.inc()
             log.warning("client replaced by another", old=_peer(before.websocket))
             before.wake.set()
 
+    def _tell_state(self, client: Client) -> None:
+        """Tell a newcomer what was said before it came."""
+        if self._hushed:
+            client.queue(Hush(on=True))
+        since = time.monotonic() - self._settings.events_replay_window_s
+        recent = [session for session, at in self._stopped.items() if at >= since]
+        for session_id in recent[-STOPPED_TOLD:]:
+            client.queue(SessionStopped(session_id=session_id))
+
     def _leave(self, client: Client) -> None:
         log.info("client disconnected", peer=_peer(client.websocket))
         if self.client is client:
             self.client = None
+            self.playback.client_connected(connected=False)
 
     async def _read(self, client: Client) -> None:
         while True:
@@ -206,8 +248,13 @@ class Delivery:
             return ErrorEvent(code="binary", message="send JSON in text frames, not binary ones")
         try:
             hello = decode_client_message(text)
+        except InvalidReport as error:
+            return self._malformed_report(client, error)
         except InvalidMessage as error:
             return ErrorEvent(code="invalid", message=str(error), field=error.field)
+        if isinstance(hello, PlaybackReport):
+            self._report(client, hello)
+            return None
         client.name = f"{hello.client} {hello.version}".strip()[:100]
         if hello.resume is UNSET:
             return HelloAck()
@@ -218,6 +265,20 @@ class Delivery:
         client.resume = dict(hello.resume) if isinstance(hello.resume, dict) else {}
         client.wake.set()
         return None
+
+    def _report(self, client: Client, report: PlaybackReport) -> None:
+        if client is not self.client:
+            return  # one that was replaced, or waits to replace another
+        if client.reports.allows(time.monotonic()):
+            self.playback.receive(report)
+        else:
+            self._metrics.playback_ignored.labels("too_many").inc()
+
+    def _malformed_report(self, client: Client, error: InvalidReport) -> ErrorEvent | None:
+        self._metrics.playback_ignored.labels("malformed").inc()
+        if not client.reports.allows_error(time.monotonic()):
+            return None
+        return ErrorEvent(code="invalid", message=str(error), field=error.field)
 
     async def _write(self, client: Client) -> None:
         await self._send(client, encode_event(HelloAck()))
@@ -265,6 +326,7 @@ class Delivery:
         if row.id == newest:
             self._metrics.done_to_sent_seconds.observe(max(0.0, time.time() - finished_at))
         client.remember(row)
+        self.playback.sent(row)
         log.info("event sent", session=row.session_id, seq=row.seq)
         return True
 

@@ -31,6 +31,16 @@ class Metrics:
         self.outbox_failures = counter("rr_outbox_failures", "Failed calls of the outbox.")
         self.connected = gauge("rr_client_connected", "1 while a client is connected.")
         self.takeovers = counter("rr_client_takeovers", "Clients that replaced another.")
+        self.playback_reports = counter(
+            "rr_playback_reports", "Playback reports of clients, used.", ["state"]
+        )
+        self.playback_ignored = counter(
+            "rr_playback_ignored", "Playback reports of clients, not used.", ["reason"]
+        )
+        self.playing = gauge("rr_playback_playing", "Utterances that play now.")
+        self.playback_overdue = gauge(
+            "rr_playback_overdue", "1 while nothing plays although sent events were not played."
+        )
         self.send_seconds = histogram("rr_send_seconds", "Time to hand one event to the socket.")
         self.done_to_sent_seconds = histogram(
             "rr_done_to_sent_seconds", "From a worker's completion to the frame it made due."

@@ -24,6 +24,7 @@ from event_gateway.core.decisions import (
     Decision,
     DialogueDropped,
     DialogueDue,
+    Observation,
     SnapshotMerged,
     Turn1Due,
 )
@@ -43,7 +44,7 @@ from shared_schema.bus import (
     snapshot_topic,
 )
 from shared_schema.decoding import InvalidMessage, WrongProtocol
-from shared_schema.facts import Fact, SessionBegun
+from shared_schema.facts import Fact, SessionBegun, SessionComplete
 from shared_schema.ids import timestamp
 from shared_schema.layout import Artifacts
 from shared_schema.settings import Settings
@@ -61,7 +62,8 @@ class Orchestrator:
     """Facts in, rows out.
 
     `subscribe` and `unsubscribe` take a topic. `on_events` receives new events, and the time when
-    the worker whose message made them due finished (seconds since 1970), or 0.
+    the worker whose message made them due finished (seconds since 1970), or 0. `on_stopped`
+    receives the id of a session that was stopped, perhaps several times.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Orchestrator:
         subscribe: Callable[[bytes], None],
         unsubscribe: Callable[[bytes], None],
         on_events: Callable[[list[Row], float], None],
+        on_stopped: Callable[[str], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         nonces: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
@@ -91,6 +94,7 @@ class Orchestrator:
         self._subscribe = subscribe
         self._unsubscribe = unsubscribe
         self._on_events = on_events
+        self._on_stopped = on_stopped
         self._clock = clock
         self._unrecorded: deque[list[Entry]] = deque()
         self._logged_once: set[str] = set()
@@ -214,6 +218,7 @@ class Orchestrator:
                 decisions = self.readiness.apply(action.observation, now, action.origin)
                 if decisions:
                     self._record(decisions)
+                self._tell_if_stopped(action.observation)
                 continue
             match action:
                 case RequestSnapshot(nonce=nonce):
@@ -222,6 +227,16 @@ class Orchestrator:
                     self._unsubscribe(snapshot_topic(nonce))
                 case Ignored(reason=reason):
                     self._ignore(reason, "")
+
+    def _tell_if_stopped(self, observation: Observation) -> None:
+        if isinstance(observation, SnapshotSession):
+            complete = observation.complete
+        elif isinstance(observation, SessionComplete):
+            complete = observation
+        else:
+            return
+        if complete is not None and complete.stopped:
+            self._on_stopped(complete.session_id)
 
     def _recall(self, fact: Fact | SnapshotSession) -> Collection[str]:
         """Return the keys decided of a session, recorded or not."""

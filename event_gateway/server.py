@@ -18,6 +18,7 @@ from event_gateway.errors import AnotherGateway, OutboxUnavailable
 from event_gateway.metrics import Metrics
 from event_gateway.orchestrator import Orchestrator
 from event_gateway.outbox import Outbox
+from event_gateway.quiet import Quiet
 from event_gateway.studio.recordings import Recordings
 from event_gateway.studio.rehearsal import Rehearsal
 from event_gateway.studio.routes import Studio
@@ -85,6 +86,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
         stack.callback(bus.close, linger=0)
         metrics = Metrics()
         delivery = Delivery(outbox, metrics, settings)
+        quiet = Quiet(Artifacts(settings.artifacts_dir).root / GATEWAY_DIR, delivery.hush)
         orchestrator = Orchestrator(
             settings,
             outbox=outbox,
@@ -92,6 +94,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
             subscribe=bus.subscribe,
             unsubscribe=bus.unsubscribe,
             on_events=delivery.notify,
+            on_stopped=delivery.session_stopped,
         )
         reader = LoopReader(bus, orchestrator.handle)
         stack.callback(reader.close)
@@ -103,7 +106,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
         stack.callback(timers.cancel)
         artifacts = orchestrator.artifacts
         recordings = Recordings(outbox, artifacts)
-        rehearsal = Rehearsal(recordings, orchestrator, delivery)
+        rehearsal = Rehearsal(recordings, orchestrator, delivery, quiet)
         stack.push_async_callback(rehearsal.stop)
         yield Gateway(
             settings=settings,
@@ -114,8 +117,10 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
                 artifacts=artifacts,
                 recordings=recordings,
                 rehearsal=rehearsal,
+                quiet=quiet,
                 status_stream=StatusStream(orchestrator, delivery, rehearsal),
                 page_token=operator_token or events_token,
+                allowed_origins=settings.allowed_origins,
             ),
         ).app()
 

@@ -16,6 +16,8 @@ EVENTS_PROTOCOL: Final = 1
 Timestamp = Annotated[str, Meta(pattern=r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z")]
 Status = Literal["complete", "partial"]
 Role = Literal["commenter", "respondent"]
+# What a client plays at a time: the name of its event within the session.
+Part = Annotated[str, Meta(pattern=r"\A(?:turn1|turn23-slot[1-6]|summary)\Z")]
 
 
 class WaveReference(CamelStruct, frozen=True, kw_only=True):
@@ -113,9 +115,27 @@ class HelloAck(CamelStruct, frozen=True, kw_only=True, tag_field="type", tag="he
     server: str = SERVER_NAME
     version: str = VERSION
     protocol: int = EVENTS_PROTOCOL
-    capabilities: tuple[str, ...] = ("resume", "history")
+    capabilities: tuple[str, ...] = ("resume", "history", "playback")
     replay_count: int | UnsetType = UNSET
     unknown_sessions: tuple[str, ...] | UnsetType = UNSET
+
+
+class PlaybackReport(
+    CamelStruct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="playback"
+):
+    """What a client plays: an utterance has started, has ended, or could not be played.
+
+    Optional, and never answered unless it is malformed. `slotId` and `turnIndex` name the utterance
+    (summary: 0 and 4), `place` the loudspeaker. The gateway shows it and decides nothing by it.
+    """
+
+    session_id: SessionId
+    part: Part
+    slot_id: Annotated[int, Meta(ge=0, le=6)]
+    turn_index: Annotated[int, Meta(ge=1, le=4)]
+    state: Literal["started", "ended", "failed"]
+    error: Annotated[str, Meta(max_length=500)] = ""
+    place: SlotId | None = None
 
 
 class SessionReplaced(
@@ -126,6 +146,23 @@ class SessionReplaced(
     message: str
 
 
+class SessionStopped(
+    CamelStruct, frozen=True, kw_only=True, tag_field="type", tag="session.stopped"
+):
+    """The visitor, or a rehearsal's Stop, ended this session: fade out, drop what waits of it."""
+
+    session_id: SessionId
+
+
+class Hush(CamelStruct, frozen=True, kw_only=True, tag_field="type", tag="hush"):
+    """The technician's Quiet. On: fade out, drop what waits and what arrives, until it is off.
+
+    Also sent to a client that connects while it is on.
+    """
+
+    on: bool
+
+
 class ErrorEvent(CamelStruct, frozen=True, kw_only=True, tag_field="type", tag="error"):
     """A message of the client was invalid. The connection stays open."""
 
@@ -134,29 +171,47 @@ class ErrorEvent(CamelStruct, frozen=True, kw_only=True, tag_field="type", tag="
     field: str = ""
 
 
-ControlEvent = HelloAck | SessionReplaced | ErrorEvent
+ControlEvent = HelloAck | SessionReplaced | SessionStopped | Hush | ErrorEvent
 ServerEvent = SessionEvent | ControlEvent
+ClientMessage = Hello | PlaybackReport
+
+
+class InvalidReport(InvalidMessage):
+    """A malformed playback report."""
+
+
+class _Kind(CamelStruct, frozen=True):
+    # A hello may lack its type.
+    type: str = ""
+
 
 _encoder = msgspec.json.Encoder()
-_client_decoder = msgspec.json.Decoder(Hello)
+_kind_decoder = msgspec.json.Decoder(_Kind)
+_hello_decoder = msgspec.json.Decoder(Hello)
+_report_decoder = msgspec.json.Decoder(PlaybackReport)
 _session_decoder: msgspec.json.Decoder[SessionEvent] = msgspec.json.Decoder(SessionEvent)
 _server_decoder: msgspec.json.Decoder[ServerEvent] = msgspec.json.Decoder(ServerEvent)
 
 
-def encode_event(event: ServerEvent | Hello) -> str:
-    """Return the text frame of an event."""
+def encode_event(event: ServerEvent | ClientMessage) -> str:
+    """Return the text frame of a message."""
     return _encoder.encode(event).decode()
 
 
-def decode_client_message(text: str) -> Hello:
+def decode_client_message(text: str) -> ClientMessage:
     """Return a client's message.
 
     Raises
     ------
     InvalidMessage
-        Naming the field and what was expected there.
+        Naming the field and what was expected there; an `InvalidReport` for a playback report.
     """
-    hello = decode(_client_decoder, text)
+    if decode(_kind_decoder, text).type == "playback":
+        try:
+            return decode(_report_decoder, text)
+        except InvalidMessage as error:
+            raise InvalidReport(str(error), field=error.field) from error
+    hello = decode(_hello_decoder, text)
     if isinstance(hello.resume, dict) and len(hello.resume) > 1000:
         raise InvalidMessage("names more than 1000 sessions", field="resume")
     return hello

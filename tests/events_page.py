@@ -16,8 +16,11 @@ from shared_schema.events import (
     ErrorEvent,
     Hello,
     HelloAck,
+    Hush,
+    PlaybackReport,
     PlayStep,
     SessionReplaced,
+    SessionStopped,
     Turn1Payload,
     Turn1WavesReady,
     WaveReference,
@@ -81,7 +84,7 @@ def _sentences(schema: dict[str, Any]) -> str:
 def _table(schemas: dict[str, Any], name: str) -> Iterator[str]:
     schema = schemas[name]
     required = set(schema.get("required", ()))
-    sent = name != Hello.__name__
+    sent = name not in (Hello.__name__, PlaybackReport.__name__)
     yield "| field | type | always present |"
     yield "|---|---|---|"
     for field, kind in schema["properties"].items():
@@ -167,8 +170,13 @@ def _examples() -> Iterator[Any]:
     )
     yield HelloAck(replay_count=2, unknown_sessions=())
     yield SessionReplaced(message="another client took this place over")
+    yield SessionStopped(session_id=_SESSION)
+    yield Hush(on=True)
     yield ErrorEvent(code="invalid", message="Expected `int` >= 0", field="resume")
     yield Hello(client="touchdesigner", version="1.0", resume={_SESSION: 1})
+    yield PlaybackReport(
+        session_id=_SESSION, part="turn1", slot_id=1, turn_index=1, state="started", place=1
+    )
 
 
 if __name__ == "__main__":

@@ -6,18 +6,19 @@ from typing import Any, get_args
 import msgspec
 
 from shared_schema import SERVER_NAME, VERSION
-from shared_schema.events import ControlEvent, Hello, SessionEvent
+from shared_schema.events import ClientMessage, ControlEvent, SessionEvent
 from shared_schema.settings import Settings
 
 Kinds = tuple[type[msgspec.Struct], ...]
 
 _SENT: Kinds = (*get_args(SessionEvent), *get_args(ControlEvent))
+_RECEIVED: Kinds = get_args(ClientMessage)
 _REF = "#/components/schemas/{name}"
 
 
 def describe(settings: Settings) -> dict[str, Any]:
     """Return the document as plain dicts and lists."""
-    kinds: Kinds = (*_SENT, Hello)
+    kinds = (*_SENT, *_RECEIVED)
     _, schemas = msgspec.json.schema_components(kinds, ref_template=_REF)
     messages = {kind.__name__: _message(kind) for kind in kinds}
     return {
@@ -47,7 +48,7 @@ def describe(settings: Settings) -> dict[str, Any]:
         },
         "operations": {
             "sendEvents": _operation("send", _SENT),
-            "receiveHello": _operation("receive", (Hello,)),
+            "receiveMessages": _operation("receive", _RECEIVED),
         },
         "components": {"messages": messages, "schemas": _portable(schemas)},
     }

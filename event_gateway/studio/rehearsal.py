@@ -19,6 +19,7 @@ from event_gateway.delivery import Delivery
 from event_gateway.errors import GatewayError, OutboxUnavailable
 from event_gateway.orchestrator import Orchestrator
 from event_gateway.outbox import Entry
+from event_gateway.quiet import Quiet
 from event_gateway.studio.recordings import Recording, Recordings, Step, as_rehearsal, played_s
 from shared_schema.decoding import CamelStruct
 from shared_schema.events import encode_event
@@ -73,6 +74,7 @@ class Rehearsal(Struct):
     recordings: Recordings
     orchestrator: Orchestrator
     delivery: Delivery
+    quiet: Quiet
     status: RehearsalStatus = RehearsalStatus()
     _task: asyncio.Task[None] | None = None
     # Two simultaneous requests must not both start a task: only one could be stopped.
@@ -84,7 +86,8 @@ class Rehearsal(Struct):
         Raises
         ------
         RehearsalRefused
-            If no client is connected, a live session is running, or there is no such recording.
+            If no client is connected, a live session is running, it is quiet, or there is no such
+            recording.
         """
         if self.delivery.client is None:
             raise RehearsalRefused(
@@ -96,6 +99,8 @@ class Rehearsal(Struct):
             raise RehearsalRefused(
                 HTTPStatus.CONFLICT, "a live session is under way: rehearse when it is over"
             )
+        if self.quiet.on:
+            raise RehearsalRefused(HTTPStatus.CONFLICT, "the water rests: switch Quiet off first")
         recording = self._find(request.session_id)
         async with self._starting:
             await self.stop("another rehearsal has begun")
@@ -117,6 +122,8 @@ class Rehearsal(Struct):
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+        if self.status.sent:
+            self.delivery.session_stopped(self.status.session_id)
         self._update(state="stopped", reason=reason)
         return True
 

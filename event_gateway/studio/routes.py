@@ -1,15 +1,20 @@
 """Serves the technician's page and the command `rehearse`."""
 
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
+from sse_starlette import ServerSentEvent
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from event_gateway.quiet import Quiet
 from event_gateway.studio.recordings import Recordings
 from event_gateway.studio.rehearsal import Rehearsal, RehearsalRefused, RehearsalRequest
 from event_gateway.studio.status import StatusStream
@@ -30,48 +35,73 @@ STREAMS_MAX: Final = 16
 _request_decoder = msgspec.json.Decoder(RehearsalRequest)
 
 
-class Studio(Struct, kw_only=True):
-    """The endpoints besides the events socket. `streams` counts the open pages."""
+class Streams:
+    """The open streams of one route, at most `STREAMS_MAX`."""
+
+    def __init__(self) -> None:
+        self._open = 0
+
+    def answer(self, events: AsyncIterator[ServerSentEvent]) -> Response:
+        """Stream the events, or refuse."""
+        if self._open >= STREAMS_MAX:
+            return problem(
+                HTTPStatus.SERVICE_UNAVAILABLE, f"{STREAMS_MAX} pages are open already: close one"
+            )
+        return EventStream(self._counted(events), ping=PING_INTERVAL_S)
+
+    async def _counted(
+        self, events: AsyncIterator[ServerSentEvent]
+    ) -> AsyncIterator[ServerSentEvent]:
+        self._open += 1
+        try:
+            async for event in events:
+                yield event
+        finally:
+            self._open -= 1
+
+
+class Studio(Struct, frozen=True, kw_only=True):
+    """The endpoints besides the events socket."""
 
     artifacts: Artifacts
     recordings: Recordings
     rehearsal: Rehearsal
+    quiet: Quiet
     status_stream: StatusStream
     page_token: Token
-    streams: int = 0
+    allowed_origins: tuple[str, ...]
+    watchers: Streams = field(default_factory=Streams)
+    playback_watchers: Streams = field(default_factory=Streams)
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes."""
+        # Pages of the chat backend read what plays.
+        cors = Middleware(CORSMiddleware, allow_origins=self.allowed_origins)
         return [
             *Pages(PAGES, token=self.page_token).routes(),
             sound_route(self.artifacts),
             Route("/v1/watch", self.watch),
+            Route("/v1/playback", self.playback, middleware=[cors]),
             Route("/v1/recordings", self.list_recordings),
             Route("/v1/recordings/{session_id}", self.recording),
             Route("/v1/rehearsal", self.rehearsal_status, methods=["GET"]),
             Route("/v1/rehearsal", self.rehearse, methods=["POST"]),
             Route("/v1/rehearsal", self.stop, methods=["DELETE"]),
+            Route("/v1/quiet", self.switch_quiet, methods=["GET", "POST", "DELETE"]),
         ]
 
     async def watch(self, request: Request) -> Response:
         """Stream to the page; continues after the last log line that it has."""
-        if self.streams >= STREAMS_MAX:
-            return problem(
-                HTTPStatus.SERVICE_UNAVAILABLE, f"{STREAMS_MAX} pages are open already: close one"
-            )
         # The header is the browser's when it reconnects, the parameter the page's on a new start.
         after = request.query_params.get("after", "")
         last = request.headers.get("last-event-id", after)
         known = last.isascii() and last.isdigit() and len(last) <= 15
-        return EventStream(self._counted(int(last) if known else None), ping=PING_INTERVAL_S)
+        events = self.status_stream.stream(int(last) if known else None)
+        return self.watchers.answer(events)
 
-    async def _counted(self, last_id: int | None) -> Any:
-        self.streams += 1
-        try:
-            async for event in self.status_stream.stream(last_id):
-                yield event
-        finally:
-            self.streams -= 1
+    async def playback(self, _: Request) -> Response:
+        """Stream what plays, by the client's reports."""
+        return self.playback_watchers.answer(self.status_stream.playback_stream())
 
     async def list_recordings(self, _: Request) -> Response:
         """Return the newest sessions that can be sent again."""
@@ -110,3 +140,12 @@ class Studio(Struct, kw_only=True):
         """Stop the rehearsal."""
         await self.rehearsal.stop()
         return Json(self.rehearsal.status)
+
+    async def switch_quiet(self, request: Request) -> Response:
+        """Switch Quiet on (POST) or off (DELETE), or only tell its state."""
+        if request.method == "POST":
+            self.quiet.switch(on=True)
+            await self.rehearsal.stop("it is quiet")
+        elif request.method == "DELETE":
+            self.quiet.switch(on=False)
+        return Json({"quiet": self.quiet.on})

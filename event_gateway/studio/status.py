@@ -17,6 +17,7 @@ from event_gateway.core.readiness import Session
 from event_gateway.delivery import Client, Delivery
 from event_gateway.orchestrator import Orchestrator
 from event_gateway.outbox import Row
+from event_gateway.playback import PlaybackState
 from event_gateway.studio.rehearsal import Rehearsal, RehearsalStatus
 from shared_schema import VERSION
 from shared_schema.decoding import CamelStruct
@@ -24,6 +25,8 @@ from shared_schema.facts import Dialogue, Utterance
 from shared_schema.ids import timestamp
 
 POLL_INTERVAL_S: Final = 0.25
+# Pages move with what plays.
+PLAYBACK_POLL_INTERVAL_S: Final = 0.1
 # Log lines for a page when it opens.
 BACKLOG: Final = 100
 # After a restart of the gateway, pages reconnect within this time, in milliseconds.
@@ -99,6 +102,7 @@ class GatewayStatus(CamelStruct, frozen=True, kw_only=True):
     backend_alive: bool
     problems: tuple[str, ...]
     rehearsal: RehearsalStatus
+    playback: PlaybackState
     sessions: tuple[SessionStatus, ...]
 
 
@@ -141,6 +145,20 @@ class StatusStream(Struct, frozen=True):
                     yield ServerSentEvent(data, event="decision", id=str(row.id))
             await asyncio.sleep(POLL_INTERVAL_S)
 
+    async def playback_stream(self) -> AsyncIterator[ServerSentEvent]:
+        """Yield what plays whenever it changes."""
+        shown = b""
+        while True:
+            state = msgspec.json.encode(self.playback())
+            if state != shown:
+                shown = state
+                yield ServerSentEvent(state.decode(), event="playback", retry=RETRY_MS)
+            await asyncio.sleep(PLAYBACK_POLL_INTERVAL_S)
+
+    def playback(self) -> PlaybackState:
+        """Return what plays now, by the client's reports."""
+        return self.delivery.playback.state()
+
     def status(self) -> GatewayStatus:
         """Return the state of the gateway."""
         orchestrator, client = self.orchestrator, self.delivery.client
@@ -152,6 +170,7 @@ class StatusStream(Struct, frozen=True):
             backend_alive=orchestrator.backend_alive,
             problems=tuple(orchestrator.problems()),
             rehearsal=self.rehearsal.status,
+            playback=self.playback(),
             sessions=tuple(SessionStatus.of(each, now) for each in orchestrator.readiness),
         )
 

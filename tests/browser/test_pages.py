@@ -6,15 +6,25 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from msgspec import structs
 
+from shared_schema.events import (
+    Hush,
+    PlaybackReport,
+    ServerEvent,
+    decode_server_event,
+    encode_event,
+)
 from shared_schema.ids import AGENT_IDS
-from tests.browser.browsing import NARROW, WIDE, Visit, axe_source, chromium, visiting
+from shared_schema.runtime.web.clients import local_socket
+from tests.browser.browsing import NARROW, WIDE, WITHIN_S, Visit, axe_source, chromium, visiting
 from tests.support.platforms import PIPES
 from tests.support.processes import Process, System, system, until
 from tests.support.staging import stage
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+    from websockets.sync.client import ClientConnection
 
 QUESTION = "What does the sea dream of when nobody is listening?"
 
@@ -245,6 +255,47 @@ def test_failures_are_clear_and_the_rest_goes_on(show: System, kiosk: Visit, des
     assert "speech: staged: no voice" in desk.text('#slots [data-slot="2"]')
     assert "waves:" in desk.text('#slots [data-slot="3"]')
     assert desk.axe() == []
+
+
+def test_the_desk_shows_what_plays_and_what_does_not(show: System, told: None, desk: Visit) -> None:
+    """By the client's reports; then since when nothing was played of what was sent."""
+    session = httpx.get(f"{show.gateway_url}/v1/recordings", trust_env=False).json()
+    report = PlaybackReport(
+        session_id=session["recordings"][0]["sessionId"],
+        part="turn1",
+        slot_id=2,
+        turn_index=1,
+        state="started",
+    )
+    with local_socket(show.events_url) as client:
+        client.send(encode_event(report))
+        desk.until_text("#water", "plays slot 2 (answer)")
+        failed = structs.replace(report, state="failed", error="open failed: slot-2.wav")
+        client.send(encode_event(failed))
+        desk.until_text("#failed", "slot 2 (answer): open failed: slot-2.wav")
+        assert desk.axe() == []
+    desk.until_text("#water", "still since")
+
+
+def test_the_desk_lets_the_water_rest(show: System, told: None, desk: Visit) -> None:
+    """The button says so, to whoever looks and to TouchDesigner; pressed again it is over."""
+    with local_socket(show.events_url) as client:
+        client.recv()
+        desk.page.click("#quiet")
+        desk.until_text("#water", "rests")
+        assert desk.page.get_attribute("#quiet", "aria-pressed") == "true"
+        assert until_hush(client) == Hush(on=True)
+        pictures(desk, "technician-quiet")
+        desk.page.click("#quiet")
+        assert until_hush(client) == Hush(on=False)
+        desk.until("document.querySelector('#quiet').getAttribute('aria-pressed') === 'false'")
+
+
+def until_hush(client: "ClientConnection") -> ServerEvent:
+    """Return the next hush; sessions that other tests stopped are told before it."""
+    while not isinstance(event := decode_server_event(client.recv(timeout=WITHIN_S)), Hush):
+        pass
+    return event
 
 
 @PIPES

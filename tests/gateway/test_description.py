@@ -34,7 +34,7 @@ def test_every_message_is_in_it() -> None:
     """Each type that is sent or understood has a message, and each reference leads somewhere."""
     document = described()
     kinds = [*get_args(SessionEvent), *get_args(ControlEvent)]
-    names = {kind.__struct_config__.tag for kind in kinds} | {"hello"}
+    names = {kind.__struct_config__.tag for kind in kinds} | {"hello", "playback"}
     assert {each["name"] for each in document["components"]["messages"].values()} == names
     for reference in references(document):
         target: Any = document

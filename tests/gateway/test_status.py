@@ -9,6 +9,7 @@ from sse_starlette import ServerSentEvent
 from event_gateway.delivery import Delivery
 from event_gateway.metrics import Metrics
 from event_gateway.outbox import Entry
+from event_gateway.quiet import Quiet
 from event_gateway.studio.recordings import Recordings
 from event_gateway.studio.rehearsal import Rehearsal
 from event_gateway.studio.status import StatusStream
@@ -21,7 +22,7 @@ async def test_a_line_recorded_while_another_is_sent_is_sent_too(tmp_path: Path)
     rig = Rig(tmp_path)
     delivery = Delivery(rig.outbox, Metrics(), Settings())
     recordings = Recordings(rig.outbox, rig.it.artifacts)
-    rehearsal = Rehearsal(recordings, rig.it, delivery)
+    rehearsal = Rehearsal(recordings, rig.it, delivery, Quiet(tmp_path, delivery.hush))
     events = StatusStream(rig.it, delivery, rehearsal).stream(None)
     stream = cast(AsyncGenerator[ServerSentEvent, None], events)
 

@@ -6,8 +6,10 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from shared_schema.runtime.web.hosts import gateway_url_for_page
 from shared_schema.runtime.web.pages import SHARED_PAGES, Pages
 from shared_schema.runtime.web.tokens import Token
+from shared_schema.settings import Settings
 
 
 @pytest.fixture
@@ -74,3 +76,17 @@ async def test_the_page_keeps_the_token_that_it_was_opened_with(folder: Path) ->
     assert "HttpOnly" in cookie
     assert "samesite=strict" in cookie.lower()
     assert SHARED_PAGES.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("host", "opened_at", "url"),
+    [
+        ("localhost", "127.0.0.1", "http://localhost:8000"),
+        ("0.0.0.0", "192.168.1.5", "http://192.168.1.5:8000"),  # noqa: S104  # as a setting
+        ("::", "::1", "http://[::1]:8000"),
+        ("10.0.0.2", "localhost", "http://10.0.0.2:8000"),
+    ],
+)
+def test_a_page_finds_the_gateway(host: str, opened_at: str, url: str) -> None:
+    """At its own address; one that listens on all of them, where the page was opened."""
+    assert gateway_url_for_page(Settings(gateway_host=host), opened_at) == url

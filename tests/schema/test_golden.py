@@ -105,6 +105,8 @@ EVENTS: dict[str, events.ServerEvent] = {
     "hello_ack": events.HelloAck(),
     "hello_ack_after_resume": events.HelloAck(replay_count=3, unknown_sessions=("x",)),
     "session_replaced": events.SessionReplaced(message="another client took this place over"),
+    "session_stopped": events.SessionStopped(session_id=SESSION),
+    "hush": events.Hush(on=True),
     "error": events.ErrorEvent(code="invalid", message="Expected `str`", field="client"),
 }
 

@@ -312,6 +312,7 @@ def test_events_switched_off_publishes_nothing(installation: System) -> None:
     stream = post(installation.chat_url, MESSAGE)
     stream.assert_in_order()
     health = request(installation.chat_url, "GET", "/v1/health").json()
+    assert health["gateway"] == installation.gateway_url
     assert health["eventsEnabled"] is False
     mixes = until(
         lambda: (

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from shared_schema.events import decode_client_message
+from shared_schema.events import Hello
 from tests.support.imports import imports
 from tests.touchdesigner.stage import FRAME_MS, KIT, Stage, touchdesigner
 
@@ -134,7 +135,7 @@ def test_the_greeting_asks_for_what_is_missing(stage: Stage, tmp_path: Path) -> 
     tell(stage, turn1(tmp_path), dialogue(tmp_path))
     stage.call("onDisconnect", stage.socket)
     stage.call("onConnect", stage.socket)
-    first, again = (decode_client_message(text) for text in stage.socket.sent)
+    first, again = (msgspec.json.decode(text, type=Hello) for text in stage.socket.sent)
     assert first.resume == "recent"
     assert again.resume == {SESSION: 2}
 

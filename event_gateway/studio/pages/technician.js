@@ -3,6 +3,7 @@
 import { ask, clock, element, hideToken, state, write } from "./dom.js";
 import { Grid } from "./grid.js";
 import { Log } from "./log.js";
+import { drawPlayback } from "./playback.js";
 import { fromDocument, fromState } from "./session.js";
 import { listen } from "./stream.js";
 import { sea } from "./water.js";
@@ -97,6 +98,7 @@ function drawSigns() {
     client ? `connected, ${name}since ${clock(client.since)}` : "not connected",
   );
   sign("backend", now.backendAlive, now.backendAlive ? "connected" : "silent");
+  drawPlayback(now.playback, client?.name);
   if (at("problems").dataset.words !== now.problems.join()) {
     at("problems").dataset.words = now.problems.join();
     const notes = now.problems.map((problem) => element("p", { class: "note bad" }, problem));

@@ -33,6 +33,12 @@ def gateway_url(settings: Settings, scheme: str = "http") -> str:
     return _url(scheme, settings.gateway_host, settings.gateway_port)
 
 
+def gateway_url_for_page(settings: Settings, page_host: str) -> str:
+    """Return the gateway's URL for a page of this machine that was opened at `page_host`."""
+    host = settings.gateway_host
+    return _url("http", page_host if host in _EVERY_ADDRESS else host, settings.gateway_port)
+
+
 def chat_url(settings: Settings) -> str:
     """Return the chat backend's URL on this machine."""
     return _url("http", settings.chat_host, settings.chat_port)

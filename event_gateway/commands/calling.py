@@ -1,0 +1,58 @@
+"""Calls of a running gateway by commands; what goes wrong becomes one line with the remedy."""
+
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from shared_schema.runtime.web.clients import bearer, gateway_token, local_http
+from shared_schema.runtime.web.hosts import gateway_url
+from shared_schema.settings import Settings
+
+
+class CallFailed(Exception):
+    """The gateway refused, or there is none; the message has the remedy."""
+
+
+class GatewayCalls:
+    """An open client for one command."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._gateway = gateway_url(settings)
+        self._http = local_http(timeout=10.0, headers=bearer(gateway_token(settings)))
+
+    def __enter__(self) -> "GatewayCalls":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._http.close()
+
+    def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        """Return the answer of the gateway.
+
+        Raises
+        ------
+        CallFailed
+            If there is no gateway, it is switched off, or it refuses.
+        """
+        try:
+            response = self._http.request(method, f"{self._gateway}{path}", json=body)
+            answer: Any = response.json()
+        except httpx.HTTPError as error:
+            reason = str(error) or type(error).__name__
+            raise CallFailed(
+                f"no gateway at {self._gateway} ({reason}): start it with `honcho start`"
+            ) from None
+        except ValueError:
+            raise CallFailed(
+                f"{self._gateway} does not serve {path}: the gateway is switched off"
+                " (RR_EVENTS_WS_ENABLED=false), or another program uses its port (RR_GATEWAY_PORT)"
+            ) from None
+        if response.is_error:
+            raise CallFailed(str(answer["error"]["message"]))
+        return dict(answer)
