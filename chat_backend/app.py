@@ -19,7 +19,7 @@ from chat_backend.metrics import Metrics
 from chat_backend.session.sessions import Sessions, TooManySessions
 from chat_backend.session.stream import SessionStream
 from chat_backend.session.visits import Visits
-from chat_backend.storage.archive import free_gb
+from chat_backend.storage.retention import free_gb
 from shared_schema import SERVER_NAME, VERSION
 from shared_schema.chat import (
     DEFAULT_SLOTS,

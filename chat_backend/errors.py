@@ -1,6 +1,7 @@
 """The errors of this package, and how the visitor's page classifies them."""
 
 from shared_schema.chat import ErrorType
+from shared_schema.foreign_text import without_controls
 
 
 class ChatBackendError(Exception):
@@ -9,6 +10,8 @@ class ChatBackendError(Exception):
 
 class SlotFailed(ChatBackendError):
     """A slot could not do its part; the session goes on without it.
+
+    Its message, which may quote a provider, becomes one line without control characters.
 
     Attributes
     ----------
@@ -19,7 +22,7 @@ class SlotFailed(ChatBackendError):
     """
 
     def __init__(self, message: str, *, error_type: ErrorType, remedy: str = "") -> None:
-        super().__init__(message)
+        super().__init__(" ".join(without_controls(message).split()))
         self.error_type: ErrorType = error_type
         self.remedy = remedy
 

@@ -20,8 +20,9 @@ from chat_backend.session.visits import Visits
 from chat_backend.session.workflow import Services
 from chat_backend.speech.choice import build_speech, speech_api_of
 from chat_backend.speech.engine import EMBEDDED, Speech
-from chat_backend.storage.archive import Archive, prune_hourly
+from chat_backend.storage.archive import Archive
 from chat_backend.storage.leftovers import sweep_newest, swept
+from chat_backend.storage.retention import prune_hourly
 from shared_schema.decoding import InvalidSetting
 from shared_schema.facts import DecomposeJob, WavesJobResult
 from shared_schema.ids import AGENT_IDS
@@ -45,6 +46,7 @@ POOL_CLOSE_S = 2.0
 
 def serve(settings: Settings, *, agents: Agents | None = None, speech: Speech | None = None) -> int:
     """Run the chat backend until it is asked to end; return the exit code."""
+    Artifacts(settings.artifacts_dir).require_own_folders()
     return run_server(
         lambda: open_chat(settings, agents=agents, speech=speech),
         host=settings.chat_host,

@@ -7,6 +7,7 @@ import typer
 from shared_schema.environment import DOTENV, add_to_dotenv
 from shared_schema.runtime.process.cli import server_cli
 from shared_schema.runtime.process.exits import exit_code_of
+from shared_schema.runtime.process.output import echo, echo_document
 from shared_schema.runtime.web.clients import gateway_token
 from shared_schema.runtime.web.hosts import gateway_url
 from shared_schema.settings import Settings, load_settings
@@ -32,7 +33,9 @@ def listen(
     def run() -> int:
         settings = load_settings()
         where = url or f"{gateway_url(settings, 'ws')}{settings.events_ws_path}"
-        return receive(where, gateway_token(settings), sessions=sessions, timeout_s=timeout)
+        return receive(
+            where, gateway_token(settings), sessions=sessions, timeout_s=timeout, show=echo
+        )
 
     raise typer.Exit(exit_code_of(run, name="listen"))
 
@@ -51,7 +54,7 @@ def rehearse(
     from event_gateway.commands.rehearse import rehearse as follow  # noqa: PLC0415  # only here
 
     def run() -> int:
-        return follow(load_settings(), session, speed=speed, loop=loop, show=typer.echo)
+        return follow(load_settings(), session, speed=speed, loop=loop, show=echo)
 
     raise typer.Exit(exit_code_of(run, name="rehearse"))
 
@@ -81,7 +84,7 @@ def sample(
 
     def run() -> int:
         folder = load_settings().artifacts_dir.expanduser().resolve()
-        return make(folder, slots=slots, show=typer.echo)
+        return make(folder, slots=slots, show=echo)
 
     raise typer.Exit(exit_code_of(run, name="sample"))
 
@@ -94,9 +97,7 @@ def history(session: Annotated[str, typer.Argument(help="The session's id.")]) -
     """
     from event_gateway.commands.history import history as show  # noqa: PLC0415  # only here
 
-    raise typer.Exit(
-        exit_code_of(lambda: show(load_settings(), session, typer.echo), name="history")
-    )
+    raise typer.Exit(exit_code_of(lambda: show(load_settings(), session, echo), name="history"))
 
 
 @app.command()
@@ -110,7 +111,7 @@ def describe() -> None:
     from event_gateway.commands.describe import describe as document  # noqa: PLC0415
 
     def run() -> int:
-        typer.echo(json.dumps(document(Settings()), indent=2))
+        echo_document(json.dumps(document(Settings()), indent=2))
         return 0
 
     raise typer.Exit(exit_code_of(run, name="describe"))
@@ -134,9 +135,9 @@ def keys(
             made[f"RR_BUS_CURVE_{owner}_SECRET"] = secret.decode()
         if write:
             add_to_dotenv(made)
-            typer.echo(f"added to {DOTENV.resolve()}: {', '.join(made)}")
+            echo(f"added to {DOTENV.resolve()}: {', '.join(made)}")
         else:
-            typer.echo("\n".join(f"{name}='{value}'" for name, value in made.items()))
+            echo_document("\n".join(f"{name}='{value}'" for name, value in made.items()))
         return 0
 
     raise typer.Exit(exit_code_of(run, name="keys"))

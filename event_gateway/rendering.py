@@ -24,6 +24,7 @@ from shared_schema.events import (
     encode_event,
 )
 from shared_schema.facts import Utterance, WaveReady
+from shared_schema.foreign_text import without_controls
 from shared_schema.layout import Artifacts
 
 
@@ -107,7 +108,7 @@ class Renderer:
             wave_mix_path_rel=wave.mix_path,
             duration_ms=wave.audio_duration_ms,
             sample_rate_hz=wave.sample_rate_hz,
-            text=utterance.text,
+            text=without_controls(utterance.text),
             speech_path_abs=self._artifacts.absolute(utterance.speech_path or ""),
         )
 

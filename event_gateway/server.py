@@ -30,7 +30,7 @@ from shared_schema.runtime.process.serving import run_server
 from shared_schema.runtime.web.access import bus_address
 from shared_schema.runtime.web.connections import HttpLimits
 from shared_schema.runtime.web.tokens import Token, require_token
-from shared_schema.settings import Settings
+from shared_schema.settings import SECONDS_A_DAY, Settings
 from shared_schema.sockets import BusAddress, LoopReader, drain, open_subscriber
 
 log = structlog.get_logger("gateway")
@@ -40,11 +40,11 @@ TICK_S: Final = 0.25
 # Messages handled before deadlines are checked; more than this postpone them.
 DRAIN_BEFORE_TICK: Final = 20_000
 PRUNE_INTERVAL_S: Final = 3600.0
-SECONDS_A_DAY: Final = 86_400.0
 
 
 def serve(settings: Settings) -> int:
     """Run the gateway until it is stopped; return the exit code."""
+    Artifacts(settings.artifacts_dir).require_own_folders()
     return run_server(
         lambda: open_gateway(settings),
         host=settings.gateway_host,

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from shared_schema.decoding import CamelStruct, InvalidMessage, decode
+from shared_schema.foreign_text import without_controls
 from shared_schema.ids import AGENT_IDS, SLOT_IDS, AgentId, Kind, SlotId, TurnIndex, VoiceProfile
 
 # What a client calls one visitor's stay.
@@ -156,7 +157,8 @@ def decode_reset_request(body: bytes) -> ResetRequest:
 
 
 def decode_chat_request(body: bytes, *, max_chars: int) -> ChatRequest:
-    """Return a valid request whose slots are in increasing order and its message stripped.
+    """Return a valid request whose slots are in increasing order, its message stripped and without
+    control characters.
 
     Raises
     ------
@@ -165,7 +167,7 @@ def decode_chat_request(body: bytes, *, max_chars: int) -> ChatRequest:
         outside 1..6 or given twice, an unknown agent, more than six slots.
     """
     request = decode(_request_decoder, body)
-    message = request.message.strip()
+    message = without_controls(request.message).strip()
     if not message:
         raise InvalidMessage("is empty; write the visitor's message", field="message")
     if len(message) > max_chars:

@@ -37,6 +37,10 @@ SessionId = Annotated[str, Meta(pattern=rf"\A{SESSION_ID_PATTERN}\Z")]
 _matches_session_id: Final = re.compile(SESSION_ID_PATTERN).fullmatch
 
 
+# The end of the year 9999.
+LAST_MOMENT: Final = 253_402_300_799.0
+
+
 def new_session_id() -> str:
     """Return a fresh random session id (UUID 4, lower case)."""
     return str(uuid.uuid4())
@@ -48,6 +52,11 @@ def is_session_id(text: str) -> bool:
 
 
 def timestamp(moment: float) -> str:
-    """Return a time, in seconds since 1970, as RFC 3339 in UTC with milliseconds and ``Z``."""
-    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+    """Return a time, in seconds since 1970, as RFC 3339 in UTC with milliseconds and ``Z``.
+
+    A file may claim to be from before 1970 or after 9999: then it is the nearest that can be told.
+    """
+    text = datetime.fromtimestamp(min(max(moment, 0.0), LAST_MOMENT), UTC).isoformat(
+        timespec="milliseconds"
+    )
     return text.replace("+00:00", "Z")

@@ -4,6 +4,7 @@ Relative paths use forward slashes on every platform; they are what the bus and 
 """
 
 import os
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
-from shared_schema.decoding import OutsideArtifacts
+from shared_schema.decoding import InvalidSetting, OutsideArtifacts
 from shared_schema.ids import AgentId, TurnIndex, VoiceProfile
 
 # Relative, forward slashes, and only what the functions below write: no drive letter, no control
@@ -28,6 +29,8 @@ WAVE_MIX: Final[WavePart] = "wave_mix"
 
 SPEECH_ROOT: Final = "tts/sessions"
 WAVES_ROOT: Final = "waves/sessions"
+SESSION_ROOTS: Final = (SPEECH_ROOT, WAVES_ROOT)
+KEPT_FILE: Final = "kept"
 GATEWAY_DIR: Final = "gateway"
 RUN_DIR: Final = "run"
 # What a writer appends to a file that is not whole yet.
@@ -40,6 +43,11 @@ REPLACE_INTERVAL_S: Final = 0.02
 def session_file(session_id: str) -> str:
     """Return the path of a session's ``session.json``."""
     return f"{SPEECH_ROOT}/{session_id}/session.json"
+
+
+def kept_file(session_id: str) -> str:
+    """Return the path of the mark that exempts a session from retention."""
+    return f"{SPEECH_ROOT}/{session_id}/{KEPT_FILE}"
 
 
 def speech_path(
@@ -76,6 +84,37 @@ def wave_path(speech: str, part: WavePart) -> str:
     return str(folder / wave_file_name(path.stem, part))
 
 
+def is_link(path: Path) -> bool:
+    """Return whether a path is a link, or on Windows a junction; false if there is nothing."""
+    try:
+        status = path.lstat()
+    except (OSError, ValueError):
+        return False
+    # Python calls a junction a link since 3.12 only.
+    is_junction = sys.platform == "win32" and (
+        status.st_reparse_tag == stat.IO_REPARSE_TAG_MOUNT_POINT
+    )
+    return is_junction or stat.S_ISLNK(status.st_mode)
+
+
+def is_regular(path: Path) -> bool:
+    """Return whether a path is a file: no link, folder, pipe or device, which might block."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield every file and link in a folder and the folders in it; follow no link, also not it."""
+    if is_link(folder):
+        return
+    for path, folders, names in os.walk(folder):
+        links = [name for name in folders if is_link(Path(path, name))]
+        folders[:] = [name for name in folders if name not in links]
+        yield from (Path(path, name) for name in (*names, *links))
+
+
 class Artifacts:
     """The artifacts folder of this machine, and the only way from relative to absolute paths."""
 
@@ -86,6 +125,22 @@ class Artifacts:
     def absolute(self, relative: str) -> str:
         """Return the absolute path, with forward slashes, of a path that was checked on entry."""
         return self._prefix + relative
+
+    def require_own_folders(self) -> None:
+        """Refuse links in place of the sessions' folders: what is below them is not ours.
+
+        Raises
+        ------
+        InvalidSetting
+            Naming the link and the remedy.
+        """
+        for root in SESSION_ROOTS:
+            for folder in (self.root / Path(root).parent, self.root / root):
+                if is_link(folder):
+                    raise InvalidSetting(
+                        f"{folder} is a link: make it a folder, or let RR_ARTIFACTS_DIR be the"
+                        " folder where the sessions are"
+                    )
 
     def path(self, relative: str) -> Path:
         """Return the file at `relative`, links resolved.

@@ -3,12 +3,13 @@
 The chat backend writes it; the commands, the pages and a rehearsal read it.
 """
 
+import stat
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
 
-from shared_schema.decoding import CamelStruct, InvalidMessage, decode
+from shared_schema.decoding import CamelStruct, InvalidMessage, SchemaError, decode
 from shared_schema.facts import (
     Dialogue,
     Milliseconds,
@@ -21,9 +22,11 @@ from shared_schema.facts import (
     WaveState,
 )
 from shared_schema.ids import SessionId
-from shared_schema.layout import RelPath
+from shared_schema.layout import Artifacts, RelPath, is_link, session_file
 
 FORMAT_VERSION: Final = 2
+# A hundred times what a session of six slots needs.
+MAX_BYTES: Final = 8_000_000
 # What every wave-mix of format 1 has; the file did not record it.
 _FORMAT_1_SAMPLE_RATE_HZ: Final = 8000
 
@@ -125,6 +128,40 @@ def _upgraded(content: bytes) -> bytes:
     for utterance, other in zip(document["utterances"], known.utterances, strict=True):
         utterance["wave"] = other.wave
     return msgspec.json.encode(document)
+
+
+class OddSession(SchemaError):
+    """A session on disk that is not as the chat backend writes it; the message is the reason."""
+
+
+def document_of(artifacts: Artifacts, session_id: str) -> SessionDocument | None:
+    """Return a session's document; None if it has none.
+
+    Raises
+    ------
+    OddSession
+        If it is a link, no file, too large, unreadable, or another session's.
+    """
+    path = artifacts.root / session_file(session_id)
+    if is_link(path.parent):
+        raise OddSession("its folder is a link")
+    try:
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode):
+            raise OddSession("session.json is a link, or no file")
+        if status.st_size > MAX_BYTES:
+            raise OddSession(f"session.json has {status.st_size} bytes, more than {MAX_BYTES}")
+        document = decode_document(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise OddSession(f"session.json cannot be read: {error.strerror}") from error
+    except InvalidMessage as error:
+        where = f" ({error.field})" if error.field else ""
+        raise OddSession(f"session.json is not valid: {error}{where}") from error
+    if document.session_id != session_id:
+        raise OddSession("session.json is that of another session")
+    return document
 
 
 def read_document(path: Path) -> SessionDocument | None:

@@ -20,6 +20,7 @@ from shared_schema.environment import DOTENV, merged
 PREFIX: Final = "RR_"
 # Values that no terminal and no log shows.
 SECRET_SUFFIXES: Final = ("_SECRET", "_TOKEN")
+SECONDS_A_DAY: Final = 86_400.0
 # One heartbeat may be lost and one late.
 BUS_SILENCE_MIN_S: Final = 3 * HEARTBEAT_INTERVAL_S
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from shared_schema.foreign_text import shown, shown_lines
 from waves.batch import batch
 from waves.batch.batch import Outcome
 from waves.batch.summary import print_summary, progress
@@ -57,14 +58,15 @@ def decompose(
 
         tasks = [one for one in planned if isinstance(one, batch.Task)]
         batch.run(tasks, workers=workers, on_outcome=keep)
-    in_order = [outcomes[batch.shown(path)] for path in files]
+    in_order = [outcomes[batch.as_text(path)] for path in files]
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(in_order)))  # bytes: UTF-8 everywhere
+        text = msgspec.json.format(msgspec.json.encode(in_order)).decode()
+        typer.echo(shown_lines(text).encode())  # bytes: UTF-8 everywhere
     else:
         print_summary(in_order)
     for outcome in in_order:
         if outcome.error is not None:
-            typer.echo(f"failed: {outcome.file}: {outcome.error}", err=True)
+            typer.echo(shown(f"failed: {outcome.file}: {outcome.error}"), err=True)
     if any(outcome.error is not None for outcome in in_order):
         raise typer.Exit(_FAILED)
 

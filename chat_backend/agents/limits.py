@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from chat_backend.agents.base import MAX_SENTENCES, Lengths
+from shared_schema.foreign_text import without_controls
 from shared_schema.ids import Kind
 
 ELLIPSIS: Final = "\u2026"
@@ -41,10 +42,11 @@ _CONTRACT: Final = Lengths()
 def clip(text: str, kind: Kind, lengths: Lengths = _CONTRACT) -> str:
     """Return the text within the limits of its kind.
 
-    White space is collapsed, sentences beyond the limit are dropped, and what is still too long is
-    cut at a word, with an ellipsis within the limit. A text that fits is returned as it is.
+    White space is collapsed, control characters and sentences beyond the limit are dropped, and
+    what is still too long is cut at a word, with an ellipsis within the limit. A text that fits is
+    returned as it is.
     """
-    collapsed = " ".join(text.split())
+    collapsed = " ".join(without_controls(text).split())
     kept = " ".join(sentences(collapsed)[: MAX_SENTENCES[kind]])
     return cut(kept, lengths.of(kind))
 

@@ -24,6 +24,7 @@ from chat_backend.providers.servers import Remarks
 from chat_backend.speech.choice import build_speech, speech_api_of
 from chat_backend.speech.engine import EMBEDDED
 from chat_backend.speech.speech_api import SpeechAPI
+from shared_schema.foreign_text import shown
 from shared_schema.ids import AGENT_IDS, AgentId, VoiceProfile
 from shared_schema.runtime.process.exits import FAILED, OK
 from shared_schema.settings import Settings
@@ -64,11 +65,11 @@ def check(settings: Settings) -> int:
     if api is None:
         console.print(f"The embedded voice ({EMBEDDED}) speaks; it needs no key.", soft_wrap=True)
     for remark in remarks.lines:
-        console.print(f"[yellow]{escape(remark)}[/]", soft_wrap=True)
+        console.print(f"[yellow]{_shown(remark)}[/]", soft_wrap=True)
     problems = [row for row in rows if row.problem]
     for row in problems:
         console.print(
-            f"[red]{escape(row.who)}: {escape(row.problem.rstrip('.'))}.[/] {escape(row.remedy)}",
+            f"[red]{_shown(row.who)}: {_shown(row.problem.rstrip('.'))}.[/] {_shown(row.remedy)}",
             soft_wrap=True,
         )
     return FAILED if problems else OK
@@ -131,6 +132,11 @@ async def _timed(answer: Awaitable[object]) -> tuple[float, str, str]:
     return time.monotonic() - begun, "", ""
 
 
+def _shown(text: str) -> str:
+    """Return a provider's or a file's text as a terminal may show it."""
+    return escape(shown(text))
+
+
 def _table(rows: list[Row]) -> Table:
     table = Table()
     for column in ("agent", "model", "reachable", "latency", "cost", "voice"):
@@ -139,10 +145,10 @@ def _table(rows: list[Row]) -> Table:
         remote = row.cost != "none" or row.who == "speech"
         table.add_row(
             row.who,
-            escape(row.what),
+            _shown(row.what),
             "[red]no[/]" if row.problem else "yes" if remote else "needs none",
             f"{row.seconds:.2f} s" if remote else "",
             row.cost,
-            escape(row.voice),
+            _shown(row.voice),
         )
     return table

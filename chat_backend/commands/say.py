@@ -23,8 +23,10 @@ from shared_schema.chat import (
     decode_chat_event,
 )
 from shared_schema.decoding import InvalidMessage
+from shared_schema.foreign_text import shown
 from shared_schema.ids import TURNS
 from shared_schema.runtime.process.exits import FAILED, OK
+from shared_schema.runtime.process.output import echo
 from shared_schema.runtime.web.clients import bearer, gateway_token, local_http, missing_after
 from shared_schema.runtime.web.hosts import chat_url, gateway_url
 from shared_schema.settings import Settings
@@ -52,7 +54,8 @@ def run_visit(
             with _display(console) as show:
                 _follow(http, settings, body, show)
     except (VisitFailed, httpx.HTTPError) as error:
-        console.print(f"the visit failed: {error or type(error).__name__}", style="red")
+        reason = shown(f"the visit failed: {error or type(error).__name__}")
+        console.print(escape(reason), style="red")
         return FAILED
     while stay:
         time.sleep(3600)
@@ -133,7 +136,7 @@ def _display(console: Console) -> Iterator[Show]:
 def _print_line(event: ChatEvent) -> None:
     line = _line(event)
     if line:
-        print(line, flush=True)  # noqa: T201  # the command's own output
+        echo(line)
 
 
 def _line(event: ChatEvent) -> str:
@@ -175,9 +178,9 @@ class Board:
         match event:
             case SlotDone():
                 to = f"[cyan]to {event.target_slot_id}[/] " if event.target_slot_id else ""
-                self._cells[cell] = f"{to}{escape(event.text)}"
+                self._cells[cell] = f"{to}{escape(shown(event.text))}"
             case SlotError():
-                self._cells[cell] = f"[red]{escape(event.error.message)}[/]"
+                self._cells[cell] = f"[red]{escape(shown(event.error.message))}[/]"
             case SlotAudio():
                 self._cells[cell] = f"[blue]~[/] {self._cells[cell]}"
             case _:

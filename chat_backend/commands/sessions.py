@@ -1,4 +1,4 @@
-"""The commands ``sessions list|show|export|prune`` for the sessions on disk."""
+"""The commands ``sessions list|show|export|keep|prune`` for the sessions on disk."""
 
 import subprocess
 import sys
@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
-from chat_backend.storage.archive import SECONDS_A_DAY, Archive, StoredSession, old
+from chat_backend.storage.archive import Archive, StoredSession
+from chat_backend.storage.retention import Retention
+from shared_schema.ids import LAST_MOMENT
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.process.exits import (
     CONFIGURATION,
@@ -19,17 +21,20 @@ from shared_schema.runtime.process.exits import (
     exit_code_of,
     print_line,
 )
+from shared_schema.runtime.process.output import echo, echo_document
 from shared_schema.session_document import encode_document
-from shared_schema.settings import Settings, load_settings
+from shared_schema.settings import SECONDS_A_DAY, Settings, load_settings
 
 QUOTE_CHARS = 60
 HISTORY_TIMEOUT_S = 30.0
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="The sessions on disk: list, show, export, prune."
+    help="The sessions on disk: list, show, export, keep, prune."
     " Example: python -m chat_backend sessions list",
 )
+
+SessionArgument = Annotated[str, typer.Argument(help="An id, or its beginning.")]
 
 
 @app.command(name="list")
@@ -39,7 +44,10 @@ def list_sessions() -> None:
     def run() -> int:
         stored = _archive(load_settings()).sessions()
         for each in stored:
-            typer.echo(_line(each))
+            if each.oddity:
+                print_line(f"skipped {each.session_id}: {each.oddity}")
+            else:
+                echo(_line(each))
         if not stored:
             print_line('no session yet; make one: python -m chat_backend say "Who are you?"')
         return OK
@@ -48,18 +56,18 @@ def list_sessions() -> None:
 
 
 @app.command()
-def show(session: Annotated[str, typer.Argument(help="An id, or its beginning.")]) -> None:
+def show(session: SessionArgument) -> None:
     """Show a session's texts, agents and files, as JSON.
 
     Example: python -m chat_backend sessions show 3f0c
     """
 
     def run() -> int:
-        found = _one(_archive(load_settings()), session)
+        found = _sound(_one(_archive(load_settings()), session))
         if found.document is None:
             print_line(f"{found.session_id} has files but no session.json: it did not finish")
             return FAILED
-        typer.echo(encode_document(found.document).decode())
+        echo_document(encode_document(found.document).decode())
         return OK
 
     raise typer.Exit(exit_code_of(run, name="sessions"))
@@ -67,7 +75,7 @@ def show(session: Annotated[str, typer.Argument(help="An id, or its beginning.")
 
 @app.command()
 def export(
-    session: Annotated[str, typer.Argument(help="An id, or its beginning.")],
+    session: SessionArgument,
     to: Annotated[
         Path | None, typer.Option(help="The zip to write; default: <id>.zip here.")
     ] = None,
@@ -79,14 +87,38 @@ def export(
 
     def run() -> int:
         archive = _archive(load_settings())
-        found = _one(archive, session)
+        found = _sound(_one(archive, session))
         target = to or Path(f"{found.session_id}.zip")
         try:
             archive.export(found, target, _events(found.session_id))
         except OSError as error:
             print_line(f"{target} cannot be written ({error}); choose another place with --to")
             return FAILED
-        typer.echo(f"wrote {target}")
+        echo(f"wrote {target}")
+        return OK
+
+    raise typer.Exit(exit_code_of(run, name="sessions"))
+
+
+@app.command()
+def keep(
+    session: SessionArgument,
+    undo: Annotated[bool, typer.Option("--undo", help="Let retention remove it again.")] = False,
+) -> None:
+    """Keep a session for ever: neither its files nor its events are removed for their age.
+
+    Example: python -m chat_backend sessions keep 3f0c
+    """
+
+    def run() -> int:
+        archive = _archive(load_settings())
+        found = _one(archive, session)
+        try:
+            archive.keep(found, kept=not undo)
+        except OSError as error:
+            print_line(f"{found.session_id} cannot be marked: {error}")
+            return FAILED
+        echo(f"{found.session_id} is {'no longer kept' if undo else 'kept'}")
         return OK
 
     raise typer.Exit(exit_code_of(run, name="sessions"))
@@ -111,12 +143,16 @@ def prune(
             print_line("no age given: add --days 30, or set RR_ARTIFACTS_KEEP_DAYS")
             return CONFIGURATION
         archive = _archive(settings)
-        limit_s = settings.events_session_limit_s
+        retention = Retention(
+            older_than_s=keep_days * SECONDS_A_DAY,
+            session_limit_s=settings.events_session_limit_s,
+        )
         held = 0
-        for each in old(archive, time.time(), keep_days * SECONDS_A_DAY, limit_s, frozenset()):
-            typer.echo(_line(each))
-            if not dry_run:
-                held += len(archive.remove(each).held)
+        for each in archive.sessions():
+            if retention.is_old(each, time.time()):
+                echo(_line(each))
+                if not dry_run:
+                    held += len(archive.remove(each).held)
         if held:
             print_line(
                 f"{held} files are open elsewhere (TouchDesigner?): close them, then prune again"
@@ -127,7 +163,9 @@ def prune(
 
 
 def _archive(settings: Settings) -> Archive:
-    return Archive(Artifacts(settings.artifacts_dir))
+    artifacts = Artifacts(settings.artifacts_dir)
+    artifacts.require_own_folders()
+    return Archive(artifacts)
 
 
 def _one(archive: Archive, beginning: str) -> StoredSession:
@@ -141,15 +179,24 @@ def _one(archive: Archive, beginning: str) -> StoredSession:
     )
 
 
+def _sound(session: StoredSession) -> StoredSession:
+    """Return a session that can be read."""
+    if session.oddity:
+        raise StartRefused(f"{session.session_id} cannot be read: {session.oddity}", FAILED)
+    return session
+
+
 def _line(session: StoredSession) -> str:
     document = session.document
-    when = datetime.fromtimestamp(session.changed_at).astimezone().isoformat(" ", "minutes")[:16]
+    changed_at = min(max(session.changed_at, 0.0), LAST_MOMENT - SECONDS_A_DAY)
+    when = datetime.fromtimestamp(changed_at).astimezone().isoformat(" ", "minutes")[:16]
     state = document.state if document else "unfinished"
     message = document.message if document else ""
     if len(message) > QUOTE_CHARS:
         message = message[:QUOTE_CHARS] + "..."
     size = f"{session.size_bytes / 1e6:.1f} MB"
-    return f"{session.session_id}  {when}  {state:<10} {size:>9}  {message}"
+    kept = "kept" if session.kept else ""
+    return f"{session.session_id}  {when}  {state:<10} {size:>9}  {kept:<4}  {message}"
 
 
 def _events(session_id: str) -> list[str]:

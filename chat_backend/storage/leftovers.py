@@ -11,15 +11,19 @@ import re
 import sys
 from collections.abc import Sequence
 from heapq import nlargest
-from pathlib import Path
 from typing import Final
 
-from shared_schema.layout import PARTIAL_SUFFIX, SPEECH_ROOT, WAVES_ROOT, Artifacts
+from shared_schema.layout import (
+    PARTIAL_SUFFIX,
+    SESSION_ROOTS,
+    SPEECH_ROOT,
+    Artifacts,
+    files_below,
+)
 from shared_schema.settings import Settings
 
 # More than could be under way at once: running ones, and those whose wave jobs had not ended.
 NEWEST: Final = 100
-_ROOTS: Final = (SPEECH_ROOT, WAVES_ROOT)
 # See `moved_into_place`: what it becomes, which process writes it, and the suffix.
 _PARTIAL: Final = re.compile(rf".+\.(\d+){re.escape(PARTIAL_SUFFIX)}\Z")
 
@@ -29,10 +33,12 @@ def swept(settings: Settings) -> tuple[str, ...]:
 
     Not where a cluster writes: whether a writer lives is known on its own machine only.
     """
-    return (SPEECH_ROOT,) if settings.waves_executor == "dask" else _ROOTS
+    return (SPEECH_ROOT,) if settings.waves_executor == "dask" else SESSION_ROOTS
 
 
-def sweep_session(artifacts: Artifacts, session_id: str, roots: Sequence[str] = _ROOTS) -> int:
+def sweep_session(
+    artifacts: Artifacts, session_id: str, roots: Sequence[str] = SESSION_ROOTS
+) -> int:
     """Remove a session's partial files that nobody writes; return how many. Blocks."""
     removed = 0
     for root in roots:
@@ -45,7 +51,7 @@ def sweep_session(artifacts: Artifacts, session_id: str, roots: Sequence[str] = 
     return removed
 
 
-def sweep_newest(artifacts: Artifacts, roots: Sequence[str] = _ROOTS) -> int:
+def sweep_newest(artifacts: Artifacts, roots: Sequence[str] = SESSION_ROOTS) -> int:
     """Do so in the sessions that changed last, as many as may have been under way. Blocks."""
     sessions: dict[str, float] = {}
     for root in roots:
@@ -55,11 +61,6 @@ def sweep_newest(artifacts: Artifacts, roots: Sequence[str] = _ROOTS) -> int:
                 sessions[entry.name] = max(changed_at, sessions.get(entry.name, 0.0))
     newest = nlargest(NEWEST, sessions, key=lambda session_id: sessions[session_id])
     return sum(sweep_session(artifacts, session_id, roots) for session_id in newest)
-
-
-def files_below(folder: Path) -> list[Path]:
-    """Return every file in a folder and the folders in it; none if it is not there."""
-    return [Path(path) / name for path, _, names in os.walk(folder) for name in names]
 
 
 def _lives(pid: int) -> bool:

@@ -143,7 +143,7 @@ def _receive_events(
 def _connected(url: str, token: str, timeout_s: float, show: Show) -> ClientConnection:
     """Return a connection; wait for the gateway up to the time limit."""
     give_up_at = time.monotonic() + timeout_s
-    shown = False
+    waiting = False
     while True:
         try:
             socket = local_socket(url, bearer(token))
@@ -155,9 +155,9 @@ def _connected(url: str, token: str, timeout_s: float, show: Show) -> ClientConn
             if isinstance(error, InvalidStatus) and error.response.status_code in REFUSED:
                 reason = (error.response.body or b"").decode("utf-8", "replace")
                 raise ExpectationFailed(f"the gateway refused {url}: {error} {reason}") from None
-            if not shown:
+            if not waiting:
                 show(f"waiting for the gateway at {url} ({error})")
-                shown = True
+                waiting = True
             if time.monotonic() >= give_up_at:
                 raise ExpectationFailed(f"no gateway at {url}: {error}") from None
             time.sleep(RECONNECT_INTERVAL_S)

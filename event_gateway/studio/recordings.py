@@ -8,6 +8,7 @@ from heapq import nlargest
 from pathlib import Path
 from typing import Final
 
+import structlog
 from msgspec import Struct, structs
 
 from event_gateway.core.readiness import Limits, Readiness
@@ -23,8 +24,10 @@ from shared_schema.events import (
 )
 from shared_schema.facts import SessionBegun, SessionComplete, Turn3Complete
 from shared_schema.ids import is_session_id, timestamp
-from shared_schema.layout import SPEECH_ROOT, Artifacts, session_file
-from shared_schema.session_document import SessionDocument, read_document
+from shared_schema.layout import SPEECH_ROOT, Artifacts
+from shared_schema.session_document import OddSession, SessionDocument, document_of
+
+log = structlog.get_logger("gateway")
 
 # Recordings depend on facts only: nothing in them is too late.
 _NO_LIMITS: Final = Limits(
@@ -67,15 +70,29 @@ class Recordings:
         self._outbox = outbox
         self._artifacts = artifacts
         self._folders = SessionFolders(artifacts.root / SPEECH_ROOT, look_back=LOOK_BACK)
+        self._odd: set[str] = set()
 
     def find(self, session_id: str) -> Recording | None:
-        """Return a session if its events are known and all their files still exist."""
+        """Return a session if its events are known and all their files still exist.
+
+        An odd one is named in the log, once.
+        """
+        try:
+            return self._found(session_id)
+        except Exception as error:
+            # Whatever is in its files, the other sessions do not depend on it.
+            self._name(session_id, repr(error))
+            return None
+
+    def _found(self, session_id: str) -> Recording | None:
         steps = self._from_outbox(session_id) or self._from_document(session_id)
         if not steps or any(step.event.payload.rehearsal is True for step in steps):
             return None
-        files = [each.wave_mix_path_abs for step in steps for each in waves_of(step.event)]
-        if not all(map(os.path.isfile, files)):
+        waves = [each for step in steps for each in waves_of(step.event)]
+        if not all(Path(each.wave_mix_path_abs).is_file() for each in waves):
             return None
+        for each in waves:
+            self._artifacts.path(each.wave_mix_path_rel)  # raises if a link leads out
         return Recording(session_id=session_id, steps=tuple(steps))
 
     def latest(self) -> Recording | None:
@@ -96,8 +113,17 @@ class Recordings:
         )
 
     def document(self, session_id: str) -> SessionDocument | None:
-        """Return a session's ``session.json``."""
-        return read_document(self._artifacts.path(session_file(session_id)))
+        """Return a session's ``session.json``; None if it has none that can be read."""
+        try:
+            return document_of(self._artifacts, session_id)
+        except OddSession as odd:
+            self._name(session_id, str(odd))
+            return None
+
+    def _name(self, session_id: str, reason: str) -> None:
+        if session_id not in self._odd:
+            self._odd.add(session_id)
+            log.warning("odd session", session=session_id, reason=reason)
 
     def _newest(self) -> Iterator[tuple[float, Recording]]:
         """Yield the sessions that can be sent again, with their times, newest first."""
@@ -164,7 +190,8 @@ class SessionFolders:
     def _list(self) -> None:
         with os.scandir(self._root) as entries:
             self._since = {
-                entry.name: self._since.get(entry.name) or entry.stat().st_mtime
+                entry.name: self._since.get(entry.name)
+                or entry.stat(follow_symlinks=False).st_mtime
                 for entry in entries
                 if entry.name in self._since or is_session_id(entry.name)
             }

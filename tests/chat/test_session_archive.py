@@ -1,21 +1,24 @@
 """Sessions on disk: listed, exported, removed, and never the wrong one."""
 
 import os
+import shutil
 import time
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from chat_backend.storage.archive import Archive, free_gb, old, prune
+from chat_backend.storage.archive import Archive, Removal
+from chat_backend.storage.leftovers import sweep_newest
+from chat_backend.storage.retention import Retention, free_gb
+from shared_schema.decoding import InvalidSetting
 from shared_schema.facts import SlotAgent, Utterance, WavePending, WaveReady
 from shared_schema.layout import Artifacts, session_file
-from shared_schema.session_document import SessionDocument, State, encode_document
+from shared_schema.session_document import MAX_BYTES, SessionDocument, State, encode_document
 from tests.support.sessions import session_id
 
 DAY_S = 86_400.0
 LIMIT_S = 900.0
-NOBODY: frozenset[str] = frozenset()
 
 
 @pytest.fixture
@@ -65,6 +68,14 @@ def write(
     return session
 
 
+def prune(archive: Archive, *, older_than_s: float) -> list[Removal]:
+    """Remove what is old, as the server and the command do."""
+    retention = Retention(older_than_s=older_than_s, session_limit_s=LIMIT_S)
+    return [
+        archive.remove(each) for each in archive.sessions() if retention.is_old(each, time.time())
+    ]
+
+
 def left(root: Path) -> list[str]:
     return sorted(path.name for path in (root / "tts/sessions").iterdir())
 
@@ -84,7 +95,7 @@ def test_only_old_sessions_are_removed(archive: Archive, tmp_path: Path) -> None
     """All their files, speech and waves; the others stay whole."""
     write(tmp_path, 1, age_s=3 * DAY_S)
     write(tmp_path, 2, age_s=DAY_S)
-    removals = prune(archive, older_than_s=2 * DAY_S, session_limit_s=LIMIT_S, live=NOBODY)
+    removals = prune(archive, older_than_s=2 * DAY_S)
     assert [each.session_id for each in removals] == [session_id(1)]
     assert left(tmp_path) == [session_id(2)]
     assert [path.name for path in (tmp_path / "waves/sessions").iterdir()] == [session_id(2)]
@@ -107,15 +118,18 @@ def test_a_live_session_is_never_removed(
     """However young the limit; one that broke off long ago is not live."""
     write(tmp_path, 1, age_s=age_s, state=state, pending=pending)
     archive = Archive(Artifacts(tmp_path))
-    prune(archive, older_than_s=0, session_limit_s=LIMIT_S, live=NOBODY)
+    prune(archive, older_than_s=0)
     assert left(tmp_path) == ([] if goes else [session_id(1)])
 
 
-def test_the_servers_own_sessions_stay(archive: Archive, tmp_path: Path) -> None:
-    """What the server says is live is live, whatever the files say."""
-    write(tmp_path, 1, age_s=DAY_S)
-    live = frozenset({session_id(1)})
-    assert prune(archive, older_than_s=0, session_limit_s=LIMIT_S, live=live) == []
+def test_a_kept_session_stays(archive: Archive, tmp_path: Path) -> None:
+    """However old, until it is kept no longer; the mark makes it no younger."""
+    write(tmp_path, 1, age_s=9 * DAY_S)
+    archive.keep(archive.stored(session_id(1)), kept=True)
+    assert prune(archive, older_than_s=DAY_S) == []
+    assert archive.stored(session_id(1)).kept
+    archive.keep(archive.stored(session_id(1)), kept=False)
+    assert [each.session_id for each in prune(archive, older_than_s=DAY_S)] == [session_id(1)]
 
 
 def test_a_file_held_open_stays_and_is_tried_again(
@@ -133,31 +147,127 @@ def test_a_file_held_open_stays_and_is_tried_again(
 
     with monkeypatch.context() as held:
         held.setattr(Path, "unlink", unlink)
-        (removal,) = prune(archive, older_than_s=0, session_limit_s=LIMIT_S, live=NOBODY)
+        (removal,) = prune(archive, older_than_s=0)
     assert removal.held == (mix,)
     files = {path.name for path in tmp_path.rglob("*") if path.is_file()}
     assert files == {"session.json", mix.name}
-    (again,) = prune(archive, older_than_s=0, session_limit_s=LIMIT_S, live=NOBODY)
+    (again,) = prune(archive, older_than_s=0)
     assert again.held == ()
     assert archive.sessions() == []
 
 
-def test_links_are_not_followed(tmp_path: Path) -> None:
-    """Pruning deletes nothing outside the artifacts folder."""
-    session = write(tmp_path / "artifacts", 1)
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (outside / "precious.wav").write_bytes(b"mine")
-    inside = Archive(Artifacts(tmp_path / "artifacts"))
-    folder = tmp_path / "artifacts/tts/sessions" / session
+def link(path: Path, target: Path) -> None:
+    """Put a link in a path's place."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        (folder / "link").symlink_to(outside, target_is_directory=True)
+        path.symlink_to(target, target_is_directory=target.is_dir())
     except OSError:
         pytest.skip("links need a privilege here")
-    (tmp_path / "artifacts/tts/sessions" / session_id(2)).symlink_to(outside)
-    for each in inside.sessions():
-        inside.remove(each)
-    assert (outside / "precious.wav").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        f"tts/sessions/{session_id(2)}",
+        f"waves/sessions/{session_id(2)}",
+        f"tts/sessions/{session_id(1)}",
+        f"waves/sessions/{session_id(1)}",
+        f"tts/sessions/{session_id(1)}/turn_1",
+        f"waves/sessions/{session_id(1)}/turn_1",
+        f"waves/sessions/{session_id(1)}/turn_1/deep/er",
+    ],
+)
+def test_links_are_never_followed(tmp_path: Path, place: str) -> None:
+    """Listed, exported, removed, swept: what a link points at stays unread and in its place."""
+    root, outside = tmp_path / "artifacts", tmp_path / "outside"
+    write(root, 1, age_s=9 * DAY_S)
+    mine = outside / "turn_1" / "song.wav"
+    partial = outside / "turn_1" / "song.wav.999999999.tmp"
+    mine.parent.mkdir(parents=True)
+    for file in (mine, partial):
+        file.write_bytes(b"mine")
+        os.utime(file, (0, 0))
+    link(root / place, outside)
+    archive = Archive(Artifacts(root))
+    sweep_newest(Artifacts(root))
+    for each in archive.sessions():
+        archive.export(each, tmp_path / "out.zip", [])
+        with zipfile.ZipFile(tmp_path / "out.zip") as zipped:
+            assert b"mine" not in map(zipped.read, zipped.namelist())
+    prune(archive, older_than_s=DAY_S)
+    for each in archive.sessions():
+        archive.remove(each)
+    assert (mine.read_bytes(), partial.read_bytes()) == (b"mine", b"mine")
+
+
+def test_a_linked_file_is_not_exported_and_only_its_link_removed(
+    archive: Archive, tmp_path: Path
+) -> None:
+    """Neither is one that claims to be session.json."""
+    session = write(tmp_path, 1)
+    precious = tmp_path / "precious.wav"
+    precious.write_bytes(b"mine")
+    link(tmp_path / f"tts/sessions/{session}/turn_1/link.wav", precious)
+    (tmp_path / session_file(session)).unlink()
+    link(tmp_path / session_file(session), precious)
+    (stored,) = archive.sessions()
+    assert "link" in stored.oddity
+    archive.export(stored, tmp_path / "out.zip", [])
+    with zipfile.ZipFile(tmp_path / "out.zip") as zipped:
+        assert b"mine" not in map(zipped.read, zipped.namelist())
+    assert archive.remove(stored).held == ()
+    assert left(tmp_path) == []
+    assert precious.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "not valid"),
+        (b"\xff\xfe{\x00", "not valid"),
+        (b'{"format": 2}', "sessionId"),
+        (b'{"format": "2"}', "format"),
+        (b"[" * 100_000, "not valid"),
+        (b'{"format": 9}', "this version reads"),
+        (b"9" * (MAX_BYTES + 1), "bytes"),
+    ],
+)
+def test_an_odd_document_is_named_and_its_session_still_old_one_day(
+    archive: Archive, tmp_path: Path, content: bytes, reason: str
+) -> None:
+    """Edited by hand, cut off, huge: the others are listed, and retention removes it as well."""
+    session = write(tmp_path, 1, age_s=9 * DAY_S)
+    write(tmp_path, 2)
+    document = tmp_path / session_file(session)
+    document.write_bytes(content)
+    os.utime(document, (0, 0))
+    oddities = {each.session_id: each.oddity for each in archive.sessions()}
+    assert reason.replace("this version reads", "this version reads") in oddities.pop(session)
+    assert oddities == {session_id(2): ""}
+    assert [each.session_id for each in prune(archive, older_than_s=DAY_S)] == [session]
+
+
+def test_another_sessions_document_is_odd(archive: Archive, tmp_path: Path) -> None:
+    """A copied folder is not the session that its document tells of."""
+    write(tmp_path, 1)
+    shutil.copytree(
+        tmp_path / "tts/sessions" / session_id(1), tmp_path / "tts/sessions" / session_id(2)
+    )
+    assert "another session" in archive.stored(session_id(2)).oddity
+
+
+def test_folders_of_sessions_may_not_be_links(tmp_path: Path) -> None:
+    """Whichever of them; the artifacts folder itself may be one."""
+    (tmp_path / "else").mkdir()
+    for place in ("tts", "tts/sessions", "waves", "waves/sessions"):
+        root = tmp_path / place.replace("/", "-")
+        link(root / place, tmp_path / "else")
+        with pytest.raises(InvalidSetting, match="RR_ARTIFACTS_DIR"):
+            Artifacts(root).require_own_folders()
+    link(tmp_path / "linked", tmp_path / "else")
+    Artifacts(tmp_path / "linked").require_own_folders()
 
 
 def test_an_export_holds_everything(archive: Archive, tmp_path: Path) -> None:
@@ -188,5 +298,5 @@ def test_an_id_can_be_shortened(archive: Archive, tmp_path: Path) -> None:
 def test_nothing_is_old_on_an_empty_machine(tmp_path: Path) -> None:
     """No folder yet: nothing to list, nothing to remove, and the disk is measured all the same."""
     nowhere = Archive(Artifacts(tmp_path / "not" / "yet"))
-    assert old(nowhere, time.time(), 0, LIMIT_S, NOBODY) == []
+    assert nowhere.sessions() == []
     assert free_gb(tmp_path / "not" / "yet") > 0

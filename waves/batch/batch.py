@@ -54,7 +54,7 @@ def tasks_of(files: Sequence[Path], out: Path | None, *, plot: bool) -> list[Tas
         folder = out if out is not None else path.parent
         if not _is_text(path) or not _is_text(folder):
             error = "its name is not UTF-8: rename it"
-            planned.append(Outcome(file=shown(path), error=error))
+            planned.append(Outcome(file=as_text(path), error=error))
             continue
         mix = (folder / wave_file_name(path.stem, WAVE_MIX)).resolve()
         first = taken.setdefault(mix, path)
@@ -66,7 +66,7 @@ def tasks_of(files: Sequence[Path], out: Path | None, *, plot: bool) -> list[Tas
     return planned
 
 
-def shown(path: Path) -> str:
+def as_text(path: Path) -> str:
     """Return a path as text, whatever bytes it contains."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,6 +16,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from shared_schema.foreign_text import shown
 from waves.batch.batch import Outcome
 
 _HEADER = ("file", "seconds", "correlation", "level error dB", "ms", "x real time")
@@ -53,14 +55,14 @@ def print_summary(outcomes: Sequence[Outcome]) -> None:
     for name in _HEADER:
         table.add_column(name, justify="left" if name == "file" else "right")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     Console().print(table)
 
 
 def _row(outcome: Outcome) -> tuple[str, ...]:
     metrics = outcome.metrics
     return (
-        Path(outcome.file).name,
+        shown(Path(outcome.file).name),
         _number(outcome.duration_s, "{:.2f}"),
         _number(metrics.envelope_correlation if metrics else None, "{:.4f}"),
         _number(metrics.level_error_db if metrics else None, "{:.2f}"),

@@ -10,6 +10,7 @@ import msgspec
 
 from chat_backend.agents.base import MAX_CHARS, CommentSelection, SpokenResponse
 from chat_backend.providers.replies import clean
+from shared_schema.foreign_text import without_controls
 from shared_schema.ids import VOICE_PROFILES, Kind
 
 Answer = TypeVar("Answer", bound=SpokenResponse)
@@ -120,7 +121,7 @@ def _normal(content: object) -> object:
         fields.get(name) for name in ("text", "voice_profile", "target_slot_id")
     )
     if isinstance(text, str):
-        fields["text"] = "".join(c for c in text if c.isprintable() or c.isspace())
+        fields["text"] = without_controls(text)
     if isinstance(profile, str):
         fields["voice_profile"] = re.sub(r"[\s-]+", "_", profile.strip().lower())
     if isinstance(target, str) and (number := re.search(r"\d{1,3}", target)):

@@ -19,6 +19,7 @@ from shared_schema.runtime.process.control import (
 )
 from shared_schema.runtime.process.exits import CONFIGURATION, FAILED, OK, exit_code_of, print_line
 from shared_schema.runtime.process.logs import use_utf8_streams
+from shared_schema.runtime.process.output import echo
 from shared_schema.runtime.process.supervise import supervise as run_supervised
 from shared_schema.settings import load_settings
 
@@ -64,7 +65,7 @@ def server_cli(package: str, service: str) -> typer.Typer:
     @command("Restart the server.")
     def restart(run_dir: Path) -> int:
         restarted = request_restart(package, run_dir)
-        typer.echo(f"{service} restarted: process {restarted.new_pid}")
+        echo(f"{service} restarted: process {restarted.new_pid}")
         return OK
 
     @command(
@@ -73,15 +74,15 @@ def server_cli(package: str, service: str) -> typer.Typer:
     )
     def stop(run_dir: Path) -> int:
         try:
-            typer.echo(f"{service} stopped: {_processes(request_stop(package, run_dir))}")
+            echo(f"{service} stopped: {_processes(request_stop(package, run_dir))}")
         except NoSupervisor as absent:
-            typer.echo(f"{service}: nothing to stop: {absent.reason}")
+            echo(f"{service}: nothing to stop: {absent.reason}")
         return OK
 
     @command("Show whether the server and its supervisor run; exit code 0 if the server listens.")
     def status(run_dir: Path) -> int:
         run = running(package, run_dir)
-        typer.echo(f"{service}: {_processes(run)}")
+        echo(f"{service}: {_processes(run)}")
         return OK if run.listening else FAILED
 
     return app

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from shared_schema.decoding import InvalidSetting
+from shared_schema.foreign_text import shown
 from shared_schema.runtime.process.output import write_line
 from shared_schema.runtime.process.start_note import note_refusal
 
@@ -60,4 +61,4 @@ def _refuse(reason: str) -> None:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return shown(" ".join(text.split()))

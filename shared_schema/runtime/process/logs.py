@@ -16,6 +16,7 @@ from typing import IO, Any, Final, Literal, TextIO, cast
 
 import structlog
 
+from shared_schema.foreign_text import shown, shown_lines
 from shared_schema.runtime.process.output import start_output
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -93,7 +94,7 @@ def _log_dropped(count: int) -> None:
 
 def _as_json(_logger: object, _method: str, event: _Event) -> str:
     _shorten_ts(event)
-    return json.dumps(event, default=repr, ensure_ascii=False, separators=(",", ":"))
+    return shown(json.dumps(event, default=repr, ensure_ascii=False, separators=(",", ":")))
 
 
 class _AsText:
@@ -109,14 +110,14 @@ class _AsText:
         exception = event.pop("exception", None)
         head = f"{event.pop('ts')} {padded} {event.pop('service')}  {_one_line(event.pop('event'))}"
         line = "  ".join([head, " ".join(_fields(event))]).rstrip()
-        return f"{line}\n{exception}" if exception else line
+        return f"{line}\n{shown_lines(exception)}" if exception else line
 
 
 def _fields(event: _Event) -> Iterator[str]:
     for key, value in event.items():
         text = value if isinstance(value, str) else repr(value)
         plain = text.isprintable() and text and not any(character in text for character in ' "=')
-        yield f"{key}={text}" if plain else f"{key}={json.dumps(text, ensure_ascii=False)}"
+        yield f"{key}={text}" if plain else f"{key}={shown(json.dumps(text, ensure_ascii=False))}"
 
 
 def _one_line(event: object) -> str:

@@ -14,6 +14,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Literal
 
+from shared_schema.foreign_text import shown, shown_lines
+
 QUEUE_MAX_BYTES: Final = 1_048_576
 # For the rest of the queue, when the process exits.
 DRAIN_TIMEOUT_S: Final = 0.5
@@ -111,6 +113,16 @@ def write_line(name: StreamName, line: str) -> None:
     with contextlib.suppress(OSError, ValueError):
         stream.write(line + "\n")
         stream.flush()
+
+
+def echo(line: str) -> None:
+    """Print one line of a command's output, with what could control a terminal made visible."""
+    print(shown(line), flush=True)  # noqa: T201  # the command's own output
+
+
+def echo_document(text: str) -> None:
+    """Print a text of several lines, with what could control a terminal made visible."""
+    print(shown_lines(text), flush=True)  # noqa: T201  # the command's own output
 
 
 def _unbuffered(stream: object) -> Callable[[memoryview], int]:

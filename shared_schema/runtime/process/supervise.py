@@ -29,6 +29,7 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
+from shared_schema.foreign_text import shown
 from shared_schema.runtime.process.child import BackOff, Child
 from shared_schema.runtime.process.control import Control, NoSupervisor, Request, running
 from shared_schema.runtime.process.ending import on_ending_signal, watch_shell
@@ -152,7 +153,7 @@ class _Supervisor:
             self._clean_up()
 
     def _print(self, line: str) -> None:
-        write_line("stdout", f"supervise {self._package}: {line}")
+        write_line("stdout", shown(f"supervise {self._package}: {line}"))
 
     def _request_end(self) -> None:
         self._calls.put(self._end)

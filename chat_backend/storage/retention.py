@@ -1,0 +1,77 @@
+"""Removes old sessions: once an hour in the server, and for the command ``sessions prune``."""
+
+import asyncio
+import shutil
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Final
+
+import structlog
+from msgspec import Struct
+
+from chat_backend.storage.archive import Archive, Removal, StoredSession
+from shared_schema.settings import SECONDS_A_DAY, Settings
+
+log = structlog.get_logger("chat")
+
+PRUNE_INTERVAL_S: Final = 3600.0
+
+
+class Retention(Struct, frozen=True, kw_only=True):
+    """Which sessions are old: their last file is older than that, and they are over."""
+
+    older_than_s: float
+    session_limit_s: float
+
+    def is_old(self, stored: StoredSession, now: float) -> bool:
+        """Return whether a session is to be removed at `now` (seconds since 1970)."""
+        return (
+            now - stored.changed_at > self.older_than_s
+            and stored.has_folder
+            and not stored.kept
+            and not stored.is_live(now, self.session_limit_s)
+        )
+
+
+async def prune_hourly(
+    archive: Archive, settings: Settings, live: Callable[[], Collection[str]]
+) -> None:
+    """Remove old sessions, for ever; what is held open is tried again the next time."""
+    retention = Retention(
+        older_than_s=settings.artifacts_keep_days * SECONDS_A_DAY,
+        session_limit_s=settings.events_session_limit_s,
+    )
+    named: set[str] = set()
+    while True:
+        removals: list[Removal] = []
+        # One at a time, so that the server's work goes on in between, and its end waits for one.
+        for session_id in await asyncio.to_thread(archive.ids):
+            if session_id in live():
+                continue
+            try:
+                stored = await asyncio.to_thread(archive.stored, session_id)
+                if retention.is_old(stored, time.time()):
+                    removals.append(await asyncio.to_thread(archive.remove, stored))
+                oddity = stored.oddity
+            except Exception as error:
+                # Whatever it is, the other sessions do not depend on it.
+                oddity = repr(error)
+            if oddity and session_id not in named:
+                named.add(session_id)
+                log.warning("odd session", session=session_id, reason=oddity)
+        if removals:
+            log.info(
+                "old sessions removed",
+                sessions=len(removals),
+                megabytes=round(sum(each.size_bytes for each in removals) / 1e6),
+                held=sum(len(each.held) for each in removals),
+            )
+        await asyncio.sleep(PRUNE_INTERVAL_S)
+
+
+def free_gb(folder: Path) -> float:
+    """Return the free space where `folder` is or will be, in 10^9 bytes."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free / 1e9
