@@ -1,9 +1,10 @@
 """Turns decisions into events: relative paths become absolute ones of this machine."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from event_gateway.core.decisions import (
     Decision,
@@ -25,7 +26,8 @@ from shared_schema.events import (
 )
 from shared_schema.facts import Utterance, WaveReady
 from shared_schema.foreign_text import without_controls
-from shared_schema.layout import Artifacts
+from shared_schema.layout import WAVE_NAMES, Artifacts, sibling_wave
+from shared_schema.water import DEFAULT_WATER
 
 
 class Renderer:
@@ -110,7 +112,40 @@ class Renderer:
             sample_rate_hz=wave.sample_rate_hz,
             text=without_controls(utterance.text),
             speech_path_abs=self._artifacts.absolute(utterance.speech_path or ""),
+            **self.wave_fields(utterance.slot_id, wave.mix_path, wave.places),
         )
+
+    def with_waves(self, event: SessionEvent) -> SessionEvent:
+        """Return an event that was recorded before references had waves as it would be now."""
+        payload = event.payload
+        if isinstance(payload, Turn1Payload):
+            payload = structs.replace(payload, slots=tuple(map(self._completed, payload.slots)))
+        else:
+            payload = structs.replace(
+                payload,
+                commenters=tuple(map(self._completed, payload.commenters)),
+                respondent=self._completed(payload.respondent),
+            )
+        return structs.replace(event, payload=payload)
+
+    def _completed(self, reference: WaveReference) -> WaveReference:
+        if reference.wave1_path_abs is not UNSET:
+            return reference
+        waves = self.wave_fields(reference.slot_id, reference.wave_mix_path_rel, ())
+        return structs.replace(reference, **waves)
+
+    def wave_fields(self, slot_id: int, mix: str, places: Sequence[int | None]) -> dict[str, Any]:
+        """Return a reference's fields of the waves beside the mix; no places: an older session."""
+        fields: dict[str, Any] = {}
+        for part, place in zip(WAVE_NAMES, places or DEFAULT_WATER.places_of(slot_id), strict=True):
+            relative = sibling_wave(mix, part)
+            absolute = self._artifacts.absolute(relative)
+            # Since there are places the mix is moved into place last, after its waves.
+            if places or os.path.isfile(absolute):  # noqa: PTH113  # as above
+                fields[f"{part}_path_abs"] = absolute
+                fields[f"{part}_path_rel"] = relative
+                fields[f"{part}_target_slot_id"] = place
+        return fields
 
 
 def _produced(decision: Turn1Due | DialogueDue, event: SessionEvent) -> Entry:

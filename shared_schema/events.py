@@ -21,7 +21,11 @@ Part = Annotated[str, Meta(pattern=r"\A(?:turn1|turn23-slot[1-6]|summary)\Z")]
 
 
 class WaveReference(CamelStruct, frozen=True, kw_only=True):
-    """One utterance that can be played now."""
+    """One utterance that can be played now.
+
+    `wave1` to `wave3` are the waves that the wave-mix is the sum of; `TargetSlotId` is the physical
+    slot where a wave plays, null if it has none. They are absent if a wave has no file.
+    """
 
     slot_id: SlotId
     agent_id: AgentId
@@ -32,6 +36,15 @@ class WaveReference(CamelStruct, frozen=True, kw_only=True):
     sample_rate_hz: int
     text: str
     speech_path_abs: str
+    wave1_path_abs: str | UnsetType = UNSET
+    wave1_path_rel: str | UnsetType = UNSET
+    wave1_target_slot_id: SlotId | UnsetType | None = UNSET
+    wave2_path_abs: str | UnsetType = UNSET
+    wave2_path_rel: str | UnsetType = UNSET
+    wave2_target_slot_id: SlotId | UnsetType | None = UNSET
+    wave3_path_abs: str | UnsetType = UNSET
+    wave3_path_rel: str | UnsetType = UNSET
+    wave3_target_slot_id: SlotId | UnsetType | None = UNSET
 
 
 class PlayStep(CamelStruct, frozen=True, kw_only=True):

@@ -11,20 +11,14 @@ from msgspec import Meta, structs
 
 from shared_schema.decoding import CamelStruct
 from shared_schema.ids import AgentId, SessionId, SlotId, TurnIndex, VoiceProfile
-from shared_schema.layout import WAVE_NAMES, RelPath, sibling_wave
+from shared_schema.layout import RelPath
+from shared_schema.water import PlannedWave
 
 Seconds = Annotated[float, Meta(ge=0)]
 Milliseconds = Annotated[int, Meta(ge=0)]
 
 # Where an utterance was lost. "stopped" means that the visitor or the machine ended the session.
 Stage = Literal["model", "speech", "queue", "waves", "stopped"]
-
-
-class Wave(CamelStruct, frozen=True, kw_only=True):
-    """One of an utterance's waves, and the loudspeaker where it plays, if it has one."""
-
-    path: RelPath
-    place: SlotId | None = None
 
 
 class WavePending(CamelStruct, frozen=True, tag="pending"):
@@ -34,23 +28,15 @@ class WavePending(CamelStruct, frozen=True, tag="pending"):
 class WaveReady(CamelStruct, frozen=True, kw_only=True, omit_defaults=True, tag="ready"):
     """The waves and their mix are in place, complete.
 
-    `places` has the loudspeaker of each wave, if they have any. The waves' paths follow from that
-    of the mix, and are not sent: they would double a fact (intake, docs/benchmarks.md).
+    `places` has the loudspeaker of each wave, if it has one; empty: the utterance is older than the
+    water map, and they are those of the default map. The waves' paths follow from that of the mix,
+    and are not sent: they would double a fact (intake, docs/benchmarks.md).
     """
 
     mix_path: RelPath
     places: tuple[SlotId | None, ...] = ()
     audio_duration_ms: Milliseconds
     sample_rate_hz: int
-
-    @property
-    def waves(self) -> tuple[Wave, ...]:
-        """The waves beside the mix, in their order."""
-        places = self.places or (None,) * len(WAVE_NAMES)
-        return tuple(
-            Wave(path=sibling_wave(self.mix_path, part), place=place)
-            for part, place in zip(WAVE_NAMES, places, strict=True)
-        )
 
 
 class WaveFailed(CamelStruct, frozen=True, kw_only=True, tag="failed"):
@@ -177,11 +163,13 @@ def merged(one: Utterance | None, other: Utterance) -> Utterance:
 class DecomposeJob(CamelStruct, frozen=True, kw_only=True):
     """Make the waves of one utterance, whose speech exists.
 
-    The properties here and below are the fields that the requirements name.
+    `waves` is how they are to be made; empty: without ranges and places. The properties here and
+    below are the fields that the requirements name.
     """
 
     session_id: SessionId
     utterance: Utterance
+    waves: tuple[PlannedWave, ...] = ()
 
     @property
     def turn_index(self) -> TurnIndex:
@@ -244,6 +232,6 @@ class WavesJobResult(CamelStruct, frozen=True, kw_only=True):
 
     @property
     def job(self) -> DecomposeJob:
-        """The job that ended."""
+        """The job that ended; what matters of its plan, the places, is in the utterance's wave."""
         pending = structs.replace(self.result.utterance, wave=WavePending())
         return DecomposeJob(session_id=self.session_id, utterance=pending)

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from event_gateway.commands.describe import describe
+from event_gateway.rendering import Renderer
 from shared_schema.events import (
     DialoguePayload,
     DialogueWavesReady,
@@ -25,7 +26,9 @@ from shared_schema.events import (
     Turn1WavesReady,
     WaveReference,
 )
+from shared_schema.layout import Artifacts
 from shared_schema.settings import Settings
+from shared_schema.water import DEFAULT_WATER
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "events.md"
 
@@ -133,6 +136,7 @@ def _wave(turn: int, slot: int, name: str) -> WaveReference:
         sample_rate_hz=8000,
         text="The harbour keeps what the tide forgets.",
         speech_path_abs=f"{_ROOT}tts/sessions/{_SESSION}/turn_{turn}/{name}.wav",
+        **Renderer(Artifacts(Path(_ROOT))).wave_fields(slot, mix, DEFAULT_WATER.places_of(slot)),
     )
 
 

@@ -20,6 +20,7 @@ PURE = [
     "event_gateway/core/continuity.py",
     "event_gateway/core/decisions.py",
     "chat_backend/facts/ledger.py",
+    "shared_schema/water.py",
     "chat_backend/session/dialogues.py",
     *(
         path.relative_to(ROOT).as_posix()

@@ -24,6 +24,7 @@ from waves.dsp.decomposition import Waves, synthesise
 from waves.dsp.grid import SAMPLE_RATE_HZ, Float32
 from waves.dsp.metrics import Metrics, measure
 from waves.dsp.output import write_waves
+from waves.dsp.plan import UTTERANCE, WavePlan
 from waves.dsp.sound import MAX_DURATION_S, load
 from waves.errors import TooLong, WavesError
 
@@ -55,7 +56,11 @@ class Decomposition(Struct, frozen=True, kw_only=True):
 
 
 def decompose_file(
-    path: Path, folder: Path, *, max_duration_s: float = MAX_DURATION_S
+    path: Path,
+    folder: Path,
+    *,
+    plan: WavePlan = UTTERANCE,
+    max_duration_s: float = MAX_DURATION_S,
 ) -> Decomposition:
     """Decompose a sound file and write ``<stem>_v3_wave1.wav`` and so on into `folder`.
 
@@ -65,6 +70,8 @@ def decompose_file(
         Any sound file that `waves.dsp.sound.load` accepts.
     folder : Path
         Created if it is missing.
+    plan : WavePlan
+        Of three waves.
     max_duration_s : float
         Longer sounds are refused, in seconds.
 
@@ -77,7 +84,7 @@ def decompose_file(
     """
     started = time.perf_counter()
     speech = load(path, max_duration_s=max_duration_s)
-    waves = synthesise(speech)
+    waves = synthesise(speech, plan)
     metrics = measure(speech, waves.mix * _FULL_SCALE)
     mix_path = write_waves(waves, folder, stem=path.stem)
     return Decomposition(
@@ -108,7 +115,9 @@ def run_job(
     root = Artifacts(artifacts)
     try:
         folder = root.path(wave_path(job.input_path, WAVE_MIX)).parent
-        done = decompose_file(root.path(job.input_path), folder, max_duration_s=max_duration_s)
+        done = decompose_file(
+            root.path(job.input_path), folder, plan=_plan(job), max_duration_s=max_duration_s
+        )
     except (WavesError, OutsideArtifacts, OSError, ValueError, MemoryError) as error:
         # ValueError: a path outside the folder of speech.
         message = str(error) or "not enough memory for the sound"
@@ -151,9 +160,14 @@ def _result(job: DecomposeJob, wave: WaveState, **figures: Any) -> WavesJobResul
     return WavesJobResult(session_id=job.session_id, result=result)
 
 
+def _plan(job: DecomposeJob) -> WavePlan:
+    return WavePlan(tuple(wave.range_hz for wave in job.waves)) if job.waves else UTTERANCE
+
+
 def _ready(job: DecomposeJob, duration_s: float, sample_rate_hz: int) -> WaveReady:
     return WaveReady(
         mix_path=wave_path(job.input_path, WAVE_MIX),
+        places=tuple(wave.place for wave in job.waves),
         audio_duration_ms=round(1e3 * duration_s),
         sample_rate_hz=sample_rate_hz,
     )

@@ -2,9 +2,11 @@
 
 import time
 import uuid
+from pathlib import Path
 
 from chat_backend.facts.ledger import Ledger
 from event_gateway.core.decisions import Decision, Turn1Due
+from event_gateway.rendering import Renderer
 from shared_schema.bus import FactPublished
 from shared_schema.events import (
     Turn1Payload,
@@ -14,10 +16,12 @@ from shared_schema.events import (
 )
 from shared_schema.facts import WaveReady
 from shared_schema.ids import timestamp
+from shared_schema.layout import Artifacts
 from tests.support.client import Backend
 from tests.support.sessions import Truth
 
 EPOCH = "bench"
+_SHOW = Renderer(Artifacts(Path("/show/artifacts")))
 SENTENCE = (
     "The tide has no opinion of the harbour, and still it comes back to look at it twice a day. "
 )
@@ -104,6 +108,7 @@ def rendered(decision: Decision) -> str:
         sample_rate_hz=utterance.wave.sample_rate_hz,
         text=utterance.text,
         speech_path_abs=f"/show/artifacts/{utterance.speech_path}",
+        **_SHOW.wave_fields(utterance.slot_id, utterance.wave.mix_path, utterance.wave.places),
     )
     payload = Turn1Payload(
         status="complete",

@@ -10,11 +10,12 @@ from scipy.stats import spearmanr
 from benchmarks.report import median, table, verdict
 from benchmarks.waves.material import Clip
 from benchmarks.waves.truth import share_outside
+from shared_schema.water import Range
 from waves.dsp import carriers, pitch
 from waves.dsp.decomposition import synthesise, synthesise_summary
 from waves.dsp.grid import Float32, Int16
 from waves.dsp.metrics import active_frames, measure, rms_envelope
-from waves.dsp.plan import Range, WavePlan
+from waves.dsp.plan import WavePlan
 from waves.dsp.sound import load
 
 # The ranges of a dome's six places, in Hz.

@@ -21,6 +21,7 @@ from chat_backend.speech.engine import Speech
 from shared_schema.chat import Done, ErrorType, TurnDone, TurnStart
 from shared_schema.facts import DecomposeJob, Dialogue, Stage, WaveFailed, WavePending
 from shared_schema.layout import Artifacts
+from shared_schema.water import DEFAULT_WATER, WaterMap
 
 log = structlog.get_logger("chat")
 
@@ -37,6 +38,7 @@ class Services(Struct, frozen=True, kw_only=True):
     submit: Callable[[DecomposeJob], None]
     turn_timeout_s: float
     metrics: Metrics
+    water: WaterMap = DEFAULT_WATER
 
 
 class Workflow:
@@ -138,7 +140,10 @@ class Workflow:
         self.stream.announce(slot.audio(answer, relative, fallback))
         utterance = slot.utterance(WavePending(), speech=relative)
         self._services.events.utterance(self.session_id, utterance)
-        self._services.submit(DecomposeJob(session_id=self.session_id, utterance=utterance))
+        waves = self._services.water.waves_of(slot.slot_id)
+        self._services.submit(
+            DecomposeJob(session_id=self.session_id, utterance=utterance, waves=waves)
+        )
 
     def _fail(
         self, slot: SlotTurn, error_type: ErrorType, message: str, *, stage: Stage | None = None

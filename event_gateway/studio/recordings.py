@@ -69,6 +69,7 @@ class Recordings:
     def __init__(self, outbox: OutboxReader, artifacts: Artifacts) -> None:
         self._outbox = outbox
         self._artifacts = artifacts
+        self._renderer = Renderer(artifacts)
         self._folders = SessionFolders(artifacts.root / SPEECH_ROOT, look_back=LOOK_BACK)
         self._odd: set[str] = set()
 
@@ -138,7 +139,11 @@ class Recordings:
         rows = self._outbox.history(session_id)
         try:
             return [
-                Step(at_s=row.at - rows[0].at, key=row.key, event=decode_session_event(row.event))
+                Step(
+                    at_s=row.at - rows[0].at,
+                    key=row.key,
+                    event=self._renderer.with_waves(decode_session_event(row.event)),
+                )
                 for row in rows
             ]
         except InvalidMessage:
@@ -149,11 +154,10 @@ class Recordings:
         if document is None or not document.settled:
             return []
         readiness = Readiness(_NO_LIMITS)
-        renderer = Renderer(self._artifacts)
         steps: list[Step] = []
         at_s = 0.0
         for decision in readiness.apply(_snapshot(document), 0.0):
-            entry = renderer.entry(decision, document.started_at)
+            entry = self._renderer.entry(decision, document.started_at)
             if entry.render is None:
                 continue
             event = decode_session_event(entry.render(len(steps) + 1))

@@ -49,10 +49,8 @@ class Rig:
         self.it.start()
 
     def write(self, truth: Truth) -> None:
-        for part in truth.parts():
-            mix = truth.utterance(*part).mix_path
-            if mix is not None:
-                write_wav(self.folder / mix)
+        for path in truth.wave_files():
+            write_wav(self.folder / path)
 
     def receive(self, *facts: Fact) -> None:
         for n, fact in enumerate(facts, start=1):

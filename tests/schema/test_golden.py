@@ -59,7 +59,8 @@ MESSAGES: dict[str, bus.Message] = {
     "snapshot_end": bus.SnapshotEnd(epoch="life", count=1),
 }
 
-WAVE = events.WaveReference(
+# As it was before references had the single waves, and is for files of that time.
+WITHOUT_WAVES = events.WaveReference(
     slot_id=1,
     agent_id="gpt-5.1",
     voice_profile="calm_soothing",
@@ -69,6 +70,18 @@ WAVE = events.WaveReference(
     sample_rate_hz=8000,
     text="The sea keeps every footprint.",
     speech_path_abs="/show/artifacts/tts/x.wav",
+)
+WAVE = msgspec.structs.replace(
+    WITHOUT_WAVES,
+    wave1_path_abs="/show/artifacts/waves/x_v3_wave1.wav",
+    wave1_path_rel="waves/x_v3_wave1.wav",
+    wave1_target_slot_id=1,
+    wave2_path_abs="/show/artifacts/waves/x_v3_wave2.wav",
+    wave2_path_rel="waves/x_v3_wave2.wav",
+    wave2_target_slot_id=2,
+    wave3_path_abs="/show/artifacts/waves/x_v3_wave3.wav",
+    wave3_path_rel="waves/x_v3_wave3.wav",
+    wave3_target_slot_id=None,
 )
 
 EVENTS: dict[str, events.ServerEvent] = {
@@ -81,6 +94,18 @@ EVENTS: dict[str, events.ServerEvent] = {
             slots_expected=2,
             slots_ready=1,
             slots=(WAVE,),
+            missing_slot_ids=(6,),
+        ),
+    ),
+    "turn1_waves_ready_without_waves": events.Turn1WavesReady(
+        session_id=SESSION,
+        seq=1,
+        ts="2026-11-24T12:00:00.000Z",
+        payload=events.Turn1Payload(
+            status="partial",
+            slots_expected=2,
+            slots_ready=1,
+            slots=(WITHOUT_WAVES,),
             missing_slot_ids=(6,),
         ),
     ),

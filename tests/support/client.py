@@ -106,11 +106,9 @@ class Backend:
         self.artifacts = artifacts
 
     def write(self, truth: Truth) -> None:
-        """Put the session's wave-mix files in place."""
-        for part in truth.parts():
-            mix = truth.utterance(*part).mix_path
-            if mix is not None:
-                write_wav(self.artifacts / mix)
+        """Put the session's wave files in place."""
+        for path in truth.wave_files():
+            write_wav(self.artifacts / path)
 
     def send_raw(self, payload: bytes, topic: bytes = TOPIC_FACTS) -> None:
         """Send anything at all."""

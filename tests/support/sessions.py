@@ -21,7 +21,8 @@ from shared_schema.facts import (
     WaveState,
 )
 from shared_schema.ids import AGENT_IDS, VOICE_PROFILES, TurnIndex
-from shared_schema.layout import speech_path, wave_path
+from shared_schema.layout import WAVE_MIX, WAVE_NAMES, sibling_wave, speech_path, wave_path
+from shared_schema.water import DEFAULT_WATER
 
 
 def session_id(number: int = 1) -> str:
@@ -48,7 +49,12 @@ def utterance(
     wave: WaveState = WavePending()
     if ready is True:
         mix = wave_path(speech, "wave_mix")
-        wave = WaveReady(mix_path=mix, audio_duration_ms=2000 + slot, sample_rate_hz=8000)
+        wave = WaveReady(
+            mix_path=mix,
+            places=DEFAULT_WATER.places_of(slot),
+            audio_duration_ms=2000 + slot,
+            sample_rate_hz=8000,
+        )
     elif ready is False:
         wave = WaveFailed(stage="waves", message="broken")
     return Utterance(
@@ -109,6 +115,16 @@ class Truth(Struct, frozen=True, kw_only=True):
             made = structs.replace(made, text=text)
         result = DecomposeResult(utterance=made, duration_ms=1.0)
         return WavesJobResult(session_id=self.session_id, result=result)
+
+    def wave_files(self) -> list[str]:
+        """Every wave and wave-mix that was made, relative to the artifacts folder."""
+        mixes = [self.utterance(*part).mix_path for part in self.parts()]
+        return [
+            sibling_wave(mix, part)
+            for mix in mixes
+            if mix is not None
+            for part in (*WAVE_NAMES, WAVE_MIX)
+        ]
 
     def begun(self) -> SessionBegun:
         """The session's first fact."""

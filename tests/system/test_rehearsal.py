@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,13 +11,25 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from msgspec import UNSET, structs
 
+from event_gateway.core.readiness import Readiness
+from event_gateway.outbox import Outbox
+from event_gateway.rendering import Renderer
 from shared_schema.events import SessionEvent, waves_of
-from shared_schema.layout import session_file
+from shared_schema.layout import (
+    GATEWAY_DIR,
+    WAVE_MIX,
+    WAVE_NAMES,
+    Artifacts,
+    session_file,
+    sibling_wave,
+)
 from shared_schema.session_document import read_document
 from tests.support.client import Listener, backend, listening, write_wav
 from tests.support.platforms import SIGNALS
 from tests.support.processes import Process, System, system, until
+from tests.support.readiness import LIMITS
 from tests.support.sessions import Truth, whole
 
 NEVER_S = 300
@@ -218,11 +231,48 @@ async def test_a_session_of_format_1_is_listed_shown_and_rehearsed(show: System)
     assert waves[0]["sampleRateHz"] == 8000
     assert events[0].payload.missing_slot_ids == (3,)  # type: ignore[union-attr]
     assert [[wave.slot_id for wave in waves_of(event)] for event in events] == [[1, 2], [1, 2]]
+    places = [
+        (wave.wave1_target_slot_id, wave.wave2_target_slot_id, wave.wave3_target_slot_id)
+        for wave in waves_of(events[0])
+    ]
+    assert places == [(1, 2, 1), (2, 3, UNSET)]
+    for wave in waves_of(events[0]):
+        assert Path(str(wave.wave1_path_abs)).is_file()
+
+
+async def test_events_of_an_older_version_are_rehearsed_with_their_waves(show: System) -> None:
+    """What its outbox has names no single waves; they lie beside the mix, with default places."""
+    truth = whole()
+    for path in truth.wave_files():
+        write_wav(show.artifacts / path)
+    show.processes[0].stop()
+    record_as_before(show.artifacts, truth)
+    show.gateway()
+    async with listening(show.events_url) as client:
+        rehearse(show, sessionId=truth.session_id)
+        event = await client.session_event()
+    places = [(wave.wave1_target_slot_id, wave.wave2_target_slot_id) for wave in waves_of(event)]
+    assert places == [(1, 2), (2, 3), (3, 4), (4, 5), (5, 6), (6, 1)]
+    assert all(Path(str(wave.wave2_path_abs)).is_file() for wave in waves_of(event))
+
+
+def record_as_before(artifacts: Path, truth: Truth) -> None:
+    """Record a session's Turn 1 as version 0.1.0 did."""
+    renderer = Renderer(Artifacts(artifacts))
+    (decision,) = Readiness(LIMITS).apply(truth.turn1(), 0.0)
+    entry = renderer.entry(decision, "2026-01-01T00:00:00.000Z")
+    assert entry.render is not None
+    text = re.sub(r',"wave[123]PathAbs".*?"wave[123]TargetSlotId":(\d|null)', "", entry.render(1))
+    assert "wave1" not in text
+    outbox = Outbox.open(artifacts / GATEWAY_DIR)
+    outbox.record([structs.replace(entry, render=lambda _: text)], at=1.0)
+    outbox.close()
 
 
 def entry(show: System, turn: int, slot: int, target: int | None = None) -> dict[str, Any]:
     mix = f"waves/sessions/{NOBODY}/turn_{turn}/slot-{slot}_v3_wave_mix.wav"
-    write_wav(show.artifacts / mix)
+    for part in (*WAVE_NAMES[: 4 - slot], WAVE_MIX):
+        write_wav(show.artifacts / sibling_wave(mix, part))
     return {
         "turnIndex": turn,
         "kind": {1: "response", 2: "comment", 3: "reply"}[turn],

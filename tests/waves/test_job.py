@@ -9,9 +9,11 @@ import msgspec
 import numpy as np
 import pytest
 import soundfile
+from msgspec import structs
 
 from shared_schema.facts import DecomposeJob, WaveReady
 from shared_schema.layout import WAVE_MIX, WAVE_NAMES, WavePart, wave_path
+from shared_schema.water import WaterMap
 from tests.support.platforms import posix
 from tests.support.speechlike import speech_like
 from waves import decompose_file, run_job
@@ -42,10 +44,29 @@ def test_a_job_makes_four_sound_files(tmp_path: Path, make_job: MakeJob) -> None
     assert result.utterance.mix_path == wave_path(job.input_path, WAVE_MIX)
     assert result.wave_mix_path == wave_path(job.input_path, WAVE_MIX)
     assert (job.turn_index, result.audio_duration_ms) == (1, 2_000)
-    assert isinstance(result.utterance.wave, WaveReady)
-    assert [each.path for each in result.utterance.wave.waves] == [
-        wave_path(job.input_path, part) for part in WAVE_NAMES
-    ]
+
+
+def test_a_job_says_in_which_range_and_where_each_wave_plays(
+    tmp_path: Path, make_job: MakeJob
+) -> None:
+    """Each wave keeps to the range of its place, and the result repeats the places."""
+    water = WaterMap(
+        ranges_hz=((80, 100), (50, 70), (20, 40), None, None, None), wave2=(3, 4, 5, 6, 1, 2),
+        wave3="none",
+    )  # fmt: skip
+    job = structs.replace(make_job(), waves=water.waves_of(1))
+    made = run_job(job, tmp_path)
+    assert isinstance(made.result.utterance.wave, WaveReady)
+    assert made.result.utterance.wave.places == (1, 3, None)
+    for part, (low_hz, high_hz) in zip(WAVE_NAMES, ((80, 100), (20, 40), (80, 100)), strict=True):
+        samples, rate_hz = soundfile.read(wave_files(job, tmp_path)[part])
+        power = np.abs(np.fft.rfft(samples)) ** 2
+        hertz = np.fft.rfftfreq(len(samples), 1 / rate_hz)
+        inside = power[(hertz >= low_hz - 12) & (hertz <= high_hz + 12)].sum()
+        assert inside >= 0.99 * power.sum(), part
+    found = existing_result(job, tmp_path)
+    assert found is not None
+    assert found.result.utterance == made.result.utterance
 
 
 def test_a_result_carries_its_figures(tmp_path: Path, make_job: MakeJob) -> None:

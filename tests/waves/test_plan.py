@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared_schema.water import Range
 from tests.support.speechlike import speech_like
 from waves import WavePlan, decompose, decompose_summary
 from waves.dsp.grid import Float32, Int16
 from waves.dsp.metrics import active_frames, measure, rms_envelope
-from waves.dsp.plan import Range
 
 RATE_HZ = 8_000
 DOME: tuple[Range, ...] = ((80, 100), (50, 70), (20, 40), (20, 40), (50, 70), (80, 100))

@@ -6,10 +6,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from shared_schema.water import Range
 from waves.dsp import carriers, envelope, limiter, pitch
 from waves.dsp.grid import CELL, Float32, Float64, Int16, between_nodes, cell_count
 from waves.dsp.pitch import PitchTrack
-from waves.dsp.plan import SUMMARY, SUMMARY_WAVES, UTTERANCE, WAVES, Range, WavePlan
+from waves.dsp.plan import SUMMARY, SUMMARY_WAVES, UTTERANCE, WAVES, WavePlan
 from waves.dsp.sound import checked
 
 _FULL_SCALE: Final = 32767

@@ -6,20 +6,17 @@ from typing import Final
 
 from msgspec import Struct
 
-LOWEST_HZ: Final = 15.0
-HIGHEST_HZ: Final = 200.0
-NARROWEST_HZ: Final = 10.0
+from shared_schema.water import NARROWEST_HZ, Range, check_range
+
 _MARGIN_HZ: Final = 3.0  # of the narrowest range, on both sides
 # Peak over root mean square of the mix of three equal harmonic waves.
 HIGHEST_CREST: Final = 1.7
 WAVES: Final = 3  # of an utterance
 SUMMARY_WAVES: Final = 6
 
-Range = tuple[float, float]
-
 
 class WavePlan(Struct, frozen=True):
-    """The waves of one utterance, as part of a job.
+    """The waves of one utterance or summary.
 
     Attributes
     ----------
@@ -42,14 +39,8 @@ class WavePlan(Struct, frozen=True):
         if len(self.ranges_hz) not in (WAVES, SUMMARY_WAVES):
             raise ValueError(f"{len(self.ranges_hz)} ranges; {WAVES} or {SUMMARY_WAVES} are needed")
         for range_hz in self.ranges_hz:
-            if range_hz is None:
-                continue
-            low, high = range_hz
-            if not (low >= LOWEST_HZ and low + NARROWEST_HZ <= high <= HIGHEST_HZ):
-                raise ValueError(
-                    f"the range {low:g} to {high:g} Hz is not within {LOWEST_HZ:g} to "
-                    f"{HIGHEST_HZ:g} Hz, or narrower than {NARROWEST_HZ:g} Hz"
-                )
+            if range_hz is not None:
+                check_range(range_hz)
 
     def sweep_hz(self, wave: int) -> Range:
         """Return the lowest and the highest frequency of a wave, counted from 0, that has a range.
