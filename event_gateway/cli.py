@@ -20,6 +20,7 @@ def listen(
     url: Annotated[str, typer.Option(help="The socket; default: the gateway's settings.")] = "",
     sessions: Annotated[int, typer.Option(help="Stop after this many sessions; 0: never.")] = 0,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the next event.")] = 120.0,
+    report: Annotated[bool, typer.Option(help="Report what would play, by its length.")] = True,
 ) -> None:
     """Stand in for TouchDesigner: print each event, check each file.
 
@@ -34,7 +35,12 @@ def listen(
         settings = load_settings()
         where = url or f"{gateway_url(settings, 'ws')}{settings.events_ws_path}"
         return receive(
-            where, gateway_token(settings), sessions=sessions, timeout_s=timeout, show=echo
+            where,
+            gateway_token(settings),
+            sessions=sessions,
+            timeout_s=timeout,
+            report=report,
+            show=echo,
         )
 
     raise typer.Exit(exit_code_of(run, name="listen"))

@@ -1,4 +1,7 @@
-"""The command `listen`: stands in for TouchDesigner, prints each event and reads every file."""
+"""The command `listen`: stands in for TouchDesigner, prints each event and reads every file.
+
+It reports what it would play, by the lengths of the files.
+"""
 
 import time
 from collections.abc import Callable
@@ -10,6 +13,7 @@ from msgspec import UNSET
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.sync.client import ClientConnection
 
+from event_gateway.commands.reporting import Reports
 from shared_schema import VERSION
 from shared_schema.decoding import InvalidMessage
 from shared_schema.events import (
@@ -17,9 +21,11 @@ from shared_schema.events import (
     ErrorEvent,
     Hello,
     HelloAck,
+    Hush,
     ServerEvent,
     SessionEvent,
     SessionReplaced,
+    SessionStopped,
     Turn1WavesReady,
     WaveReference,
     decode_server_event,
@@ -93,17 +99,26 @@ class Progress:
 
 
 def listen(
-    url: str, token: str = "", *, sessions: int, timeout_s: float, show: Show = print
+    url: str,
+    token: str = "",
+    *,
+    sessions: int,
+    timeout_s: float,
+    report: bool = True,
+    show: Show = print,
 ) -> int:
     """Listen until `sessions` are complete (0: never), or no event arrives within `timeout_s`.
 
     Returns 0, or 1 if something was not as expected.
     """
     progress = Progress()
+    reports = Reports() if report else None
     try:
         while not 0 < sessions <= progress.complete:
             with _connected(url, token, timeout_s, show) as socket:
-                _receive_events(socket, progress, sessions, timeout_s, show)
+                _receive_events(
+                    socket, progress, reports, sessions=sessions, timeout_s=timeout_s, show=show
+                )
     except ExpectationFailed as error:
         show(f"NOT as expected: {error}")
         return FAILED
@@ -117,7 +132,13 @@ def listen(
 
 
 def _receive_events(
-    socket: ClientConnection, progress: Progress, sessions: int, timeout_s: float, show: Show
+    socket: ClientConnection,
+    progress: Progress,
+    reports: Reports | None,
+    *,
+    sessions: int,
+    timeout_s: float,
+    show: Show,
 ) -> None:
     """Receive events until the connection is closed, or all sessions are complete."""
     # After a reconnect the gateway sends the events that are not in it.
@@ -125,10 +146,12 @@ def _receive_events(
     try:
         socket.send(encode_event(Hello(client="listen", version=VERSION, resume=resume)))
         while not 0 < sessions <= progress.complete:
-            event = decode_server_event(socket.recv(timeout=timeout_s))
+            event = decode_server_event(_received(socket, reports, timeout_s))
             _show(event, show)
             if isinstance(event, SessionEvent):
                 progress.add(event)
+            if reports is not None:
+                _play(event, reports)
     except InvalidMessage as error:
         raise ExpectationFailed(f"not a valid event: {error} ({error.field})") from None
     except ConnectionClosed as closed:
@@ -138,6 +161,31 @@ def _receive_events(
             raise ExpectationFailed(
                 f"closed by the gateway with {code}: do not reconnect"
             ) from None
+
+
+def _received(socket: ClientConnection, reports: Reports | None, timeout_s: float) -> str | bytes:
+    """Return the next frame, and report meanwhile what plays."""
+    give_up_at = time.monotonic() + timeout_s
+    while True:
+        now = time.monotonic()
+        for report in reports.due(now) if reports is not None else ():
+            socket.send(encode_event(report))
+        next_at = min(give_up_at, reports.next_at) if reports is not None else give_up_at
+        try:
+            return socket.recv(timeout=max(0.0, next_at - now))
+        except TimeoutError:
+            if next_at == give_up_at:
+                raise
+
+
+def _play(event: ServerEvent, reports: Reports) -> None:
+    now = time.monotonic()
+    if isinstance(event, SessionEvent):
+        reports.add(event, now)
+    elif isinstance(event, SessionStopped):
+        reports.stop(event.session_id, now)
+    elif isinstance(event, Hush):
+        reports.hush(on=event.on, now=now)
 
 
 def _connected(url: str, token: str, timeout_s: float, show: Show) -> ClientConnection:
@@ -174,6 +222,10 @@ def _show(event: ServerEvent, show: Show) -> None:
                 show(f"resumed: {replay} event(s) to catch up")
         case SessionReplaced():
             show(f"replaced: {event.message}")
+        case SessionStopped(session_id=session_id):
+            show(f"[{session_id[:8]}] stopped")
+        case Hush(on=on):
+            show("quiet" if on else "quiet is over")
         case ErrorEvent():
             show(f"error {event.code}: {event.message}")
         case Turn1WavesReady(payload=payload):
