@@ -75,7 +75,7 @@ def quiet(
     """
     from event_gateway.commands.quiet import quiet as switch  # noqa: PLC0415  # only here
 
-    raise typer.Exit(exit_code_of(lambda: switch(load_settings(), state, typer.echo), name="quiet"))
+    raise typer.Exit(exit_code_of(lambda: switch(load_settings(), state, echo), name="quiet"))
 
 
 @app.command()
