@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket
 
 from event_gateway.commands.describe import describe
 from event_gateway.delivery import CLOSE_DISABLED, Delivery
+from event_gateway.errors import OutboxUnavailable
 from event_gateway.metrics import Metrics
 from event_gateway.orchestrator import Orchestrator
 from event_gateway.studio.routes import Studio
@@ -59,7 +60,14 @@ class Gateway(Struct, frozen=True, kw_only=True):
             Route("/asyncapi.json", self.asyncapi),
             *self.studio.routes(),
         ]
-        return _guarded(Starlette(routes=routes), self.settings)
+        app = Starlette(
+            routes=routes, exception_handlers={OutboxUnavailable: self._outbox_unavailable}
+        )
+        return _guarded(app, self.settings)
+
+    async def _outbox_unavailable(self, _: Request, error: Exception) -> Response:
+        """Answer a request that needs the outbox while it cannot be read."""
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}; /readyz says more")
 
     async def events(self, websocket: WebSocket) -> None:
         """The one TouchDesigner socket."""

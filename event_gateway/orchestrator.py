@@ -6,7 +6,7 @@ It decides nothing and has no socket; `server` calls `tick` and `handle` from th
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
 import structlog
@@ -197,10 +197,13 @@ class Orchestrator:
         if not self.continuity.held:
             self._record(self.readiness.advance(now))
 
-    def prune(self, *, before: float) -> None:
-        """Remove sessions older than `before` (seconds since 1970); the next call may succeed."""
+    def prune(self, *, before: float) -> Iterator[int]:
+        """Remove sessions older than `before` (seconds since 1970), step by step.
+
+        If it fails, the next call may succeed.
+        """
         try:
-            self.outbox.prune(before=before)
+            yield from self.outbox.prune(before=before)
         except OutboxUnavailable as error:
             self.metrics.outbox_failures.inc()
             log.warning("retention failed", reason=str(error))

@@ -7,9 +7,9 @@ have a `seq` too, so that a session's numbers have no gap, but are not sent live
 
 import itertools
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 
@@ -22,6 +22,8 @@ OUTBOX_FILE: Final = "outbox.sqlite3"
 APPLICATION_ID: Final = 0x5252454F
 SCHEMA_VERSION: Final = 1
 _HEADER_BYTES: Final = 100
+# Rows that one step of `prune` looks at: other work of the event loop waits for a step.
+PRUNE_STEP_ROWS: Final = 20
 
 _SCHEMA: Final = f"""
 CREATE TABLE IF NOT EXISTS decisions (
@@ -71,8 +73,14 @@ _ROW: Final = (
 )
 
 
+_PRUNE: Final = (
+    "DELETE FROM decisions WHERE session_id = ? AND id < (SELECT max(id) FROM decisions)"
+    " AND (SELECT max(recorded_at) FROM decisions WHERE session_id = ?) < ?"
+)
+
+
 class OutboxReader:
-    """Read-only queries on an outbox."""
+    """Read-only queries on an outbox; each raises `OutboxUnavailable` if it cannot be read now."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
@@ -101,25 +109,19 @@ class OutboxReader:
         self._db.close()
 
     def decided(self, session_id: str) -> dict[str, RowStatus]:
-        """Return the keys of a session's decisions, with their status.
-
-        Raises
-        ------
-        OutboxUnavailable
-            If the database cannot be read now.
-        """
-        try:
-            rows = self._db.execute(
-                "SELECT key, status FROM decisions WHERE session_id = ?", (session_id,)
-            ).fetchall()
-        except sqlite3.Error as error:
-            raise OutboxUnavailable(f"decisions cannot be read: {error}") from error
-        return dict(rows)
+        """Return the keys of a session's decisions, with their status."""
+        query = "SELECT key, status FROM decisions WHERE session_id = ?"
+        return dict(self._query(query, session_id))
 
     def head(self) -> int:
         """Return the id of the newest row: the cursor of a client that has everything."""
-        (newest,) = self._db.execute("SELECT max(id) FROM decisions").fetchone()
+        ((newest,),) = self._query("SELECT max(id) FROM decisions")
         return int(newest or 0)
+
+    def newest_at(self) -> float:
+        """Return when the newest row was recorded, in seconds since 1970; 0 if there is none."""
+        rows = self._query("SELECT recorded_at FROM decisions ORDER BY id DESC LIMIT 1")
+        return float(rows[0][0]) if rows else 0.0
 
     def get(self, row_id: int) -> Row | None:
         """Return one event, unless retention has removed it."""
@@ -134,11 +136,10 @@ class OutboxReader:
 
     def sessions(self, *, limit: int) -> dict[str, float]:
         """Return the newest sessions with an event, and its time (seconds since 1970)."""
-        rows = self._db.execute(
-            "SELECT session_id, recorded_at FROM decisions WHERE seq = 1 ORDER BY id DESC LIMIT ?",
-            (limit,),
+        query = (
+            "SELECT session_id, recorded_at FROM decisions WHERE seq = 1 ORDER BY id DESC LIMIT ?"
         )
-        return dict(rows.fetchall())
+        return dict(self._query(query, limit))
 
     def log(self, *, after: int, limit: int) -> list[Row]:
         """Return the decisions after `after` for the technician's log, in order.
@@ -169,8 +170,8 @@ class OutboxReader:
         return [
             row_id
             for session_id, seq in has.items()
-            for (row_id,) in self._db.execute(
-                "SELECT id FROM decisions WHERE session_id = ? AND seq > ?", (session_id, seq)
+            for (row_id,) in self._query(
+                "SELECT id FROM decisions WHERE session_id = ? AND seq > ?", session_id, seq
             )
         ]
 
@@ -178,7 +179,7 @@ class OutboxReader:
         """Return the sessions with an event since then, or one to be sent live after `cursor`."""
         sessions: set[str] = set()
         # Newest first, and only as far as needed: an index by time would slow down every write.
-        for row_id, session_id, status, at in self._db.execute(
+        for row_id, session_id, status, at in self._each(
             "SELECT id, session_id, status, recorded_at FROM decisions ORDER BY id DESC"
         ):
             if at < since and row_id <= cursor:
@@ -188,7 +189,17 @@ class OutboxReader:
         return sessions
 
     def _rows(self, query: str, *values: object) -> list[Row]:
-        return [Row(*columns) for columns in self._db.execute(query, values)]
+        return [Row(*columns) for columns in self._query(query, *values)]
+
+    def _query(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        return list(self._each(query, *values))
+
+    def _each(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query; every read goes through here."""
+        try:
+            yield from self._db.execute(query, values)
+        except sqlite3.Error as error:
+            raise OutboxUnavailable(f"the outbox cannot be read: {error}") from error
 
 
 class Outbox(OutboxReader):
@@ -274,27 +285,44 @@ class Outbox(OutboxReader):
             f"{_ROW} WHERE id > ? AND status = 'produced' ORDER BY id LIMIT ?", cursor, limit
         )
 
-    def prune(self, *, before: float) -> int:
-        """Remove sessions whose last decision is older than `before`; return how many rows.
+    def prune(self, *, before: float) -> Iterator[int]:
+        """Remove sessions whose last decision is older than `before`, a few at every step.
 
-        The newest row stays, so that no id is used twice.
+        Yields the number of rows that each step removed. The newest row stays, so that no id is
+        used twice. What was removed is overwritten, in the write-ahead log as well.
 
         Raises
         ------
         OutboxUnavailable
             If the database cannot be written now.
         """
+        cursor: int | None = 0
+        removed = 0
+        while cursor is not None:
+            cursor, count = self._prune_step(cursor, before)
+            removed += count
+            yield count
+        if removed:
+            self._query("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _prune_step(self, cursor: int, before: float) -> tuple[int | None, int]:
+        """Look at the rows after `cursor`; return the next cursor, and how many were removed."""
+        rows = self._query(
+            "SELECT id, session_id FROM decisions WHERE id > ? ORDER BY id LIMIT ?",
+            cursor,
+            PRUNE_STEP_ROWS,
+        )
+        sessions = list(dict.fromkeys(session_id for _, session_id in rows))
+        changes = self._db.total_changes
         try:
-            removed = self._db.execute(
-                "DELETE FROM decisions WHERE session_id IN (SELECT session_id FROM decisions"
-                " GROUP BY session_id HAVING max(recorded_at) < ?)"
-                " AND id < (SELECT max(id) FROM decisions)",
-                (before,),
-            )
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                self._db.executemany(_PRUNE, [(each, each, before) for each in sessions])
         except sqlite3.Error as error:
             raise OutboxUnavailable(f"old decisions cannot be removed: {error}") from error
-        self._count -= removed.rowcount
-        return removed.rowcount
+        count = self._db.total_changes - changes
+        self._count -= count
+        return rows[-1][0] if len(rows) == PRUNE_STEP_ROWS else None, count
 
     def count(self) -> int:
         """Return the number of rows, in constant time."""
@@ -318,6 +346,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
+        # What visitors said is gone when its row is.
+        db.execute("PRAGMA secure_delete = ON")
         _check(db)
         db.executescript(_SCHEMA)
         # The first write takes the exclusive lock and keeps it.

@@ -1,8 +1,8 @@
 """Composes the gateway: bus socket, timer, outbox and web server of one process."""
 
 import asyncio
+import contextlib
 import hmac
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import SimpleNamespace
@@ -25,6 +25,7 @@ from event_gateway.studio.routes import Studio
 from event_gateway.studio.status import StatusStream
 from shared_schema.bus import MAX_MESSAGE_BYTES
 from shared_schema.layout import GATEWAY_DIR, Artifacts
+from shared_schema.runtime.clock import LOOK_INTERVAL_S, PruneClock
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, StartRefused
 from shared_schema.runtime.process.serving import run_server
 from shared_schema.runtime.web.access import bus_address
@@ -39,7 +40,6 @@ log = structlog.get_logger("gateway")
 TICK_S: Final = 0.25
 # Messages handled before deadlines are checked; more than this postpone them.
 DRAIN_BEFORE_TICK: Final = 20_000
-PRUNE_INTERVAL_S: Final = 3600.0
 
 
 def serve(settings: Settings) -> int:
@@ -99,12 +99,15 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
         reader = LoopReader(bus, orchestrator.handle)
         stack.callback(reader.close)
         orchestrator.start()
-        retention_s = settings.events_retention_days * SECONDS_A_DAY
         group = await stack.enter_async_context(asyncio.TaskGroup())
         # A crash of the timer ends the process, and the supervisor restarts it.
-        timers = group.create_task(_run_timers(orchestrator, bus, reader, retention_s))
+        timers = group.create_task(_run_timers(orchestrator, bus, reader))
         stack.callback(timers.cancel)
         artifacts = orchestrator.artifacts
+        clock = PruneClock(artifacts, "gateway", outbox.newest_at)
+        retention_s = settings.events_retention_days * SECONDS_A_DAY
+        pruning = group.create_task(_prune_hourly(orchestrator, clock, retention_s))
+        stack.callback(pruning.cancel)
         recordings = Recordings(outbox, artifacts)
         rehearsal = Rehearsal(recordings, orchestrator, delivery, quiet)
         stack.push_async_callback(rehearsal.stop)
@@ -126,18 +129,24 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
 
 
 async def _run_timers(
-    orchestrator: Orchestrator, bus: zmq.Socket[bytes], reader: LoopReader, retention_s: float
+    orchestrator: Orchestrator, bus: zmq.Socket[bytes], reader: LoopReader
 ) -> None:
     """Drain the bus, then check the deadlines, forever."""
-    prune_at = time.monotonic()
     while True:
         if drain(bus, orchestrator.handle, DRAIN_BEFORE_TICK):
             orchestrator.tick()
         reader.poke()
-        if time.monotonic() >= prune_at:
-            prune_at = time.monotonic() + PRUNE_INTERVAL_S
-            orchestrator.prune(before=time.time() - retention_s)
         await asyncio.sleep(TICK_S)
+
+
+async def _prune_hourly(orchestrator: Orchestrator, clock: PruneClock, retention_s: float) -> None:
+    """Remove old sessions, forever; other work goes on between the steps."""
+    while True:
+        with contextlib.suppress(OutboxUnavailable):  # the next hour may be better
+            now = clock.now()
+            for _ in orchestrator.prune(before=now - retention_s) if now is not None else ():
+                await asyncio.sleep(0)
+        await asyncio.sleep(LOOK_INTERVAL_S)
 
 
 def _open_outbox(artifacts: Artifacts) -> Outbox:

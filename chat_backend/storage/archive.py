@@ -77,6 +77,16 @@ class Archive:
                 found |= {entry.name for entry in entries if is_session_id(entry.name)}
         return sorted(found)
 
+    def newest_trace(self) -> float:
+        """Return the newest time of a session's folder, in seconds since 1970; 0 without any."""
+        newest = 0.0
+        for root in SESSION_ROOTS:
+            folder = self._artifacts.root / root
+            with contextlib.suppress(OSError), os.scandir(folder) as entries:
+                times = (entry.stat(follow_symlinks=False).st_mtime for entry in entries)
+                newest = max(newest, folder.stat().st_mtime, *times)
+        return newest
+
     def sessions(self) -> list[StoredSession]:
         """Return every session, newest first."""
         found = map(self.stored, self.ids())

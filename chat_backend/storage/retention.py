@@ -2,20 +2,18 @@
 
 import asyncio
 import shutil
-import time
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Final
 
 import structlog
 from msgspec import Struct
 
 from chat_backend.storage.archive import Archive, Removal, StoredSession
+from shared_schema.layout import Artifacts
+from shared_schema.runtime.clock import LOOK_INTERVAL_S, PruneClock
 from shared_schema.settings import SECONDS_A_DAY, Settings
 
 log = structlog.get_logger("chat")
-
-PRUNE_INTERVAL_S: Final = 3600.0
 
 
 class Retention(Struct, frozen=True, kw_only=True):
@@ -42,8 +40,10 @@ async def prune_hourly(
         older_than_s=settings.artifacts_keep_days * SECONDS_A_DAY,
         session_limit_s=settings.events_session_limit_s,
     )
+    clock = PruneClock(Artifacts(settings.artifacts_dir), "chat", archive.newest_trace)
     named: set[str] = set()
     while True:
+        now = await asyncio.to_thread(clock.now)
         removals: list[Removal] = []
         # One at a time, so that the server's work goes on in between, and its end waits for one.
         for session_id in await asyncio.to_thread(archive.ids):
@@ -51,7 +51,7 @@ async def prune_hourly(
                 continue
             try:
                 stored = await asyncio.to_thread(archive.stored, session_id)
-                if retention.is_old(stored, time.time()):
+                if now is not None and retention.is_old(stored, now):
                     removals.append(await asyncio.to_thread(archive.remove, stored))
                 oddity = stored.oddity
             except Exception as error:
@@ -67,7 +67,7 @@ async def prune_hourly(
                 megabytes=round(sum(each.size_bytes for each in removals) / 1e6),
                 held=sum(len(each.held) for each in removals),
             )
-        await asyncio.sleep(PRUNE_INTERVAL_S)
+        await asyncio.sleep(LOOK_INTERVAL_S)
 
 
 def free_gb(folder: Path) -> float:

@@ -3,13 +3,13 @@
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from event_gateway.errors import OutboxUnavailable
-from event_gateway.outbox import OUTBOX_FILE, Entry, Outbox
+from event_gateway.outbox import OUTBOX_FILE, PRUNE_STEP_ROWS, Entry, Outbox
 
 OPEN_IT = """
 import os, sys
@@ -110,7 +110,7 @@ def test_rows_are_counted_as_the_file_has_them(tmp_path: Path) -> None:
     again = Outbox.open(tmp_path)
     record(again, produced("b", "turn1"))
     assert again.count() == 4
-    assert again.prune(before=50.0) == 3
+    assert sum(again.prune(before=50.0)) == 3
     assert again.count() == 1
     again.close()
 
@@ -214,15 +214,52 @@ def test_retention_forgets_whole_sessions(outbox: Outbox) -> None:
     """A session with a recent decision keeps its old ones."""
     record(outbox, produced("a", "turn1"), produced("b", "turn1"), at=10.0)
     record(outbox, produced("b", "d1"), at=99.0)
-    assert outbox.prune(before=50.0) == 1
+    assert sum(outbox.prune(before=50.0)) == 1
     assert outbox.decided("a") == {}
     assert sorted(outbox.decided("b"), reverse=True) == ["turn1", "d1"]
     assert outbox.count() == 2
+
+
+def test_retention_goes_step_by_step(outbox: Outbox) -> None:
+    """No step looks at more rows than it may; what is recorded between two of them stays."""
+    for number in range(PRUNE_STEP_ROWS):
+        session = f"s{number}"
+        record(outbox, *(produced(session, key) for key in ("turn1", "d1", "d2")), at=10.0)
+    steps = outbox.prune(before=50.0)
+    removed = [next(steps)]
+    record(outbox, produced("s0", "turn1"), produced("new", "turn1"), at=99.0)
+    removed += steps
+    assert sum(removed) == 3 * PRUNE_STEP_ROWS
+    assert len(removed) > 2
+    assert max(removed) <= 3 * PRUNE_STEP_ROWS // 2
+    assert outbox.decided("s0") == {"turn1": "produced"}
+    assert outbox.count() == 2
+
+
+def test_what_cannot_be_read_is_an_error_of_ours(outbox: Outbox) -> None:
+    """Whatever is asked: the gateway catches this one, and no other."""
+    record(outbox, produced("a", "turn1"))
+    outbox.close()
+    reads: list[Callable[[], object]] = [
+        lambda: outbox.decided("a"),
+        outbox.newest_at,
+        lambda: outbox.get(1),
+        lambda: outbox.history("a"),
+        lambda: outbox.sessions(limit=1),
+        lambda: outbox.log(after=0, limit=1),
+        lambda: outbox.lacking({"a": 0}, since=0.0, cursor=0),
+        lambda: outbox.lacking({}, since=0.0, cursor=0),
+        lambda: outbox.after(0),
+        lambda: outbox.unknown(["a"]),
+    ]
+    for read in reads:
+        with pytest.raises(OutboxUnavailable, match="cannot be read"):
+            read()
 
 
 def test_retention_that_is_refused_says_so(tmp_path: Path) -> None:
     """What the database raises becomes the error that the gateway survives."""
     outbox = Outbox.open(tmp_path)
     outbox.close()
-    with pytest.raises(OutboxUnavailable, match="removed"):
-        outbox.prune(before=1.0)
+    with pytest.raises(OutboxUnavailable, match="outbox"):
+        list(outbox.prune(before=1.0))

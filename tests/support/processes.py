@@ -187,6 +187,11 @@ class System:
         }
         return {**kept, **self.settings, "PYTHONUNBUFFERED": "1"}
 
+    def prepend_to_path(self, folder: Path) -> None:
+        """Let the processes that are started from now on import from a folder first."""
+        before = self.environment().get("PYTHONPATH", "")
+        self.settings["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder), before)))
+
     def start(self, name: str, *arguments: str) -> Process:
         """Start a command of ours, e.g. ``start("gateway", "-m", "event_gateway")``."""
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,91 @@
+"""The wall clock of the machine jumps: nothing is removed, lost or repeated by it."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from event_gateway.outbox import Entry, Outbox
+from shared_schema.layout import GATEWAY_DIR, SPEECH_ROOT
+from tests.support.client import backend, listening
+from tests.support.clocks import ShiftedClock
+from tests.support.processes import System, system, until
+from tests.support.sessions import session_id, whole
+from tests.support.visitor import request
+
+DAY_S = 86_400.0
+WORDS = "I stole my sister's wedding ring"
+
+
+def entry(number: int) -> Entry:
+    """Return an event with words of a visitor."""
+    words = f"{WORDS} {number}" * 1000
+
+    def render(seq: int) -> str:
+        return json.dumps({"text": words, "seq": seq})
+
+    return Entry(session_id=session_id(number), key="turn1", status="produced", render=render)
+
+
+def history(show: System, session: str) -> list[object]:
+    """Return a session's events on the gateway's record."""
+    path = f"/v1/events/history?sessionId={session}"
+    events: list[object] = request(show.gateway_url, "GET", path).json()["events"]
+    return events
+
+
+@pytest.mark.parametrize("days", [40, -40])
+async def test_what_was_sent_a_minute_ago_is_kept_whatever_the_clock_says(
+    tmp_path: Path, days: int
+) -> None:
+    """The gateway starts with a clock that is 40 days off, and removes nothing."""
+    with system(tmp_path) as show:
+        clock = ShiftedClock(show)
+        gateway = show.gateway()
+        async with (
+            listening(show.events_url) as touchdesigner,
+            backend(show.bus_url, show.artifacts) as chat,
+        ):
+            chat.tell(whole(1))
+            told = await touchdesigner.told()
+        gateway.stop()
+        clock.set_ahead(days * DAY_S)
+        gateway = show.gateway()
+        until(lambda: "the clock jumped" in gateway.log, "the jump said")
+        assert len(history(show, whole(1).session_id)) == len(told)
+
+
+def test_recordings_are_kept_when_the_clock_is_far_ahead(tmp_path: Path) -> None:
+    """Also at the first start after an update, when only the files tell what time it was."""
+    with system(tmp_path, artifacts_keep_days=30) as show:
+        clock = ShiftedClock(show)
+        folder = show.artifacts / SPEECH_ROOT / session_id()
+        folder.mkdir(parents=True)
+        (folder / "slot-1.wav").write_bytes(b"a voice")
+        clock.set_ahead(40 * DAY_S)
+        chat = show.chat()
+        until(lambda: "the clock jumped" in chat.log, "the jump said")
+        chat.stop()
+        chat = show.chat()
+        assert (folder / "slot-1.wav").exists()
+
+
+def test_what_is_old_goes_from_the_disk(tmp_path: Path) -> None:
+    """Rows, and every byte of them in the files; what is younger stays."""
+    folder = tmp_path / "artifacts" / GATEWAY_DIR
+    outbox = Outbox.open(folder)
+    for number, age_days in ((1, 31), (2, 29), (3, 0)):
+        outbox.record([entry(number)], at=time.time() - age_days * DAY_S)
+    outbox.close()
+    with system(tmp_path) as show:
+        show.gateway()
+        until(lambda: not history(show, session_id(1)), "the old one gone")
+        assert len(history(show, session_id(2))) == 1
+
+        def on_disk(number: int) -> bool:
+            words = f"{WORDS} {number}".encode()
+            return any(words in path.read_bytes() for path in folder.iterdir())
+
+        until(lambda: not on_disk(1), "its bytes gone")
+        assert on_disk(2)
