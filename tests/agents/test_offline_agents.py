@@ -62,7 +62,7 @@ def respond(agent: AgentId, seed: int, message: str, *history: Exchange) -> str:
     return asyncio.run(AGENTS.of(agent).respond(question)).text
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(message=messages, seed=seeds)
 def test_a_whole_session_keeps_its_rules(message: str, seed: int) -> None:
     """Limits, exact quotations of a peer, targets among the others, known voices."""
@@ -87,7 +87,7 @@ def test_a_whole_session_keeps_its_rules(message: str, seed: int) -> None:
     assert {spoken.voice_profile for spoken in spoken_all} <= set(VOICE_PROFILES)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(texts=st.lists(st.text(max_size=400), min_size=1, max_size=5), seed=seeds, agent=agent_ids)
 def test_peers_may_say_anything(texts: list[str], seed: int, agent: AgentId) -> None:
     """Whatever another mind said: one sentence to it, an exact quotation or none."""

@@ -182,11 +182,11 @@ class Show(RuleBasedStateMachine):
 
 
 TestShow = Show.TestCase
-TestShow.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestShow.settings = settings(max_examples=150, stateful_step_count=30)
 
 
 @given(truth=truths(), data=st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_order_with_repeats_tells_the_same(truth: Truth, data: st.DataObject) -> None:
     """Without any deadline, every permutation of the facts, some twice, tells all that is true."""
     facts = truth.facts()
@@ -209,7 +209,7 @@ def test_any_order_with_repeats_tells_the_same(truth: Truth, data: st.DataObject
 
 
 @given(truth=truths(), heard=st.integers(0, 60), epoch=st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_giving_up_ends_every_session(truth: Truth, heard: int, epoch: bool) -> None:
     """Wherever it stands, an abandoned session is told at most once more and then gone."""
     outbox = Ledger()

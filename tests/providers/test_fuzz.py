@@ -38,11 +38,10 @@ from tests.providers.asking import response_question
 from tests.support.sounds import FILES, MORE_FILES, NO_SOUND, pcm
 
 # Many examples take their time.
-pytestmark = pytest.mark.timeout(120 + 3 * int(os.environ.get("FUZZ_EXAMPLES", "0")))
+pytestmark = pytest.mark.timeout(300 + 3 * int(os.environ.get("FUZZ_EXAMPLES", "0")))
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "200"))
 fuzzed = settings(
     max_examples=EXAMPLES,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 ONCE = CallLimits(attempts=1, call_s=20.0, first_pause_s=0.01, longest_pause_s=0.01, jitter_s=0.01)

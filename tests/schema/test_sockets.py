@@ -44,7 +44,6 @@ def bus() -> Iterator[Pair]:
 @given(sent=st.lists(good | junk, max_size=12), limit=st.integers(1, 5))
 @settings(
     max_examples=300,
-    deadline=None,
     phases=set(Phase) - {Phase.shrink},  # every attempt that fails waits for its time limit
 )
 def test_no_good_message_is_lost_among_bad_ones(bus: Pair, sent: list[Frames], limit: int) -> None:

@@ -62,7 +62,7 @@ def test_a_book_is_cut() -> None:
     assert len(speakable("water " * 5000)) <= MAX_SPOKEN_CHARS
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(text=st.text("0123456789.,:/$%-+ eXst#'\"\n", min_size=1, max_size=120))
 def test_any_numbers_are_read_or_refused(model: HibariModel, text: str) -> None:
     """By the library itself: phonemes, or the sentence that says why not."""

@@ -11,7 +11,7 @@ import hibari
 import numpy as np
 import pytest
 from hibari import dsp, g2p
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_backend.errors import SpeechFailed
@@ -91,7 +91,6 @@ def test_the_guesser_for_unknown_words_is_there(model: HibariModel) -> None:
     assert model.phonemes("zubblets")
 
 
-@settings(deadline=None)
 @given(text=st.text(alphabet=st.characters(max_codepoint=0x2030), max_size=60))
 def test_any_speakable_text_has_phonemes_and_breaks_nothing(model: HibariModel, text: str) -> None:
     """The package's reader of numbers, times and signs takes whatever a visitor types."""

@@ -133,7 +133,7 @@ def test_odd_sounds_make_sound_waves(sound: Float64) -> None:
     assert_sound(decompose(sound, sample_rate_hz=RATE_HZ), len(sound))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     count=st.integers(1, 6_000),
     rate_hz=st.sampled_from([8_000, 11_025, 24_000, 44_100]),
