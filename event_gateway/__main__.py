@@ -3,6 +3,9 @@
 if __name__ == "__main__":
     import sys
 
+    from shared_schema.runtime.process.interrupts import end_silently_on_ctrl_c
+
+    end_silently_on_ctrl_c()
     if len(sys.argv) == 1:
         from shared_schema.runtime.process.plain import serve_as
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import errno
 import hmac
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import SimpleNamespace
@@ -27,6 +29,11 @@ from shared_schema.bus import MAX_MESSAGE_BYTES
 from shared_schema.layout import GATEWAY_DIR, Artifacts
 from shared_schema.runtime.clock import LOOK_INTERVAL_S, PruneClock
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, StartRefused
+from shared_schema.runtime.process.listening import (
+    PORT_INTERVAL_S,
+    PORT_TIMEOUT_S,
+    permission_remedy,
+)
 from shared_schema.runtime.process.serving import run_server
 from shared_schema.runtime.web.access import bus_address
 from shared_schema.runtime.web.connections import HttpLimits
@@ -82,7 +89,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
         stack.callback(context.term)
         if address.curve is not None:
             stack.callback(_require_key(address.curve.client_public, context))
-        bus = _bind_bus(context, address)
+        bus = await _bind_bus(context, address)
         stack.callback(bus.close, linger=0)
         metrics = Metrics()
         delivery = Delivery(outbox, metrics, settings)
@@ -162,25 +169,37 @@ def _open_outbox(artifacts: Artifacts) -> Outbox:
 
 
 def _require_key(client_public: str, context: zmq.Context[zmq.Socket[bytes]]) -> Callable[[], None]:
-    """Admit only holders of the client's secret key to `context`; return a function to stop."""
+    """Admit only holders of the client's secret key to `context`; return a function to stop.
+
+    It runs in the current event loop: a thread of its own would take Windows' default loop, which
+    cannot wait for ZeroMQ's sockets, and let nobody in.
+    """
     # Only a bus between machines needs it.
-    from zmq.auth.thread import ThreadAuthenticator  # noqa: PLC0415
+    from zmq.auth.asyncio import AsyncioAuthenticator  # noqa: PLC0415
 
     def is_allowed(_: str, key: bytes) -> bool:
         return hmac.compare_digest(key, client_public.encode())
 
-    authenticator = ThreadAuthenticator(context)
+    authenticator = AsyncioAuthenticator(context)
     authenticator.start()
     authenticator.configure_curve_callback("*", SimpleNamespace(callback=is_allowed))
     stop: Callable[[], None] = authenticator.stop
     return stop
 
 
-def _bind_bus(context: zmq.Context[zmq.Socket[bytes]], address: BusAddress) -> zmq.Socket[bytes]:
-    try:
-        return open_subscriber(context, address, max_message_bytes=MAX_MESSAGE_BYTES)
-    except zmq.ZMQError as error:
-        if error.errno == zmq.EADDRINUSE:
-            message = f"the bus address {address.url} is in use by another gateway"
-            raise StartRefused(message, ANOTHER_INSTANCE) from None
-        raise StartRefused(f"RR_BUS_URL={address.url} cannot be bound: {error}") from None
+async def _bind_bus(
+    context: zmq.Context[zmq.Socket[bytes]], address: BusAddress
+) -> zmq.Socket[bytes]:
+    give_up_at = time.monotonic() + PORT_TIMEOUT_S
+    while True:
+        try:
+            return open_subscriber(context, address, max_message_bytes=MAX_MESSAGE_BYTES)
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EADDRINUSE:
+                reason = permission_remedy() if error.errno == errno.EACCES else error
+                message = f"RR_BUS_URL={address.url} cannot be bound: {reason}"
+                raise StartRefused(message) from None
+            if time.monotonic() >= give_up_at:
+                message = f"the bus address {address.url} is in use by another gateway"
+                raise StartRefused(message, ANOTHER_INSTANCE) from None
+        await asyncio.sleep(PORT_INTERVAL_S)

@@ -32,6 +32,8 @@ _LINE: Final = re.compile(
 # Other variables, e.g. of a proxy, are for libraries, which read the environment only.
 _READ_BY_US: Final = ("RR_", "_KEY")
 _REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+# Its own by default, or as the documents start it, with ``-X utf8``.
+_HONCHO_ENCODINGS: Final = ("locale", "utf-8")
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -94,7 +96,12 @@ def undo_honcho(
     """
     mine = os.environ if environment is None else environment
     under_honcho = mine.pop(HONCHO_MARKER, None) is not None
-    exported = {name for name, value in _as_honcho_reads(dotenv).items() if mine.get(name) == value}
+    exported = {
+        name
+        for encoding in _HONCHO_ENCODINGS
+        for name, value in _as_honcho_reads(dotenv, encoding).items()
+        if mine.get(name) == value
+    }
     if not exported:
         return
     ours: dict[str, str] = {}
@@ -169,13 +176,13 @@ def _remedy(text: str) -> str:
     return f"not a setting: write {name}=value"
 
 
-def _as_honcho_reads(path: Path) -> dict[str, str]:
+def _as_honcho_reads(path: Path, encoding: str) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
         from honcho.environ import parse  # noqa: PLC0415  # only needed under honcho
 
-        with path.open() as file:  # in honcho's encoding
+        with path.open(encoding=encoding) as file:
             return dict(parse(file.read()))
     except (OSError, ValueError):  # honcho cannot read it either, so it exported nothing
         return {}

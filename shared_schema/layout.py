@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -15,7 +16,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from shared_schema.decoding import InvalidSetting, OutsideArtifacts
-from shared_schema.ids import AgentId, TurnIndex, VoiceProfile
+from shared_schema.ids import AGENT_IDS, VOICE_PROFILES, AgentId, TurnIndex, VoiceProfile
 
 # Relative, forward slashes, and only what the functions below write: no drive letter, no control
 # character, no step that is empty or begins with a dot. Two of these are read with every fact, so
@@ -33,8 +34,9 @@ SESSION_ROOTS: Final = (SPEECH_ROOT, WAVES_ROOT)
 KEPT_FILE: Final = "kept"
 GATEWAY_DIR: Final = "gateway"
 RUN_DIR: Final = "run"
-# What a writer appends to a file that is not whole yet.
+# The end of the name of a file that is not whole yet.
 PARTIAL_SUFFIX: Final = ".tmp"
+SESSION_ID_CHARS: Final = 36
 # A scanner or a sync client holds a new file for some tens of milliseconds.
 REPLACE_TIMEOUT_S: Final = 1.0
 REPLACE_INTERVAL_S: Final = 0.02
@@ -115,6 +117,19 @@ def files_below(folder: Path) -> Iterator[Path]:
         yield from (Path(path, name) for name in (*names, *links))
 
 
+def longest_path_chars() -> int:
+    """Return the length of the longest path below the artifacts folder: the mix of a comment."""
+    speech = speech_path(
+        "0" * SESSION_ID_CHARS,
+        2,
+        1,
+        max(AGENT_IDS, key=len),
+        max(VOICE_PROFILES, key=len),
+        target_slot_id=2,
+    )
+    return len(wave_path(speech, WAVE_MIX))
+
+
 class Artifacts:
     """The artifacts folder of this machine, and the only way from relative to absolute paths."""
 
@@ -172,7 +187,9 @@ def moved_into_place(path: Path, *, sync: bool = True) -> Iterator[Path]:
         If the folder cannot be made or written, or the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL_SUFFIX}")
+    # Shorter than the file's own name, which may be as long as Windows allows.
+    name = f"{zlib.crc32(path.name.encode()):08x}.{os.getpid()}{PARTIAL_SUFFIX}"
+    partial = path.with_name(name)
     try:
         yield partial
         if sync:

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -84,3 +85,12 @@ def test_every_module_loads_without_what_windows_lacks() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_readmes_commands_mean_the_same_in_every_shell() -> None:
+    """PowerShell 5.1 has no ``&&``; cmd, PowerShell and sh differ in quotes, variables and more."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    commands = re.findall(r"^    ((?:pip|uv) .*)$", text, re.MULTILINE)
+    assert len(commands) > 4
+    for command in commands:
+        assert re.fullmatch(r'[\w ./:=-]+(?:"[\w ?]+")?', command), command

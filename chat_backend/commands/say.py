@@ -1,6 +1,5 @@
 """The command `say`: posts a visitor's message and shows the three turns as they arrive."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -26,6 +25,7 @@ from shared_schema.decoding import InvalidMessage
 from shared_schema.foreign_text import shown
 from shared_schema.ids import TURNS
 from shared_schema.runtime.process.exits import FAILED, OK
+from shared_schema.runtime.process.foreground import Foreground
 from shared_schema.runtime.process.output import echo
 from shared_schema.runtime.web.clients import bearer, gateway_token, local_http, missing_after
 from shared_schema.runtime.web.hosts import chat_url, gateway_url
@@ -48,17 +48,20 @@ def run_visit(
     """Make the visit; return 0 if the session was received to its end."""
     console = Console(soft_wrap=True)
     body = {"message": message} | ({"visitId": visit_id} if visit_id else {})
+    foreground = Foreground()
     try:
         with local_http(timeout=httpx.Timeout(5.0, read=READ_TIMEOUT_S)) as http:
-            _wait_until_served(http, settings, wait, timeout_s)
+            foreground.run(
+                lambda _: _wait_until_served(http, settings, wait, timeout_s), _print_line
+            )
             with _display(console) as show:
-                _follow(http, settings, body, show)
+                foreground.run(lambda receive: _follow(http, settings, body, receive), show)
     except (VisitFailed, httpx.HTTPError) as error:
         reason = shown(f"the visit failed: {error or type(error).__name__}")
         console.print(escape(reason), style="red")
         return FAILED
-    while stay:
-        time.sleep(3600)
+    if stay:
+        foreground.stay()
     return OK
 
 

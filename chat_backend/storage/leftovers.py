@@ -24,7 +24,7 @@ from shared_schema.settings import Settings
 
 # More than could be under way at once: running ones, and those whose wave jobs had not ended.
 NEWEST: Final = 100
-# See `moved_into_place`: what it becomes, which process writes it, and the suffix.
+# See `moved_into_place`: a number for its name, which process writes it, and the suffix.
 _PARTIAL: Final = re.compile(rf".+\.(\d+){re.escape(PARTIAL_SUFFIX)}\Z")
 
 

@@ -33,6 +33,7 @@ from shared_schema.events import (
     waves_of,
 )
 from shared_schema.runtime.process.exits import FAILED, OK
+from shared_schema.runtime.process.foreground import Foreground
 from shared_schema.runtime.web.clients import bearer, local_socket
 
 Show = Callable[[str], None]
@@ -100,19 +101,33 @@ class Progress:
 
 def listen(
     url: str,
-    token: str = "",
+    token: str,
     *,
     sessions: int,
     timeout_s: float,
-    report: bool = True,
-    show: Show = print,
+    report: bool,
+    show: Show,
 ) -> int:
     """Listen until `sessions` are complete (0: never), or no event arrives within `timeout_s`.
 
     Returns 0, or 1 if something was not as expected.
     """
-    progress = Progress()
     reports = Reports() if report else None
+    try:
+        return Foreground().run(
+            lambda tell: _listen(
+                url, token, reports=reports, sessions=sessions, timeout_s=timeout_s, show=tell
+            ),
+            show,
+        )
+    except KeyboardInterrupt:
+        return OK
+
+
+def _listen(
+    url: str, token: str, *, reports: Reports | None, sessions: int, timeout_s: float, show: Show
+) -> int:
+    progress = Progress()
     try:
         while not 0 < sessions <= progress.complete:
             with _connected(url, token, timeout_s, show) as socket:
@@ -125,8 +140,6 @@ def listen(
     except TimeoutError:
         show(f"NOT as expected: nothing for {timeout_s:g} s; waiting for {progress.waiting_for()}")
         return FAILED
-    except KeyboardInterrupt:
-        return OK
     show(f"all received: {progress.complete} session(s), every file present and intact")
     return OK
 

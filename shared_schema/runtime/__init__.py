@@ -9,6 +9,6 @@ commands of both; `plain` is a server without a command.
 `web` is their HTTP side: access control (`access`), the pages (`pages`), error responses, streams
 and sound (`answers`), and the clients of commands that call a running server (`clients`).
 
-Code for one platform is in `listening`, `child` and `ending`, each behind a check of
-``sys.platform``.
+Commands that wait run in `foreground`. Code for one platform is in `listening`, `child`, `ending`
+and `path_limits`, each behind a check of ``sys.platform``.
 """

@@ -8,7 +8,7 @@ import sys
 import psutil
 import pytest
 
-from shared_schema.runtime.process.ending import SUPERVISED, nearest_shell, watch_supervisor
+from shared_schema.runtime.process.ending import SUPERVISED, shell_and_honcho, watch_supervisor
 from shared_schema.runtime.process.exits import FAILED
 
 from .toys import ROOT
@@ -60,7 +60,7 @@ def test_the_pipe_is_watched_once_and_no_descendant_sees_it() -> None:
         assert [run.stdout.readline(), run.stdout.readline()] == ["True True\n", "True False\n"]
         run.stdin.close()
         assert run.stdout.readline() == "gone\n"
-        assert run.wait(3) == 0
+        assert run.wait(60) == 0
 
 
 def test_a_process_that_does_not_end_in_time_is_ended_hard() -> None:
@@ -79,26 +79,38 @@ def test_a_process_that_does_not_end_in_time_is_ended_hard() -> None:
 
 
 class Ancestor(psutil.Process):
-    """A process of this name, of which nothing else is known."""
+    """A process with this command, of which nothing else is known."""
 
-    def __init__(self, name: str) -> None:
-        self._called = name
+    def __init__(self, command: str) -> None:
+        self._command = [command, "-x"] if command else []
 
-    def name(self) -> str:
-        return self._called
+    def cmdline(self) -> list[str]:
+        return self._command
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = object.__hash__
 
 
 def ancestors(*names: str) -> list[psutil.Process]:
     return [Ancestor(name) for name in names]
 
 
-def test_the_nearest_shell_above_the_launcher_is_honchos() -> None:
-    above = ancestors("python.exe", "python.exe", "CMD.EXE", "python.exe", "cmd.exe")
-    assert nearest_shell(above) is above[2]
+def test_the_shell_above_the_launcher_and_honcho_above_it_are_watched() -> None:
+    above = ancestors(
+        "python", "uv.exe", r"C:\WINDOWS\system32\cmd.exe", "python.exe", "Python.exe", "uv.exe"
+    )
+    assert shell_and_honcho(above) == above[2:5]
+
+
+def test_an_explorer_above_a_shell_may_be_restarted() -> None:
+    above = ancestors("python.exe", "cmd.exe", "explorer.exe", "python.exe")
+    assert shell_and_honcho(above) == above[1:2]
 
 
 @pytest.mark.parametrize(
-    "names", [(), ("powershell.exe", "bash.exe"), ("python.exe",) * 4 + ("cmd.exe",)]
+    "names", [(), ("",), ("powershell.exe", "bash.exe"), ("python.exe",) * 4 + ("cmd.exe",)]
 )
 def test_without_a_shell_close_above_there_is_none(names: tuple[str, ...]) -> None:
-    assert nearest_shell(ancestors(*names)) is None
+    assert shell_and_honcho(ancestors(*names)) == []

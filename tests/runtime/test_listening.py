@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import threading
 from contextlib import ExitStack
 
 import pytest
@@ -57,3 +58,28 @@ def test_an_address_of_another_machine_is_a_wrong_setting() -> None:
     with pytest.raises(StartRefused, match=r"192\.0\.2\.1") as refusal:
         listen_on("192.0.2.1", 0)
     assert refusal.value.exit_code == CONFIGURATION
+
+
+def test_a_port_that_becomes_free_in_time_is_taken() -> None:
+    """As on Windows after a restart, where a connection of the last server holds it for a while."""
+    before = listen_on("127.0.0.1", 0)[0]
+    port = before.getsockname()[1]
+    timer = threading.Timer(0.3, before.close)
+    timer.start()
+    (after,) = listen_on("127.0.0.1", port, timeout_s=30)
+    timer.join()
+    with after:
+        assert after.getsockname()[1] == port
+
+
+def test_a_port_that_windows_reserves_is_not_called_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reserved(*_: object) -> socket.socket:
+        raise OSError(errno.EACCES, "forbidden")
+
+    monkeypatch.setattr(listening, "_listen", reserved)
+    monkeypatch.setattr("sys.platform", "win32")
+    with pytest.raises(StartRefused) as refusal:
+        listen_on("127.0.0.1", 8000, timeout_s=30)
+    assert refusal.value.exit_code == CONFIGURATION
+    for part in ("port 8000", "excludedportrange", "set another port", "netstat -ano"):
+        assert part in str(refusal.value)

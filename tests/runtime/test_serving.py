@@ -61,7 +61,7 @@ def test_a_taken_port_is_one_line_and_its_own_exit_code(
     address = "127.0.0.1" if family == socket.AF_INET else "::1"
     with socket.create_server((address, toys.port), family=family):
         toy = toys.server()
-        assert toy.wait(5) == ANOTHER_INSTANCE
+        assert toy.wait() == ANOTHER_INSTANCE
     assert toy.lines() == [f"toy: port {toys.port} on {address} is taken by another process"]
 
 
@@ -70,7 +70,6 @@ def test_a_second_server_is_refused_and_the_first_goes_on(toys: Toys) -> None:
     second = toys.server()
     codes = wait_for(
         lambda: [t.process.poll() for t in (first, second) if t.process.poll() is not None] or None,
-        within_s=5,
         what="one of two refused",
     )
     assert codes == [ANOTHER_INSTANCE]
@@ -80,20 +79,20 @@ def test_a_second_server_is_refused_and_the_first_goes_on(toys: Toys) -> None:
 @pytest.mark.parametrize("host", ["no.such.host.invalid"])
 def test_a_host_that_is_not_ours_is_a_wrong_setting(toys: Toys, host: str) -> None:
     toy = toys.server(host=host)
-    assert toy.wait(10) == CONFIGURATION
+    assert toy.wait() == CONFIGURATION
     assert len(toy.lines()) == 1
     assert host in toy.output()
 
 
 def test_a_refused_start_is_one_line_and_the_code_that_the_app_chose(toys: Toys) -> None:
     toy = toys.server(mode="refused")
-    assert toy.wait(5) == ANOTHER_INSTANCE
+    assert toy.wait() == ANOTHER_INSTANCE
     assert toy.lines() == ["toy: the bus address is taken"]
 
 
 def test_a_broken_background_task_ends_the_server(toys: Toys) -> None:
     toy = toys.server(mode="breaks")
-    assert toy.wait(5) == FAILED
+    assert toy.wait() == FAILED
     assert "RuntimeError: the toy broke" in toy.output()
 
 

@@ -204,7 +204,7 @@ def test_what_is_no_request_for_this_supervisor_is_removed_and_changes_nothing(t
             f'{{"instance":"{run.instance}","action":"restart","afterStarts":0}}'.encode(),
         )
     ]
-    wait_for(lambda: not any(map(Path.exists, paths)) or None, within_s=5, what="all taken")
+    wait_for(lambda: not any(map(Path.exists, paths)) or None, what="all taken")
     assert toys.answering_pid() == pid
     assert request_restart(PLAIN, toys.run_dir).old_pid == pid
     assert "Traceback" not in supervisor.output()
@@ -221,7 +221,7 @@ def test_what_a_killed_supervisor_left_is_not_obeyed_by_the_next(toys: Toys) -> 
     first.wait(2)
     left = leave_request(toys, msgspec.json.encode(Request(instance=run.instance, action="stop")))
     second = toys.supervisor()
-    wait_for(lambda: not left.exists() or None, within_s=5, what="the request removed")
+    wait_for(lambda: not left.exists() or None, what="the request removed")
     pid = toys.answering_pid()
     now = toys.run_file()
     assert now is not None
@@ -237,7 +237,7 @@ def test_a_supervisor_that_dies_while_it_is_asked_is_told_from_a_slow_one(toys: 
     os.kill(supervisor.pid, signal.SIGSTOP)
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(request_restart, PLAIN, toys.run_dir)
-        wait_for(lambda: list(toys.run_dir.glob("*.request")) or None, within_s=5, what="asked")
+        wait_for(lambda: list(toys.run_dir.glob("*.request")) or None, what="asked")
         os.kill(supervisor.pid, signal.SIGKILL)
         with pytest.raises(NoSupervisor, match="is no longer running"):
             asked.result(5)
@@ -255,7 +255,7 @@ def test_several_who_ask_at_once_are_all_answered(toys: Toys) -> None:
     with ThreadPoolExecutor(4) as pool:
         answers = [pool.submit(request_restart, PLAIN, toys.run_dir) for _ in range(4)]
         new = {answer.result(10).new_pid for answer in answers}
-    wait_for(lambda: not any(map(Path.exists, left)) or None, within_s=5, what="all taken")
+    wait_for(lambda: not any(map(Path.exists, left)) or None, what="all taken")
     assert old not in new
     assert toys.answering_pid(other_than=old) in new
     # Who read the run file only after the first start asked for another one.
@@ -271,9 +271,9 @@ def test_a_stop_ends_both_and_wins_over_a_restart(toys: Toys) -> None:
     leave_request(toys, msgspec.json.encode(request))
     with ThreadPoolExecutor(1) as pool:
         ended = pool.submit(request_stop, PLAIN, toys.run_dir)
-        assert supervisor.wait(8) == OK
+        assert supervisor.wait() == OK
         assert ended.result(5).supervisor_pid == supervisor.pid
-    wait_for(lambda: gone(pid) or None, within_s=2, what="the server's end")
+    wait_for(lambda: gone(pid) or None, what="the server's end")
     assert [path.name for path in toys.run_dir.iterdir()] == [f"{PLAIN}.lock"]
     with pytest.raises(NoSupervisor):
         request_stop(PLAIN, toys.run_dir)
@@ -293,7 +293,7 @@ def test_a_run_file_that_somebody_removed_is_there_again(toys: Toys) -> None:
     toys.supervisor()
     pid = toys.answering_pid()
     (toys.run_dir / f"{PLAIN}.json").unlink()
-    run = wait_for(toys.run_file, within_s=5, what="the run file")
+    run = wait_for(toys.run_file, what="the run file")
     assert run.server_pid == pid
 
 
@@ -315,7 +315,7 @@ def test_a_second_supervisor_on_the_same_folder_is_refused(toys: Toys) -> None:
     first = toys.supervisor()
     pid = toys.answering_pid()
     second = toys.supervisor()
-    assert second.wait(3) == ANOTHER_INSTANCE
+    assert second.wait() == ANOTHER_INSTANCE
     assert len(second.lines()) == 1
     assert f"another supervisor of {PLAIN} (pid {first.pid}) runs" in second.output()
     assert f"python -m {PLAIN} stop" in second.output()
@@ -324,7 +324,7 @@ def test_a_second_supervisor_on_the_same_folder_is_refused(toys: Toys) -> None:
 
 def test_a_refused_start_ends_the_supervisor_with_the_same_code(toys: Toys) -> None:
     supervisor = toys.supervisor(SERVER, mode="refused")
-    assert supervisor.wait(5) == ANOTHER_INSTANCE
+    assert supervisor.wait() == ANOTHER_INSTANCE
     assert supervisor.output().count("server started") == 1
     assert "toy: the bus address is taken" in supervisor.lines()
 

@@ -20,10 +20,13 @@ SERVER = "tests.runtime.toy_server"
 PLAIN = "tests.runtime.toy_plain"
 SUPERVISOR = "tests.runtime.toy_supervisor"
 
+# Limits against hanging, also on a busy machine and under Wine.
+WITHIN_S = 60.0
+
 T = TypeVar("T")
 
 
-def wait_for(look: Callable[[], T | None], *, within_s: float, what: str) -> T:
+def wait_for(look: Callable[[], T | None], *, within_s: float = WITHIN_S, what: str) -> T:
     """Return the first thing that `look` finds."""
     deadline = time.monotonic() + within_s
     while True:
@@ -57,10 +60,10 @@ class Toy:
     def lines(self) -> list[str]:
         return self.output().splitlines()
 
-    def wait_for_line(self, part: str, *, within_s: float = 5) -> None:
+    def wait_for_line(self, part: str, *, within_s: float = WITHIN_S) -> None:
         wait_for(lambda: part in self.output() or None, within_s=within_s, what=f"{part!r} in log")
 
-    def wait(self, within_s: float) -> int:
+    def wait(self, within_s: float = WITHIN_S) -> int:
         """Return the exit code."""
         return self.process.wait(within_s)
 
@@ -101,7 +104,7 @@ class Toys:
         return None
 
     def answering_pid(
-        self, *, other_than: int | None = None, within_s: float = 5, port: int | None = None
+        self, *, other_than: int | None = None, within_s: float = WITHIN_S, port: int | None = None
     ) -> int:
         """Return the process id of the server that answers, once it is not `other_than`."""
         url = f"http://127.0.0.1:{port or self.port}/"
@@ -127,7 +130,7 @@ class Toys:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         for process in left:
-            wait_for(lambda pid=process.pid: gone(pid) or None, within_s=5, what="end")  # type: ignore[misc]
+            wait_for(lambda pid=process.pid: gone(pid) or None, what="end")  # type: ignore[misc]
 
 
 def gone(pid: int) -> bool:

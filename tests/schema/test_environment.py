@@ -101,6 +101,19 @@ def test_what_honcho_exported_is_taken_back(dotenv: Path) -> None:
     assert environment == {"PROXY_RULES": r"C:\a b", "RR_CHAT_PORT": "9001"}
 
 
+def test_honcho_may_have_read_the_file_in_either_encoding(
+    dotenv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the code page, as it does by default on Windows, or in UTF-8, as the documents say."""
+    monkeypatch.setattr("shared_schema.environment._HONCHO_ENCODINGS", ("cp1252", "utf-8"))
+    dotenv.write_text("RR_ARTIFACTS_DIR=C:\\Bühne 1\n", "utf-8")
+    for read in ("C:BÃ¼hne1", "C:Bühne1"):
+        environment = {HONCHO_MARKER: "chat.1", "RR_ARTIFACTS_DIR": read}
+        undo_honcho(environment, dotenv=dotenv)
+        assert environment == {}, read
+    assert load_settings({}, dotenv=dotenv).artifacts_dir == Path("C:\\Bühne 1")
+
+
 def test_what_was_set_closer_than_the_file_stays(dotenv: Path) -> None:
     """A value that honcho does not read in the file is not honcho's."""
     dotenv.write_text("RR_ARTIFACTS_DIR=C:\\shows\\art\n", "utf-8")

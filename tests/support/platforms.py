@@ -15,5 +15,10 @@ def linux(what: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(sys.platform != "linux", reason=f"only Linux has {what}")
 
 
+def windows(what: str) -> pytest.MarkDecorator:
+    """Return the mark of tests that need something only Windows has."""
+    return pytest.mark.skipif(sys.platform != "win32", reason=f"only Windows has {what}")
+
+
 SIGNALS = posix("SIGKILL, SIGSTOP and SIGTERM for other processes")
 PIPES = posix("named pipes, which make a job wait")

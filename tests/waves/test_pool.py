@@ -14,7 +14,7 @@ import pytest
 
 from shared_schema.facts import DecomposeJob
 from shared_schema.sockets import BusAddress
-from tests.support.platforms import PIPES
+from tests.support.platforms import PIPES, SIGNALS
 from tests.waves.conftest import (
     Gateway,
     Results,
@@ -25,6 +25,7 @@ from tests.waves.conftest import (
 )
 from waves import run_job
 from waves.workers.pool import WavePool
+from waves.workers.processes import Processes
 
 MakeJob = Callable[..., DecomposeJob]
 MakePool = Callable[..., WavePool]
@@ -245,6 +246,7 @@ from pathlib import Path
 import msgspec
 from shared_schema.facts import DecomposeJob
 from waves.workers.pool import WavePool
+from waves.workers.processes import Processes
 
 if __name__ == "__main__":
     pool = WavePool(
@@ -341,3 +343,20 @@ def test_workers_leave_ctrl_c_to_the_parent(
     pool.submit(make_job(2))
     assert results.wait_for(2)[-1].result.success
     assert the_worker() == worker
+
+
+def blocked_signals(_: None) -> set[int]:
+    """Return the numbers of the signals that this thread does not receive."""
+    return set(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+
+@SIGNALS
+def test_ctrl_c_reaches_no_worker_not_even_while_it_starts() -> None:
+    """It begins with the signal blocked; the process that starts it receives it as before."""
+    processes = Processes(count=1, initialiser=print, arguments=())
+    try:
+        blocked = processes.schedule(blocked_signals, None, timeout_s=60).result(60)
+    finally:
+        processes.end(5)
+    assert signal.SIGINT in blocked
+    assert signal.SIGINT not in blocked_signals(None)

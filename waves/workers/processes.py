@@ -1,9 +1,13 @@
 """A Pebble process pool that reliably stops."""
 
+import contextlib
+import ctypes
 import logging
 import os
+import signal
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Final, TypeVar
@@ -21,6 +25,15 @@ _ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREAD
 _log = logging.getLogger(__name__)
 
 
+class _WorkerProcess(SpawnProcess):
+    """A process that Ctrl-C never reaches, not even while it starts: its parent ends it."""
+
+    def start(self) -> None:
+        """Start it."""
+        with _ctrl_c_is_not_inherited():
+            super().start()
+
+
 class _TrackingContext(SpawnContext):
     """The spawn start method, with a list of its processes.
 
@@ -33,7 +46,7 @@ class _TrackingContext(SpawnContext):
         self.made: list[SpawnProcess] = []
 
     def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802 - multiprocessing's name
-        process = SpawnProcess(*args, **kwargs)
+        process = _WorkerProcess(*args, **kwargs)
         self.made = [known for known in self.made if known.pid is None or known.is_alive()]
         self.made.append(process)
         return process
@@ -95,3 +108,24 @@ class Processes:
             self._pool.join()
         except (OSError, RuntimeError) as error:
             _log.error("stopping the process pool failed: %s", error)
+
+
+@contextlib.contextmanager
+def _ctrl_c_is_not_inherited() -> Iterator[None]:
+    """Let processes that this thread starts meanwhile ignore Ctrl-C from their first instruction.
+
+    On Windows this process ignores it meanwhile, too; on POSIX another of its threads takes it.
+    """
+    if sys.platform == "win32":
+        set_handler = ctypes.windll.kernel32.SetConsoleCtrlHandler
+        set_handler(None, True)
+        try:
+            yield
+        finally:
+            set_handler(None, False)
+    else:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)

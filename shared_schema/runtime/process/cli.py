@@ -18,6 +18,7 @@ from shared_schema.runtime.process.control import (
     running,
 )
 from shared_schema.runtime.process.exits import CONFIGURATION, FAILED, OK, exit_code_of, print_line
+from shared_schema.runtime.process.interrupts import raise_on_ctrl_c
 from shared_schema.runtime.process.logs import use_utf8_streams
 from shared_schema.runtime.process.output import echo
 from shared_schema.runtime.process.supervise import supervise as run_supervised
@@ -55,6 +56,7 @@ def server_cli(package: str, service: str) -> typer.Typer:
 
     @app.callback()
     def main() -> None:
+        raise_on_ctrl_c()
         use_utf8_streams()
         undo_honcho()
 

@@ -1,7 +1,7 @@
 """What makes a process stop, on every platform, and a deadline if it does not.
 
-There are three causes: a signal; for a server, the end of its supervisor; for a supervisor, the
-end of the shell above it (Windows). After any of them there is a deadline.
+There are three causes: a signal; for a server, the end of its supervisor; for a supervisor or a
+command, the end of the shell above it (Windows). After any of them there is a deadline.
 
 The supervisor holds the write end of the server's stdin and never writes. End of file there means
 that the supervisor is gone or wants the server to stop: the one signal that works in the same way
@@ -9,6 +9,7 @@ on every platform, even after a SIGKILL.
 """
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import signal
@@ -17,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import PureWindowsPath
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
@@ -33,7 +35,7 @@ DRAIN_TIMEOUT_S: Final = 0.2
 # Not RR_ names: those are settings, and unknown ones stop the start.
 SUPERVISED: Final = "REFLECTIVE_SUPERVISED"
 
-SHELL: Final = "cmd.exe"
+SHELL: Final = "cmd"
 # supervisor <- (venv launcher) <- (uv) <- cmd.exe, with one to spare.
 SHELL_GENERATIONS_MAX: Final = 4
 
@@ -107,7 +109,7 @@ def watch_supervisor(
 
 
 def watch_shell(on_gone: Callable[[], None]) -> None:
-    """Call `on_gone`, in a thread, when the shell above this process or its parent has ended.
+    """Call `on_gone`, in a thread, when the shell or the honcho above this process has ended.
 
     Windows only: honcho runs each Procfile line through the shell. On POSIX it signals the whole
     process group; on Windows it terminates only ``cmd.exe``, and closing the window
@@ -118,18 +120,35 @@ def watch_shell(on_gone: Callable[[], None]) -> None:
     import psutil  # noqa: PLC0415  # the servers, which import this module, start without it
 
     with contextlib.suppress(psutil.Error):
-        shell = nearest_shell(psutil.Process().parents())
-        for process in (shell, shell and shell.parent()):
-            if process is not None:
-                _started(partial(_wait, process, on_gone), "shell-watch")
+        for process in shell_and_honcho(psutil.Process().parents()):
+            _started(partial(_wait, process, on_gone), "shell-watch")
 
 
-def nearest_shell(parents: "Iterable[psutil.Process]") -> "psutil.Process | None":
-    """Return the nearest ``cmd.exe`` among the first `SHELL_GENERATIONS_MAX` of `parents`."""
-    for _, parent in zip(range(SHELL_GENERATIONS_MAX), parents, strict=False):
-        if parent.name().lower() == SHELL:
-            return parent
-    return None
+def shell_and_honcho(parents: "Iterable[psutil.Process]") -> "list[psutil.Process]":
+    """Return the nearest ``cmd.exe`` above a process, and honcho's processes above that.
+
+    The shell is looked for among the first `SHELL_GENERATIONS_MAX` of `parents`. honcho has a
+    process for each line and one above; what else is above a shell, e.g. Explorer, may end.
+    """
+    above = iter(parents)
+    for parent in itertools.islice(above, SHELL_GENERATIONS_MAX):
+        if _program(parent) == SHELL:
+            return [parent, *itertools.takewhile(_is_honcho, above)]
+    return []
+
+
+def _is_honcho(process: "psutil.Process") -> bool:
+    return _program(process).startswith(("python", "honcho"))
+
+
+def _program(process: "psutil.Process") -> str:
+    """Return ``cmd`` for ``C:\\Windows\\system32\\cmd.exe``; nothing if it cannot be known."""
+    import psutil  # noqa: PLC0415  # as above
+
+    command: list[str] = []
+    with contextlib.suppress(psutil.Error, OSError):  # another user's, e.g.
+        command = process.cmdline()  # under Wine psutil cannot tell a process's name
+    return PureWindowsPath(command[0].strip('"')).stem.lower() if command else ""
 
 
 def _wait(process: "psutil.Process", on_gone: Callable[[], None]) -> None:

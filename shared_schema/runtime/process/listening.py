@@ -7,6 +7,7 @@ server of the same kind detects the first by its port, so the port must not be s
 import errno
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Final
@@ -20,6 +21,9 @@ LOCALHOST: Final = "localhost"
 BACKLOG: Final = 128
 # Descriptors besides connections: accepts of both listeners, files, the bus, providers.
 RESERVED_DESCRIPTORS: Final = 2 * BACKLOG + 256
+# Windows may refuse a port for as long as a connection that the last server accepted is open.
+PORT_TIMEOUT_S: Final = 3.0 if sys.platform == "win32" else 0.0
+PORT_INTERVAL_S: Final = 0.1
 # Errors of a machine without IPv6 for ::1.
 NO_SUCH_ADDRESS: Final = frozenset(
     {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EINVAL}
@@ -33,16 +37,28 @@ log = structlog.get_logger(__name__)
 Target = tuple[socket.AddressFamily, str]
 
 
-def listen_on(host: str, port: int) -> list[socket.socket]:
+def listen_on(host: str, port: int, *, timeout_s: float = PORT_TIMEOUT_S) -> list[socket.socket]:
     """Return listening sockets for `host`; clients queue in them until the server accepts.
 
-    Port 0 means any free port, the same for both loopbacks.
+    Port 0 means any free port, the same for both loopbacks. A port that is taken is tried again
+    for `timeout_s`.
 
     Raises
     ------
     StartRefused
         If the port is taken or the host is not one of this machine's.
     """
+    give_up_at = time.monotonic() + timeout_s
+    while True:
+        try:
+            return _listen_on(host, port)
+        except StartRefused as refused:
+            if refused.exit_code != ANOTHER_INSTANCE or time.monotonic() >= give_up_at:
+                raise
+        time.sleep(PORT_INTERVAL_S)
+
+
+def _listen_on(host: str, port: int) -> list[socket.socket]:
     with ExitStack() as undo:
         sockets: list[socket.socket] = []
         for family, address in _targets(host):
@@ -130,11 +146,20 @@ def _listen(family: socket.AddressFamily, address: str, port: int) -> socket.soc
 
 
 def _refused(address: str, port: int, error: OSError) -> StartRefused:
-    taken = {errno.EADDRINUSE}
-    if sys.platform == "win32":
-        taken.add(errno.EACCES)  # the other process holds it exclusively
-    if error.errno in taken:
+    if error.errno == errno.EADDRINUSE:
         return StartRefused(
             f"port {port} on {address} is taken by another process", ANOTHER_INSTANCE
         )
-    return StartRefused(f"cannot listen on {address} port {port}: {error.strerror}", CONFIGURATION)
+    reason = permission_remedy() if error.errno == errno.EACCES else error.strerror
+    return StartRefused(f"cannot listen on {address} port {port}: {reason}", CONFIGURATION)
+
+
+def permission_remedy() -> str:
+    """Return what to do about a port that the system does not give to this process."""
+    if sys.platform == "win32":
+        return (
+            "Windows does not allow it. Either the port is in a reserved range"
+            " (`netsh int ipv4 show excludedportrange tcp` lists them): set another port; or"
+            " another program holds it: `netstat -ano` shows the process to end"
+        )
+    return "the system does not allow it: set another port, above 1023"

@@ -12,6 +12,7 @@ from shared_schema.environment import undo_honcho
 from shared_schema.runtime.process.ending import SUPERVISED
 from shared_schema.runtime.process.exits import exit_code_of
 from shared_schema.runtime.process.logs import configure_logging, use_utf8_streams
+from shared_schema.runtime.process.path_limits import require_short_paths
 from shared_schema.settings import load_settings
 
 
@@ -28,6 +29,7 @@ def serve_as(service: str, module: str) -> int:
     def run() -> int:
         settings = load_settings()
         configure_logging(level=settings.log_level, form=settings.log_format, service=service)
+        require_short_paths(settings.artifacts_dir)
         code: int = import_module(module).serve(settings)
         return code
 
