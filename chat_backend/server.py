@@ -19,6 +19,7 @@ from chat_backend.session.sessions import Sessions
 from chat_backend.session.visits import Visits
 from chat_backend.session.workflow import Services
 from chat_backend.speech.choice import build_speech, speech_api_of
+from chat_backend.speech.desk import Desk
 from chat_backend.speech.engine import EMBEDDED, Speech
 from chat_backend.storage.archive import Archive
 from chat_backend.storage.leftovers import sweep_newest, swept
@@ -107,6 +108,7 @@ async def open_chat(
         services = Services(
             agents=agents,
             speech=voice,
+            desk=Desk(settings.tts_concurrency if api else settings.speech_workers),
             events=events,
             artifacts=artifacts,
             submit=submit,

@@ -22,6 +22,7 @@ PURE = [
     "chat_backend/facts/ledger.py",
     "shared_schema/water.py",
     "chat_backend/session/dialogues.py",
+    "chat_backend/session/order.py",
     *(
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "waves" / "dsp").glob("*.py")

@@ -109,6 +109,7 @@ class Sessions:
         session = self._sessions.get(session_id)
         if session is None or session.task is None or session.task.done():
             return False
+        session.workflow.stop()
         session.task.cancel()
         await asyncio.wait([session.task])
         return True

@@ -1,5 +1,6 @@
 """One slot's work in one turn: the events and the utterance that describe it."""
 
+import asyncio
 from typing import TypeVar
 
 from chat_backend.agents.base import SpokenResponse
@@ -14,7 +15,10 @@ Event = TypeVar("Event", bound=SlotStart)
 
 
 class SlotTurn:
-    """Which slot, in which turn; `answer` is None until the slot has a text."""
+    """Which slot, in which turn; `answer` is None until the slot has a text.
+
+    `asked` is set once it has a text, or will have none.
+    """
 
     def __init__(self, conversation: Conversation, turn: Turn, slot_id: int) -> None:
         self.conversation = conversation
@@ -22,6 +26,7 @@ class SlotTurn:
         self.slot_id = slot_id
         self.agent_id = conversation.agent_of(slot_id)
         self.answer: SpokenResponse | None = None
+        self.asked = asyncio.Event()
 
     def started(self) -> SlotStart:
         """The question went to the slot's agent."""

@@ -25,7 +25,10 @@ Ask = Callable[[Agent, Conversation, int, History], Awaitable[SpokenResponse]]
 
 
 class Turn(Struct, frozen=True, kw_only=True):
-    """One turn; the workflow runs all three the same way."""
+    """One turn; the workflow runs all of them the same way.
+
+    `participants` depends on the texts of earlier turns only, as their speech may not be there.
+    """
 
     index: TurnIndex
     participants: Callable[[Conversation], tuple[int, ...]]
@@ -99,6 +102,8 @@ TURN_2: Final = Turn(
     index=2, participants=lambda so_far: commenters(so_far.answers[1]), ask=_comment
 )
 TURN_3: Final = Turn(index=3, participants=lambda so_far: repliers(so_far.targets), ask=_reply)
+# In the order in which they are asked; a turn without participants is left out.
+TURNS: Final = (TURN_1, TURN_2, TURN_3)
 
 
 def target_of(answer: SpokenResponse) -> int | None:

@@ -20,6 +20,7 @@ def test_how_long_a_wave_job_took_is_logged(tmp_path: Any) -> None:
     services = Services(
         agents=nobody,
         speech=nobody,
+        desk=nobody,
         events=SessionEvents(Ledger(epoch="test", keep_s=0.0)),
         artifacts=Artifacts(tmp_path),
         submit=nobody,

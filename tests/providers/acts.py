@@ -29,6 +29,7 @@ Act = Literal[
     "silence",
     "text-as-sound",
     "wav",
+    "after-turn-3",  # well, but not before a model was asked in Turn 3
 ]
 
 _KEY_HEADERS = ("authorization", "x-api-key", "x-goog-api-key", "xi-api-key")

@@ -109,6 +109,19 @@ async def test_six_slots_over_three_providers_with_one_down(show: System, wire: 
     assert usage["speech", "elevenlabs"]["seconds"] > 0.0
 
 
+async def test_all_turns_are_asked_before_the_first_is_spoken(show: System, wire: Wire) -> None:
+    """Speech that waits for Turn 3's questions comes, turn by turn, and nothing falls back."""
+    wire.script("elevenlabs", "after-turn-3")
+    async with listening(show.events_url) as touchdesigner:
+        stream = await visit(show)
+        events = await touchdesigner.told(stream.session_id)
+    stream.assert_in_order()
+    audios = stream.of(SlotAudio)
+    assert len(audios) == len(stream.of(SlotDone)) > 12
+    assert all(audio.fallback_engine is None for audio in audios)
+    assert turn1_of(events).payload.status == "complete"
+
+
 async def test_when_the_voices_are_down_the_embedded_one_speaks(show: System, wire: Wire) -> None:
     """Every utterance says so; nobody is silent, and a provider that is down is left alone."""
     wire.script("elevenlabs", "500")
