@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from shared_schema.chat import SlotAudio, SlotDone, SlotError
-from shared_schema.events import Turn1WavesReady
+from shared_schema.events import SessionStopped, Turn1WavesReady
 from tests.support.client import listening
 from tests.support.processes import System, until
 from tests.support.staging import MESSAGE, stage, visit
@@ -16,7 +16,7 @@ from tests.support.visitor import Stream, post, request
 
 
 async def test_a_session_can_be_stopped(show: System) -> None:
-    """It ends in order: errors for who was speaking, done, a Turn 1 event, no dialogues."""
+    """In order: errors of those that spoke, done, a Turn 1 event, session.stopped, no dialogues."""
     stage(show, wait_s=1.0)
     answers: list[httpx.Response] = []
 
@@ -28,10 +28,12 @@ async def test_a_session_can_be_stopped(show: System) -> None:
 
     async with listening(show.events_url) as touchdesigner:
         stream = await asyncio.to_thread(post, show.chat_url, MESSAGE, on_event=stop_at_first_text)
-        turn1 = await touchdesigner.session_event()
+        frames = {type(event): event for event in [await touchdesigner.event() for _ in range(2)]}
         await touchdesigner.nothing()
     assert answers[0].json()["stopped"] is True
     assert {error.error.message for error in stream.of(SlotError)} == {"the session was stopped"}
+    assert frames[SessionStopped] == SessionStopped(session_id=stream.session_id)
+    turn1 = frames[Turn1WavesReady]
     assert isinstance(turn1, Turn1WavesReady)
     assert turn1.payload.slots_ready == 0
     again = request(show.chat_url, "POST", f"/v1/sessions/{stream.session_id}/stop")
