@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 QUESTION = "What does the sea dream of when nobody is listening?"
 
-pytestmark = pytest.mark.timeout(240)
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:

@@ -3,16 +3,12 @@
 from pathlib import Path
 from urllib.parse import quote
 
-import pytest
-
 from tests.browser.browsing import chromium
 from tests.support.processes import system, until
 
 OPERATOR = "grün + 41%"
 VISITOR = "für Gäste"
 WITHIN_S = 20.0
-
-pytestmark = pytest.mark.timeout(120)
 
 
 def test_pages_opened_once_with_their_tokens_work_and_hide_them(tmp_path: Path) -> None:

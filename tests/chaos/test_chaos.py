@@ -2,15 +2,10 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.chaos.run import Plan, Run
 from tests.support.platforms import SIGNALS
 
-pytestmark = [
-    SIGNALS,
-    pytest.mark.timeout(240),
-]
+pytestmark = SIGNALS
 
 
 async def test_whatever_is_killed_every_event_comes_exactly_once(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from shared_schema.runtime.process.ending import SUPERVISED, shell_and_honcho, watch_supervisor
 from shared_schema.runtime.process.exits import FAILED
 
-from .toys import ROOT
+from .toys import LIMIT_S, ROOT
 
 WATCH = """
 import os, subprocess, sys, threading
@@ -22,7 +22,7 @@ print(watch_supervisor(gone.set) is None, flush=True)
 child = "import os, sys; print(sys.stdin.read() == '', 'REFLECTIVE_SUPERVISED' in os.environ)"
 print(subprocess.run([sys.executable, "-c", child], capture_output=True).stdout.decode(), end="")
 sys.stdout.flush()
-gone.wait(10)
+gone.wait(60)
 print("gone", flush=True)
 """
 
@@ -60,7 +60,7 @@ def test_the_pipe_is_watched_once_and_no_descendant_sees_it() -> None:
         assert [run.stdout.readline(), run.stdout.readline()] == ["True True\n", "True False\n"]
         run.stdin.close()
         assert run.stdout.readline() == "gone\n"
-        assert run.wait(60) == 0
+        assert run.wait(LIMIT_S) == 0
 
 
 def test_a_process_that_does_not_end_in_time_is_ended_hard() -> None:

@@ -17,7 +17,7 @@ from shared_schema.runtime.process.control import request_restart, request_stop
 from shared_schema.runtime.process.exits import CONFIGURATION
 from tests.support.platforms import SIGNALS
 
-from .toys import PLAIN, ROOT, SUPERVISOR, Toys, gone, wait_for
+from .toys import LIMIT_S, PLAIN, ROOT, SUPERVISOR, Toys, gone, wait_for
 
 pytestmark = SIGNALS
 
@@ -37,16 +37,16 @@ def test_a_killed_server_leaves_the_others_alone_and_sigterm_ends_all(
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     env = {**os.environ, "PATH": path, "TOY_PORT": str(toys.port)}
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=env) as honcho:
-        pid = toys.answering_pid(within_s=10)
-        other = toys.answering_pid(port=other_port, within_s=10)
+        pid = toys.answering_pid()
+        other = toys.answering_pid(port=other_port)
         started = psutil.Process(honcho.pid).children(recursive=True)
         os.kill(pid, signal.SIGKILL)
-        toys.answering_pid(other_than=pid, within_s=10)
+        toys.answering_pid(other_than=pid)
         assert toys.answering_pid(port=other_port) == other
         honcho.terminate()
-        assert honcho.wait(5) == 128 + signal.SIGTERM
+        assert honcho.wait(LIMIT_S) == 128 + signal.SIGTERM
     for process in started:
-        wait_for(lambda pid=process.pid: gone(pid) or None, within_s=1, what="end of all")  # type: ignore[misc]
+        wait_for(lambda pid=process.pid: gone(pid) or None, what="end of all")  # type: ignore[misc]
 
 
 # One folder's name, on POSIX; what honcho makes of it is `Bühne1art` or worse.
@@ -85,16 +85,15 @@ def test_our_reading_of_dotenv_holds_and_the_shell_wins_over_it(
         contextlib.ExitStack() as ending,
     ):
         ending.callback(honcho.terminate)
-        wait_for(listens, within_s=20, what="a gateway at the shell's port")
+        wait_for(listens, what="a gateway at the shell's port")
         dotenv.write_text(dotenv.read_text("utf-8") + "RR_LOG_FORMAT=json\n", "utf-8")
         request_restart("event_gateway", run_dir)
         wait_for(
             lambda: '"event":"listening"' in log.read_text("utf-8") or None,
-            within_s=20,
             what="a gateway that has read the file anew",
         )
         request_stop("event_gateway", run_dir)
-        assert honcho.wait(10) == 0
+        assert honcho.wait(LIMIT_S) == 0
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [FOLDER]
 
 

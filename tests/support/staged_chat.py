@@ -5,6 +5,8 @@ careless hand might do it. What to spoil is read from ``stage.json`` beside the 
 before each utterance: ``break``, ``mute`` and ``hang`` list places as ``"<turn>:<slot or *>"``, and
 ``wait_s`` is how long each utterance waits. A file that hangs is a pipe that nobody writes to: its
 wave job begins and does not end (POSIX).
+
+Every callback of the event loop that takes `LONG_CALLBACK_S` of the processor is logged.
 """
 
 import asyncio
@@ -12,8 +14,11 @@ import json
 import os
 import re
 import sys
+import time
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from chat_backend.errors import SpeechFailed
 from chat_backend.server import serve
@@ -23,7 +28,9 @@ from shared_schema.ids import VoiceProfile
 from shared_schema.runtime.process.logs import configure_logging
 from shared_schema.settings import load_settings
 
-SLOW_CALLBACK_S = 0.05
+LONG_CALLBACK = "callback too long"
+LONG_CALLBACK_S = 0.05
+log = structlog.get_logger("chat")
 PLACE = re.compile(r"turn_(\d)/slot-(\d)_")
 
 
@@ -36,7 +43,6 @@ class StagedSpeech:
 
     async def start(self) -> None:
         await self._voice.start()
-        asyncio.get_running_loop().slow_callback_duration = SLOW_CALLBACK_S
 
     async def speak(self, text: str, profile: VoiceProfile, path: Path) -> None:
         directions: dict[str, Any] = {}
@@ -60,7 +66,22 @@ class StagedSpeech:
         await self._voice.close()
 
 
+def log_long_callbacks() -> None:
+    """Measure processor time: how long a callback waits for a core says how busy the machine is."""
+    run = asyncio.Handle._run
+
+    def measured(handle: asyncio.Handle) -> None:
+        before = time.thread_time()
+        run(handle)
+        took_s = time.thread_time() - before
+        if took_s >= LONG_CALLBACK_S:
+            log.warning(LONG_CALLBACK, took_s=round(took_s, 3), callback=repr(handle)[:300])
+
+    asyncio.Handle._run = measured  # type: ignore[assignment, method-assign]
+
+
 if __name__ == "__main__":
+    log_long_callbacks()
     settings = load_settings()
     configure_logging(level=settings.log_level, form=settings.log_format, service="chat")
     voice = HibariSpeech(workers=settings.speech_workers)

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -142,9 +141,7 @@ async def test_stopped_and_continued_it_tells_everything_once(
         chat.tell(whole(1))
         await touchdesigner.told()
         gateway.send(signal.SIGSTOP)
-        begun = time.monotonic()
         chat.tell(whole(2))
-        assert time.monotonic() - begun < 1.0
         await asyncio.sleep(1.2)  # longer than the pause that the gateway must notice
         gateway.send(signal.SIGCONT)
         assert [event.seq for event in await touchdesigner.told()] == [1, 2, 3]

@@ -49,7 +49,7 @@ def sound(show: System) -> str:
 
 def command(show: System, *arguments: str) -> Process:
     process = show.start(arguments[0], "-m", *arguments)
-    process.popen.wait(60)
+    process.wait()
     return process
 
 
@@ -187,7 +187,7 @@ def test_a_linked_folder_is_seen_at_the_start(tmp_path: Path, package: str) -> N
         show.artifacts.mkdir(parents=True)
         (show.artifacts / "tts").symlink_to(tmp_path / "elsewhere")
         server = show.start(package, "-m", package)
-        assert server.wait(60) == CONFIGURATION
+        assert server.wait() == CONFIGURATION
         (line,) = server.log.splitlines()
         assert str(show.artifacts / "tts") in line
         assert "RR_ARTIFACTS_DIR" in line

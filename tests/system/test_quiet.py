@@ -138,10 +138,10 @@ async def test_the_command_switches_it(show: System) -> None:
         ("loud", 78, "expected on or off"),
     ):
         command = show.start("quiet", "-m", "event_gateway", "quiet", *filter(None, [argument]))
-        assert command.wait(20.0) == code, command.log
+        assert command.wait() == code, command.log
         assert words in command.log
         assert len(command.log.splitlines()) == 1
     show.processes[0].stop()
     lost = show.start("quiet", "-m", "event_gateway", "quiet", "on")
-    assert lost.wait(20.0) == 1
+    assert lost.wait() == 1
     assert "honcho start" in lost.log

@@ -304,8 +304,8 @@ async def test_the_commands_work_together_on_an_empty_machine(tmp_path: Path) ->
         listener = command(show, "listen", "--sessions", "1", "--timeout", "30")
         until(lambda: "connected to" in listener.log, "listening")
         rehearsal = command(show, "rehearse", "latest", "--speed", "100")
-        assert rehearsal.wait(30) == 0, rehearsal.log
-        assert listener.wait(30) == 0, listener.log
+        assert rehearsal.wait() == 0, rehearsal.log
+        assert listener.wait() == 0, listener.log
         fresh = status(show)["sessionId"]
         printed = []
         for _ in range(2):
