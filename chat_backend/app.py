@@ -29,7 +29,7 @@ from shared_schema.chat import (
     encode_chat_event,
 )
 from shared_schema.decoding import InvalidMessage
-from shared_schema.ids import AGENT_IDS, VOICE_PROFILES, AgentId
+from shared_schema.ids import AGENT_IDS, VOICE_PROFILES, AgentId, is_session_id
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.web.access import AccessControl
 from shared_schema.runtime.web.answers import EventStream, Json, limited_body, problem, sound_route
@@ -91,6 +91,7 @@ class Chat(Struct, frozen=True, kw_only=True):
         routes = [
             Route("/v1/chat", self.chat, methods=["POST"]),
             Route("/v1/sessions/{session_id}/stop", self.stop, methods=["POST"]),
+            Route("/v1/sessions/{session_id}", self.delete, methods=["DELETE"]),
             Route("/v1/reset", self.reset, methods=["POST"]),
             Route("/v1/agents", self.list_agents),
             Route("/v1/health", self.health),
@@ -110,6 +111,9 @@ class Chat(Struct, frozen=True, kw_only=True):
             allowed_origins=self.settings.cors_origins,
             origins_setting="RR_CORS_ORIGINS",
             token=token,
+            operator=Token.of(self.settings, "operator_token"),
+            public_paths=("/",),
+            operator_methods=("DELETE",),
         )
 
     async def chat(self, request: Request) -> Response:
@@ -143,6 +147,15 @@ class Chat(Struct, frozen=True, kw_only=True):
         if await self.sessions.stop(session_id):
             return Json({"sessionId": session_id, "stopped": True})
         return problem(HTTPStatus.NOT_FOUND, "no such session runs", field="sessionId")
+
+    async def delete(self, request: Request) -> Response:
+        """Remove a session at once: end it, forget it, remove its files. The operator's."""
+        session_id = request.path_params["session_id"]
+        removal = await self.sessions.delete(session_id) if is_session_id(session_id) else None
+        if removal is None:
+            return problem(HTTPStatus.NOT_FOUND, "no such session", field="sessionId")
+        held = [path.as_posix() for path in removal.held]
+        return Json({"sessionId": session_id, "deleted": True, "held": held})
 
     async def reset(self, request: Request) -> Response:
         """Forget the history of one visit, or of all; running sessions and files stay."""

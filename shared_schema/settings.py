@@ -128,6 +128,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     # Everywhere
     log_level: typing.Literal["debug", "info", "warning", "error"] = "info"
     log_format: typing.Literal["text", "json"] = "text"
+    log_dir: Path | None = None
+    log_file_max_mb: Annotated[float, Meta(ge=0.01, le=1e4)] = 10.0
+    log_files_max: Annotated[int, Meta(ge=1, le=1000)] = 5
 
 
 def variable(name: str) -> str:

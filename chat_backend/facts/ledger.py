@@ -192,6 +192,10 @@ class Ledger:
             del self._records[session_id]
         return len(gone)
 
+    def drop(self, session_id: str) -> None:
+        """Forget a session at once; what is still to come of it is ignored."""
+        self._records.pop(session_id, None)
+
     def _settle(self, record: Record, now: float) -> None:
         if record.complete and record.settled_at is None and not record.pending:
             record.settled_at = now

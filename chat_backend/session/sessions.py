@@ -15,12 +15,13 @@ from chat_backend.providers.usage import Usage, charged_to
 from chat_backend.session.conversation import Conversation
 from chat_backend.session.visits import Visit, Visits
 from chat_backend.session.workflow import Services, Workflow
-from chat_backend.storage.archive import write_document
+from chat_backend.storage.archive import Archive, Removal, write_document
 from chat_backend.storage.leftovers import sweep_session
 from shared_schema.chat import ChatRequest
 from shared_schema.facts import SlotAgent, WavesJobResult
 from shared_schema.ids import new_session_id, timestamp
 from shared_schema.layout import session_file
+from shared_schema.runtime.said import said
 from shared_schema.session_document import SessionDocument
 
 log = structlog.get_logger("chat")
@@ -35,7 +36,10 @@ class TooManySessions(ChatBackendError):
 
 
 class _Session(Struct, kw_only=True):
-    """A session until its last wave job has ended. `unsaved` says that the file is behind."""
+    """A session until its last wave job has ended. `unsaved` says that the file is behind.
+
+    Of a `deleted` one, what its workers still write is removed.
+    """
 
     workflow: Workflow
     visit: Visit
@@ -44,6 +48,7 @@ class _Session(Struct, kw_only=True):
     task: asyncio.Task[None] | None = None
     saving: asyncio.Task[None] | None = None
     unsaved: bool = False
+    deleted: bool = False
 
 
 class Sessions:
@@ -57,6 +62,7 @@ class Sessions:
         self._max_sessions = max_sessions
         self._seed = seed
         self._sessions: dict[str, _Session] = {}
+        self._archive = Archive(services.artifacts)
         self._closing = asyncio.Event()
         services.metrics.running.set_function(lambda: self.running)
 
@@ -82,6 +88,7 @@ class Sessions:
             raise TooManySessions(
                 f"all {self._max_sessions} session slots are in use (RR_CHAT_MAX_SESSIONS)"
             )
+        said.note(request.message)
         session_id = new_session_id()
         conversation = Conversation(
             session_id=session_id,
@@ -91,7 +98,7 @@ class Sessions:
             ),
             seed=int(session_id.replace("-", ""), 16) if self._seed is None else self._seed,
         )
-        visit = self._visits.begin_session(request.visit_id)
+        visit = self._visits.begin_session(request.visit_id, session_id)
         workflow = Workflow(self._services, conversation, visit)
         session = _Session(
             workflow=workflow,
@@ -113,6 +120,24 @@ class Sessions:
         session.task.cancel()
         await asyncio.wait([session.task])
         return True
+
+    async def delete(self, session_id: str) -> Removal | None:
+        """End a session if it runs, forget it, remove its files; return None if there is none."""
+        session = self._sessions.get(session_id)
+        if session is not None:
+            session.deleted = True
+            await self.stop(session_id)
+        else:
+            self._services.events.ledger.drop(session_id)
+        self._visits.forget_session(session_id)
+        stored = await asyncio.to_thread(self._archive.stored, session_id)
+        removal = await asyncio.to_thread(self._archive.remove, stored)
+        if session is not None:
+            self._save(session)  # for what was being written meanwhile
+        elif not stored.has_folder:
+            return None
+        log.info("session deleted", session=session_id)
+        return removal
 
     async def stop_all(self) -> None:
         """End every running session in order."""
@@ -164,7 +189,10 @@ class Sessions:
             while session.unsaved and record is not None:
                 session.unsaved = False
                 try:
-                    await self._write(session, record)
+                    if not session.deleted:
+                        await self._write(session, record)
+                    if session.deleted:  # perhaps in the meantime
+                        await asyncio.to_thread(self._remove, session.workflow.session_id)
                 except OSError as error:
                     session.unsaved = True
                     log.error(  # noqa: TRY400  # the reason says it all
@@ -182,6 +210,8 @@ class Sessions:
             log.exception("session.json crashed", session=session.workflow.session_id)
         session.saving = None
         if record is None or record.settled_at is not None:
+            if session.deleted:
+                self._services.events.ledger.drop(session.workflow.session_id)
             self._sessions.pop(session.workflow.session_id, None)
 
     async def _write(self, session: _Session, record: Record) -> None:
@@ -194,6 +224,10 @@ class Sessions:
         )
         path = self._services.artifacts.path(session_file(conversation.session_id))
         await asyncio.to_thread(self._write_file, path, content)
+
+    def _remove(self, session_id: str) -> None:
+        """Remove what was still written of a deleted session. Blocks."""
+        self._archive.remove(self._archive.stored(session_id))
 
     def _write_file(self, path: Path, content: SessionDocument) -> None:
         """Write session.json; after the last time, remove what killed workers left. Blocks."""

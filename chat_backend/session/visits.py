@@ -22,6 +22,7 @@ class Visit:
         self._exchanges = exchanges
         self._of_slot: dict[int, deque[Exchange]] = {}
         self._ended = exchanges == 0
+        self.session_ids: set[str] = set()
         self.running = 0
         self.idle_since = 0.0
 
@@ -64,13 +65,14 @@ class Visits:
     def __len__(self) -> int:
         return len(self._visits)
 
-    def begin_session(self, visit_id: str | None) -> Visit:
+    def begin_session(self, visit_id: str | None, session_id: str = "") -> Visit:
         """Return the visit that a new session belongs to; one that keeps nothing without an id."""
         self.expire()
         if visit_id is None:
             return Visit(exchanges=0)
         visit = self._visits.pop(visit_id, None) or Visit(self._exchanges)
         self._visits[visit_id] = visit
+        visit.session_ids.add(session_id)
         visit.running += 1
         while len(self._visits) > MAX_VISITS:
             self._visits.pop(next(iter(self._visits))).end()
@@ -95,3 +97,9 @@ class Visits:
         for visit in ended:
             visit.end()
         return len(ended)
+
+    def forget_session(self, session_id: str) -> None:
+        """End the visit that a session belonged to."""
+        for visit_id, visit in list(self._visits.items()):
+            if session_id in visit.session_ids:
+                self.reset(visit_id)

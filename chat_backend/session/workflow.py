@@ -28,6 +28,7 @@ from shared_schema.chat import ChatEvent, Done, ErrorType, TurnDone
 from shared_schema.facts import DecomposeJob, Dialogue, Stage, WaveFailed, WavePending
 from shared_schema.ids import TurnIndex
 from shared_schema.layout import Artifacts
+from shared_schema.runtime.said import said
 from shared_schema.water import DEFAULT_WATER, WaterMap
 
 log = structlog.get_logger("chat")
@@ -180,6 +181,7 @@ class Workflow:
         text = clip(answer.text, turn.kind)
         if not text:
             raise SlotFailed("the agent's answer is empty", error_type="server_error")
+        said.note(text)
         slot.answer = structs.replace(answer, text=text)
         conversation.answers[turn.index][slot.slot_id] = slot.answer
         self._tell(self._order.add(slot.done(slot.answer)))

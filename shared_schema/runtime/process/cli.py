@@ -19,6 +19,7 @@ from shared_schema.runtime.process.control import (
 )
 from shared_schema.runtime.process.exits import CONFIGURATION, FAILED, OK, exit_code_of, print_line
 from shared_schema.runtime.process.interrupts import raise_on_ctrl_c
+from shared_schema.runtime.process.log_files import LogFiles
 from shared_schema.runtime.process.logs import use_utf8_streams
 from shared_schema.runtime.process.output import echo
 from shared_schema.runtime.process.supervise import supervise as run_supervised
@@ -62,7 +63,10 @@ def server_cli(package: str, service: str) -> typer.Typer:
 
     @command("Serve, and restart after a crash.")
     def supervise(run_dir: Path) -> int:
-        return run_supervised(package, run_dir=run_dir)
+        files = LogFiles.of(load_settings())
+        # Its lines are few: if the disk is slow enough to lose one, that is all.
+        log = files.open(f"{service}-supervisor", lambda _: None) if files else None
+        return run_supervised(package, run_dir=run_dir, log=log)
 
     @command("Restart the server.")
     def restart(run_dir: Path) -> int:

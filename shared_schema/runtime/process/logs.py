@@ -1,4 +1,4 @@
-"""One log format for our modules and the libraries, as text or as JSON, on stderr.
+"""One log format for our modules and the libraries, as text or as JSON, on stderr and in files.
 
 ``2026-11-24T12:00:00.123Z info    gateway  event sent  session=5f2c seq=1``
 
@@ -10,14 +10,17 @@ import io
 import json
 import logging
 import os
+import re
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from typing import IO, Any, Final, Literal, TextIO, cast
 
 import structlog
 
 from shared_schema.foreign_text import shown, shown_lines
-from shared_schema.runtime.process.output import start_output
+from shared_schema.runtime.process.log_files import LogFiles
+from shared_schema.runtime.process.output import Output, start_output
+from shared_schema.runtime.said import said
 
 Level = Literal["debug", "info", "warning", "error"]
 Form = Literal["text", "json"]
@@ -31,13 +34,18 @@ LEVELS: Final[dict[str, int]] = {
 # They log every connection at info.
 CHATTY: Final = ("uvicorn", "uvicorn.error", "asyncio", "httpx", "httpcore", "websockets")
 RESET: Final = "\x1b[0m"
+_COLOUR: Final = re.compile("\x1b\\[[0-9]+m")
 COLOURS: Final = {"debug": "\x1b[2m", "warning": "\x1b[33m", "error": "\x1b[31m"}
 
 _Event = MutableMapping[str, Any]
 
 
-def configure_logging(*, level: Level, form: Form, service: str) -> None:
+def configure_logging(
+    *, level: Level, form: Form, service: str, files: LogFiles | None = None
+) -> None:
     """Send the logs of this process to stderr; call it once, before the first line is logged.
+
+    What visitors said is hidden in them (`said`).
 
     Parameters
     ----------
@@ -45,9 +53,14 @@ def configure_logging(*, level: Level, form: Form, service: str) -> None:
         Lines below it are not written and cost next to nothing.
     service
         The name of the process in every line, e.g. ``gateway``.
+    files
+        Files to write the same lines to.
     """
     use_utf8_streams()
-    stream = cast(TextIO, start_output("stderr", _log_dropped))
+    outputs = [start_output("stderr", _log_dropped)]
+    if files is not None:
+        outputs.append(files.open(service, _log_dropped))
+    stream = cast(TextIO, _Lines(outputs))
     threshold = LEVELS[level]
 
     def name_service(_logger: object, _method: str, event: _Event) -> _Event:
@@ -60,7 +73,7 @@ def configure_logging(*, level: Level, form: Form, service: str) -> None:
         structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%S.%fZ", utc=True, key="ts"),
         name_service,
     ]
-    last: list[structlog.typing.Processor] = [structlog.processors.format_exc_info]
+    last: list[structlog.typing.Processor] = [structlog.processors.format_exc_info, _hide_fields]
     last.append(_as_json if form == "json" else _AsText(colours=_wants_colours(sys.stderr)))
     structlog.configure(
         processors=[*shared, *last],
@@ -71,7 +84,7 @@ def configure_logging(*, level: Level, form: Form, service: str) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[*shared, _hide_event],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
@@ -95,6 +108,37 @@ def _log_dropped(count: int) -> None:
 def _as_json(_logger: object, _method: str, event: _Event) -> str:
     _shorten_ts(event)
     return shown(json.dumps(event, default=repr, ensure_ascii=False, separators=(",", ":")))
+
+
+def _hide_event(_logger: object, _method: str, event: _Event) -> _Event:
+    """Hide what was said in a library's line; our own are constants."""
+    event["event"] = said.hidden(str(event["event"]))
+    return event
+
+
+def _hide_fields(_logger: object, _method: str, event: _Event) -> _Event:
+    for key, value in event.items():
+        if key != "event" and isinstance(value, str):
+            event[key] = said.hidden(value)
+    return event
+
+
+class _Lines(io.TextIOBase):
+    """Writes to several outputs; colours are for terminals only."""
+
+    def __init__(self, outputs: Sequence[Output]) -> None:
+        self._terminal, *self._files = outputs
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Write the text to each."""
+        self._terminal.write(text)
+        for file in self._files:
+            file.write(_COLOUR.sub("", text))
+        return len(text)
 
 
 class _AsText:

@@ -22,8 +22,10 @@ DRAIN_TIMEOUT_S: Final = 0.5
 
 StreamName = Literal["stdout", "stderr"]
 OnDropped = Callable[[int], None]
+WriteSome = Callable[[memoryview], int]
 
 _outputs: dict[StreamName, "Output"] = {}
+_to_drain: list["Output"] = []
 
 
 class Output(io.TextIOBase):
@@ -31,19 +33,24 @@ class Output(io.TextIOBase):
 
     Parameters
     ----------
+    write_some
+        Writes the beginning of its argument, and returns how many bytes; in a thread of its own.
     on_dropped
         Called in the writing thread with the number of dropped calls of `write`, once everything
         before them has been written.
     """
 
-    def __init__(self, stream: object, on_dropped: OnDropped) -> None:
-        self._write_some = _unbuffered(stream)
+    def __init__(self, write_some: WriteSome, on_dropped: OnDropped) -> None:
+        self._write_some = write_some
         self._on_dropped = on_dropped
         self._changed = threading.Condition()
         self._queue: deque[bytes] = deque()
         # Queued or being written.
         self._bytes = 0
         self._dropped = 0
+        if not _to_drain:
+            atexit.register(drain_outputs)
+        _to_drain.append(self)
         threading.Thread(target=self._run, name="output", daemon=True).start()
 
     def writable(self) -> bool:
@@ -93,16 +100,13 @@ class Output(io.TextIOBase):
 
 def start_output(name: StreamName, on_dropped: OnDropped) -> Output:
     """Create the buffer for this process's stdout or stderr, and return it."""
-    output = Output(getattr(sys, name), on_dropped)
-    if not _outputs:
-        atexit.register(drain_outputs)
-    _outputs[name] = output
-    return output
+    _outputs[name] = Output(_unbuffered(getattr(sys, name)), on_dropped)
+    return _outputs[name]
 
 
 def drain_outputs(timeout_s: float = DRAIN_TIMEOUT_S) -> None:
-    """Wait until everything is written, but no longer than `timeout_s` for each stream."""
-    for output in _outputs.values():
+    """Wait until everything is written, but no longer than `timeout_s` for each output."""
+    for output in _to_drain:
         output.drain(timeout_s)
 
 
@@ -125,7 +129,7 @@ def echo_document(text: str) -> None:
     print(shown_lines(text), flush=True)  # noqa: T201  # the command's own output
 
 
-def _unbuffered(stream: object) -> Callable[[memoryview], int]:
+def _unbuffered(stream: object) -> WriteSome:
     """Return a function that writes bytes to a stream, without a buffer that others may lock.
 
     A thread that holds such a lock when the interpreter exits makes it abort.

@@ -11,6 +11,7 @@ from importlib import import_module
 from shared_schema.environment import undo_honcho
 from shared_schema.runtime.process.ending import SUPERVISED
 from shared_schema.runtime.process.exits import exit_code_of
+from shared_schema.runtime.process.log_files import LogFiles
 from shared_schema.runtime.process.logs import configure_logging, use_utf8_streams
 from shared_schema.runtime.process.path_limits import require_short_paths
 from shared_schema.settings import load_settings
@@ -28,7 +29,12 @@ def serve_as(service: str, module: str) -> int:
 
     def run() -> int:
         settings = load_settings()
-        configure_logging(level=settings.log_level, form=settings.log_format, service=service)
+        configure_logging(
+            level=settings.log_level,
+            form=settings.log_format,
+            service=service,
+            files=LogFiles.of(settings),
+        )
         require_short_paths(settings.artifacts_dir)
         code: int = import_module(module).serve(settings)
         return code

@@ -30,6 +30,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from shared_schema.foreign_text import shown
+from shared_schema.ids import timestamp
 from shared_schema.runtime.process.child import BackOff, Child
 from shared_schema.runtime.process.control import Control, NoSupervisor, Request, running
 from shared_schema.runtime.process.ending import on_ending_signal, watch_shell
@@ -40,7 +41,7 @@ from shared_schema.runtime.process.exits import (
     StartRefused,
     exit_code_of,
 )
-from shared_schema.runtime.process.output import start_output, write_line
+from shared_schema.runtime.process.output import Output, start_output, write_line
 from shared_schema.runtime.process.start_note import LISTENING, StartNote
 
 # A little more than the server's own `ending.END_TIMEOUT_S`; honcho kills after 5 s.
@@ -52,18 +53,20 @@ POLL_INTERVAL_S: Final = 0.25
 RUN_FILE_TIMEOUT_S: Final = 1.0
 
 
-def supervise(package: str, *, run_dir: Path) -> int:
+def supervise(package: str, *, run_dir: Path, log: Output | None = None) -> int:
     """Run ``python -m <package>`` until stopped; return the exit code. Main thread only.
 
     Parameters
     ----------
     run_dir
         The folder of the run file and the lock, with one supervisor for each package.
+    log
+        Where its lines go, besides stdout.
     """
 
     def run() -> int:
         with _exclusive_lock(package, run_dir):
-            return _Supervisor(package, run_dir).run()
+            return _Supervisor(package, run_dir, log).run()
 
     return exit_code_of(run, name=f"supervise {package}")
 
@@ -114,8 +117,9 @@ def _lock_held_message(package: str, run_dir: Path) -> str:
 class _Supervisor:
     """State for the main thread only; other threads put calls for it into a queue."""
 
-    def __init__(self, package: str, run_dir: Path) -> None:
+    def __init__(self, package: str, run_dir: Path, log: Output | None) -> None:
         self._package = package
+        self._log = log
         self._run_dir = run_dir
         self._command = (sys.executable, "-m", package)
         self._control = Control(package, run_dir)
@@ -153,7 +157,10 @@ class _Supervisor:
             self._clean_up()
 
     def _print(self, line: str) -> None:
-        write_line("stdout", shown(f"supervise {self._package}: {line}"))
+        whole = shown(f"supervise {self._package}: {line}")
+        write_line("stdout", whole)
+        if self._log is not None:
+            self._log.write(f"{timestamp(time.time())} {whole}\n")
 
     def _request_end(self) -> None:
         self._calls.put(self._end)

@@ -70,6 +70,8 @@ class AccessControl:
         Required, if it is set, except for WebSockets and `public_paths`.
     public_paths
         Paths without the operator's token; one that ends with ``/`` includes all below it.
+    operator_methods
+        Methods that need the operator's token on public paths too.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class AccessControl:
         token: Token,
         operator: Token = NO_OPERATOR,
         public_paths: Collection[str] = (),
+        operator_methods: Collection[str] = (),
     ) -> None:
         self._app = app
         self._host = normal_host(host)
@@ -90,6 +93,7 @@ class AccessControl:
         self._token = token
         self._operator = operator
         self._public_paths = frozenset(public_paths)
+        self._operator_methods = frozenset(operator_methods)
         self._public_folders = tuple(path for path in public_paths if path.endswith("/"))
         self._refusals = RefusalLog("web")
 
@@ -168,10 +172,11 @@ class AccessControl:
         return Refusal("token", HTTPStatus.UNAUTHORIZED, reason)
 
     def _is_guarded(self, scope: Scope) -> bool:
-        """Return whether the path needs the operator's token."""
+        """Return whether the request needs the operator's token."""
         path = scope["path"]
         public = path in self._public_paths or path.startswith(self._public_folders)
-        return scope["type"] == "http" and not public
+        is_http = scope["type"] == "http"
+        return is_http and (not public or scope["method"] in self._operator_methods)
 
 
 def _normal_origin(origin: str) -> str:

@@ -1,0 +1,138 @@
+"""Log files: bounded, whole, and back after whatever happens to them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared_schema.runtime.process.log_files import LogFiles
+from shared_schema.runtime.said import REPLACEMENT, RUN_WORDS, TEXTS_MAX, Said
+from tests.support.platforms import posix
+
+from .toys import ROOT
+
+SECRET = "I stole my sister's wedding ring, and buried it"  # noqa: S105  # a visitor's
+LOG = """
+import sys, structlog, logging
+from pathlib import Path
+from shared_schema.runtime.process.log_files import LogFiles
+from shared_schema.runtime.process.logs import configure_logging
+from shared_schema.runtime.said import said
+files = LogFiles(folder=Path(sys.argv[1]), max_bytes=4000, count=3)
+configure_logging(level="info", form=sys.argv[2], service="chat", files=files)
+log = structlog.get_logger("toy")
+"""
+
+
+def run(script: str, *arguments: object) -> str:
+    """Run a process that logs; return its stderr."""
+    ended = subprocess.run(
+        [sys.executable, "-c", LOG + script, *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+        encoding="utf-8",
+    )
+    return ended.stderr
+
+
+def test_they_have_every_line_and_are_bounded(tmp_path: Path) -> None:
+    """The newest lines are in the newest file, each whole, and no more files than are set."""
+    run("for n in range(400): log.info('line', number=n)", tmp_path / "logs", "text")
+    files = [tmp_path / "logs" / name for name in ("chat.log", "chat.log.1", "chat.log.2")]
+    assert sorted((tmp_path / "logs").iterdir()) == sorted(files)
+    assert all(path.stat().st_size <= 4000 for path in files)
+    lines = [line for path in reversed(files) for line in path.read_text("utf-8").splitlines()]
+    numbers = [int(line.partition("number=")[2]) for line in lines]
+    assert numbers == list(range(numbers[0], 400))
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_log_has_what_was_said(tmp_path: Path, form: str) -> None:
+    """Whoever quotes it: our fields, a library's line, an exception deep in a task."""
+    script = f"""
+said.note({SECRET!r})
+log.warning("slot failed", reason="refused (400): the prompt {SECRET} is unsafe")
+logging.getLogger("httpx").warning("cannot send %r", {SECRET!r})
+try:
+    raise ValueError({SECRET!r}) from OSError("stole MY sister's, wedding")
+except ValueError:
+    log.exception("it broke")
+"""
+    stderr = run(script, tmp_path, form)
+    text = (tmp_path / "chat.log").read_text("utf-8")
+    assert text == stderr
+    for word in ("stole", "sister", "wedding", "buried"):
+        assert word not in text.lower()
+    assert text.count(REPLACEMENT) >= 4
+    assert "refused (400): the prompt" in text
+    assert "it broke" in text
+
+
+@posix("files that can be removed while they are open")
+def test_a_file_that_was_removed_is_made_anew(tmp_path: Path) -> None:
+    """So is its folder; what cannot be written is lost in the file only."""
+    script = """
+from shared_schema.runtime.process.output import drain_outputs
+import shutil
+for number, there in enumerate((True, False, True)):
+    folder = Path(sys.argv[1])
+    if folder.is_dir(): shutil.rmtree(folder)
+    folder.unlink(missing_ok=True)
+    if not there: folder.write_text("in the way")
+    log.info("line", number=number)
+    drain_outputs(5)
+"""
+    stderr = run(script, tmp_path / "logs", "text")
+    assert [line[-1] for line in stderr.splitlines()] == ["0", "1", "2"]
+    assert (tmp_path / "logs/chat.log").read_text("utf-8").splitlines()[-1].endswith("number=2")
+
+
+@given(st.lists(st.sampled_from("abcdefgh"), min_size=RUN_WORDS, max_size=12), st.data())
+def test_a_run_of_its_words_is_hidden_wherever_it_stands(
+    words: list[str], data: st.DataObject
+) -> None:
+    """In any case, with any signs between them."""
+    private = Said()
+    private.note(" ".join(words))
+    begin = data.draw(st.integers(0, len(words) - RUN_WORDS))
+    quote = ", ".join(words[begin : begin + RUN_WORDS]).upper()
+    assert private.hidden(f"before: {quote}; after") == f"before: {REPLACEMENT}; after"
+
+
+def test_short_texts_and_names() -> None:
+    """A single word hides itself in sentences, and no id or number; nothing said hides nothing."""
+    private = Said()
+    assert private.hidden("no secret yet") == "no secret yet"
+    private.note("Gemini")
+    private.note("...")
+    assert private.hidden("agent gemini refused") == f"agent {REPLACEMENT} refused"
+    assert private.hidden("gemini-3") == "gemini-3"
+
+
+def test_only_the_newest_texts_are_kept() -> None:
+    """Memory is bounded; a text that is still among them stays hidden."""
+    private = Said()
+    for number in range(TEXTS_MAX + 1):
+        private.note(f"a b c d{number} e")
+    private.note("a b c d1 e")
+    for number in range(TEXTS_MAX):
+        private.note(f"p q r s{number}")
+        private.note("p q r s")
+    assert private.hidden("x a b c d0 e x") == "x a b c d0 e x"
+    assert private.hidden("x p q r s x") == f"x {REPLACEMENT} x"
+
+
+def test_one_file_is_enough(tmp_path: Path) -> None:
+    """With a single file it begins anew."""
+    files = LogFiles(folder=tmp_path, max_bytes=10, count=1)
+    with files.open("one", lambda _: None) as output:
+        for number in range(5):
+            output.write(f"line {number}\n")
+        output.drain(5.0)
+    assert (tmp_path / "one.log").read_text() == "line 4\n"
+    assert list(tmp_path.iterdir()) == [tmp_path / "one.log"]
