@@ -1,5 +1,6 @@
 """The gateway's HTTP and WebSocket routes."""
 
+import asyncio
 import time
 from http import HTTPStatus
 from typing import Final
@@ -20,6 +21,7 @@ from event_gateway.orchestrator import Orchestrator
 from event_gateway.studio.routes import Studio
 from event_gateway.studio.status import SessionStatus
 from shared_schema import SERVER_NAME, VERSION
+from shared_schema.ids import is_session_id
 from shared_schema.runtime.web.access import AccessControl
 from shared_schema.runtime.web.answers import Json, problem
 from shared_schema.runtime.web.tokens import Token
@@ -56,6 +58,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
             Route("/readyz", self.readyz),
             Route("/metrics", self.exposition),
             Route("/v1/sessions", self.sessions),
+            Route("/v1/sessions/{session_id}", self.delete, methods=["DELETE"]),
             Route("/v1/events/history", self.history),
             Route("/asyncapi.json", self.asyncapi),
             *self.studio.routes(),
@@ -105,6 +108,22 @@ class Gateway(Struct, frozen=True, kw_only=True):
         sessions = [SessionStatus.of(each, now) for each in self.orchestrator.readiness]
         playback = self.studio.status_stream.playback()
         return Json({"sessions": sessions, "playback": playback})
+
+    async def delete(self, request: Request) -> Response:
+        """Remove a session's events, and rehearsals of it, at once."""
+        session_id = request.path_params["session_id"]
+        if not is_session_id(session_id):
+            return problem(HTTPStatus.NOT_FOUND, "no such session", field="sessionId")
+        if self.studio.rehearsal.status.of == session_id:
+            await self.studio.rehearsal.stop("its session was deleted")
+        removed = 0
+        try:
+            for count in self.orchestrator.delete(session_id):
+                removed += count
+                await asyncio.sleep(0)
+        except OutboxUnavailable as error:
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+        return Json({"sessionId": session_id, "deleted": True, "events": removed})
 
     async def history(self, request: Request) -> Response:
         """Return a session's events after a `seq`, as they were or would have been sent."""

@@ -107,6 +107,18 @@ def history(session: Annotated[str, typer.Argument(help="The session's id.")]) -
 
 
 @app.command()
+def delete(session: Annotated[str, typer.Argument(help="The session's id.")]) -> None:
+    """Remove a session's events, with or without a running gateway.
+
+    `python -m chat_backend sessions delete` removes them and the files.
+    Example: python -m event_gateway delete 3f0c1f1e-0000-4000-8000-000000000000
+    """
+    from event_gateway.commands.delete import delete as remove  # noqa: PLC0415  # only here
+
+    raise typer.Exit(exit_code_of(lambda: remove(load_settings(), session, echo), name="delete"))
+
+
+@app.command()
 def describe() -> None:
     """Print the description of the socket, as AsyncAPI 3.
 

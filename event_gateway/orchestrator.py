@@ -3,6 +3,7 @@
 It decides nothing and has no socket; `server` calls `tick` and `handle` from the event loop.
 """
 
+import os
 import time
 import uuid
 from collections import deque
@@ -46,7 +47,7 @@ from shared_schema.bus import (
 from shared_schema.decoding import InvalidMessage, WrongProtocol
 from shared_schema.facts import Fact, SessionBegun, SessionComplete
 from shared_schema.ids import timestamp
-from shared_schema.layout import Artifacts
+from shared_schema.layout import Artifacts, kept_file
 from shared_schema.settings import Settings
 from shared_schema.sockets import Frames
 
@@ -56,6 +57,8 @@ log = structlog.get_logger("gateway")
 WRONG_PROTOCOL_FORGOTTEN_S: Final = 5.0
 # The queue for a full disk must not grow without limit.
 MAX_UNRECORDED: Final = 10_000
+# They repeat what others say, and nobody resumes them for longer.
+REHEARSALS_KEPT_S: Final = 86_400.0
 
 
 class Orchestrator:
@@ -197,16 +200,39 @@ class Orchestrator:
         if not self.continuity.held:
             self._record(self.readiness.advance(now))
 
-    def prune(self, *, before: float) -> Iterator[int]:
-        """Remove sessions older than `before` (seconds since 1970), step by step.
+    def prune(self, *, now: float, retention_s: float) -> Iterator[int]:
+        """Remove what is older than that at `now` (seconds since 1970) and not kept, step by step.
 
         If it fails, the next call may succeed.
         """
         try:
-            yield from self.outbox.prune(before=before)
+            yield from self.outbox.prune(
+                before=now - retention_s,
+                rehearsals_before=now - REHEARSALS_KEPT_S,
+                is_kept=self._is_kept,
+            )
         except OutboxUnavailable as error:
             self.metrics.outbox_failures.inc()
             log.warning("retention failed", reason=str(error))
+
+    def delete(self, session_id: str) -> Iterator[int]:
+        """Remove a session at once, step by step; what is still to come of it is ignored.
+
+        Yields the number of events that each step removed.
+
+        Raises
+        ------
+        OutboxUnavailable
+            If the outbox cannot be written now.
+        """
+        self.readiness.drop(session_id)
+        waiting = ([e for e in each if e.session_id != session_id] for each in self._unrecorded)
+        self._unrecorded = deque(filter(None, waiting))
+        yield from self.outbox.delete(session_id, at=time.time())
+        log.info("session deleted", session=session_id)
+
+    def _is_kept(self, session_id: str) -> bool:
+        return os.path.lexists(self.artifacts.absolute(kept_file(session_id)))
 
     def count_received(self) -> None:
         """Update the counter of messages; doing so for each would be slow, because of its lock."""

@@ -24,6 +24,8 @@ SCHEMA_VERSION: Final = 1
 _HEADER_BYTES: Final = 100
 # Rows that one step of `prune` looks at: other work of the event loop waits for a step.
 PRUNE_STEP_ROWS: Final = 20
+# Rows in which one step of `delete` looks for copies.
+DELETE_STEP_ROWS: Final = 200
 
 _SCHEMA: Final = f"""
 CREATE TABLE IF NOT EXISTS decisions (
@@ -76,6 +78,16 @@ _ROW: Final = (
 _PRUNE: Final = (
     "DELETE FROM decisions WHERE session_id = ? AND id < (SELECT max(id) FROM decisions)"
     " AND (SELECT max(recorded_at) FROM decisions WHERE session_id = ?) < ?"
+)
+# The newest row stays, so that no id is used twice, but not what it says.
+_PRUNE_NEWEST: Final = (
+    "UPDATE OR IGNORE decisions SET key = 'closed', status = 'closed', seq = NULL, event = NULL"
+    " WHERE id = (SELECT max(id) FROM decisions) AND event NOT NULL AND session_id = ?"
+    " AND recorded_at < ?"
+)
+# Which sessions repeat a given one: their events name its files.
+_COPIES: Final = (
+    "SELECT DISTINCT session_id FROM decisions WHERE id > ? AND id <= ? AND instr(event, ?)"
 )
 
 
@@ -285,11 +297,19 @@ class Outbox(OutboxReader):
             f"{_ROW} WHERE id > ? AND status = 'produced' ORDER BY id LIMIT ?", cursor, limit
         )
 
-    def prune(self, *, before: float) -> Iterator[int]:
+    def prune(
+        self,
+        *,
+        before: float,
+        rehearsals_before: float = 0.0,
+        is_kept: Callable[[str], bool] = lambda _: False,
+    ) -> Iterator[int]:
         """Remove sessions whose last decision is older than `before`, a few at every step.
 
-        Yields the number of rows that each step removed. The newest row stays, so that no id is
-        used twice. What was removed is overwritten, in the write-ahead log as well.
+        Not those that are kept; rehearsals, which repeat others, already if they are older than
+        `rehearsals_before`. Yields the number of rows that each step removed. The newest row stays,
+        without its event, so that no id is used twice. What was removed is overwritten, in the
+        write-ahead log as well.
 
         Raises
         ------
@@ -299,30 +319,78 @@ class Outbox(OutboxReader):
         cursor: int | None = 0
         removed = 0
         while cursor is not None:
-            cursor, count = self._prune_step(cursor, before)
+            cursor, count = self._prune_step(cursor, before, rehearsals_before, is_kept)
             removed += count
             yield count
         if removed:
             self._query("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def _prune_step(self, cursor: int, before: float) -> tuple[int | None, int]:
+    def _prune_step(
+        self,
+        cursor: int,
+        before: float,
+        rehearsals_before: float,
+        is_kept: Callable[[str], bool],
+    ) -> tuple[int | None, int]:
         """Look at the rows after `cursor`; return the next cursor, and how many were removed."""
         rows = self._query(
-            "SELECT id, session_id FROM decisions WHERE id > ? ORDER BY id LIMIT ?",
+            "SELECT id, session_id, instr(coalesce(event, ''), '\"rehearsal\":true') FROM decisions"
+            " WHERE id > ? ORDER BY id LIMIT ?",
             cursor,
             PRUNE_STEP_ROWS,
         )
-        sessions = list(dict.fromkeys(session_id for _, session_id in rows))
+        limits = {
+            session_id: max(before, rehearsals_before) if rehearsal else before
+            for _, session_id, rehearsal in rows
+            if not is_kept(session_id)
+        }
         changes = self._db.total_changes
         try:
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
-                self._db.executemany(_PRUNE, [(each, each, before) for each in sessions])
+                self._db.executemany(_PRUNE, [(each, each, at) for each, at in limits.items()])
+                self._db.executemany(_PRUNE_NEWEST, limits.items())
         except sqlite3.Error as error:
             raise OutboxUnavailable(f"old decisions cannot be removed: {error}") from error
         count = self._db.total_changes - changes
         self._count -= count
         return rows[-1][0] if len(rows) == PRUNE_STEP_ROWS else None, count
+
+    def delete(self, session_id: str, *, at: float) -> Iterator[int]:
+        """Remove a session, and rehearsals of it, step by step; nothing is told of it again.
+
+        Yields the number of events that each step removed; they are overwritten at the end.
+
+        Raises
+        ------
+        OutboxUnavailable
+            If the database cannot be written now.
+        """
+        head = self.head()
+        yield self._close(session_id, head, at)
+        name = f"sessions/{session_id}/"
+        for low in range(0, head, DELETE_STEP_ROWS):
+            copies = self._query(_COPIES, low, low + DELETE_STEP_ROWS, name)
+            yield sum(self._close(each, self.head(), at) for (each,) in copies)
+        self._query("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _close(self, session_id: str, head: int, at: float) -> int:
+        """Put one row, that it is closed, in the place of a session; return how many went."""
+        try:
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                removed = self._db.execute(
+                    "DELETE FROM decisions WHERE session_id = ?", (session_id,)
+                ).rowcount
+                self._db.execute(
+                    "INSERT INTO decisions (id, session_id, key, status, recorded_at)"
+                    " VALUES (?, ?, 'closed', 'closed', ?)",
+                    (head + 1, session_id, at),
+                )
+        except sqlite3.Error as error:
+            raise OutboxUnavailable(f"decisions cannot be removed: {error}") from error
+        self._count += 1 - removed
+        return removed
 
     def count(self) -> int:
         """Return the number of rows, in constant time."""

@@ -113,8 +113,9 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
         artifacts = orchestrator.artifacts
         clock = PruneClock(artifacts, "gateway", outbox.newest_at)
         retention_s = settings.events_retention_days * SECONDS_A_DAY
-        pruning = group.create_task(_prune_hourly(orchestrator, clock, retention_s))
-        stack.callback(pruning.cancel)
+        if retention_s:
+            pruning = group.create_task(_prune_hourly(orchestrator, clock, retention_s))
+            stack.callback(pruning.cancel)
         recordings = Recordings(outbox, artifacts)
         rehearsal = Rehearsal(recordings, orchestrator, delivery, quiet)
         stack.push_async_callback(rehearsal.stop)
@@ -151,8 +152,9 @@ async def _prune_hourly(orchestrator: Orchestrator, clock: PruneClock, retention
     while True:
         with contextlib.suppress(OutboxUnavailable):  # the next hour may be better
             now = clock.now()
-            for _ in orchestrator.prune(before=now - retention_s) if now is not None else ():
-                await asyncio.sleep(0)
+            if now is not None:
+                for _ in orchestrator.prune(now=now, retention_s=retention_s):
+                    await asyncio.sleep(0)
         await asyncio.sleep(LOOK_INTERVAL_S)
 
 

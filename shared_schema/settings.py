@@ -43,7 +43,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     # Where things are
     artifacts_dir: Path = Path("artifacts")
-    artifacts_keep_days: NonNegative = 0.0
+    artifacts_keep_days: NonNegative = 30.0
     disk_min_gb: NonNegative = 1.0
     bus_url: Annotated[str, Meta(pattern=r"\Atcp://[^:]+:\d+\Z")] = "tcp://127.0.0.1:5570"
     bus_curve_server_public: CurveKey = ""
@@ -64,7 +64,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     events_dialogue_timeout_s: NonNegative = 30.0
     events_start_grace_s: NonNegative = 10.0
     events_replay_window_s: NonNegative = 300.0
-    events_retention_days: Positive = 30.0
+    events_retention_days: NonNegative = 30.0
     events_session_limit_s: Positive = 900.0
     events_send_timeout_s: Positive = 5.0
     events_token: str = ""

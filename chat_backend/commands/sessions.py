@@ -1,4 +1,4 @@
-"""The commands ``sessions list|show|export|keep|prune`` for the sessions on disk."""
+"""The commands ``sessions list|show|export|keep|delete|prune`` for the sessions on disk."""
 
 import subprocess
 import sys
@@ -7,11 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
+import httpx
 import typer
 
 from chat_backend.storage.archive import Archive, StoredSession
 from chat_backend.storage.retention import Retention
-from shared_schema.ids import LAST_MOMENT
+from shared_schema.ids import LAST_MOMENT, is_session_id
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.process.exits import (
     CONFIGURATION,
@@ -22,15 +23,18 @@ from shared_schema.runtime.process.exits import (
     print_line,
 )
 from shared_schema.runtime.process.output import echo, echo_document
+from shared_schema.runtime.web.clients import bearer, local_http
+from shared_schema.runtime.web.hosts import chat_url
 from shared_schema.session_document import encode_document
 from shared_schema.settings import SECONDS_A_DAY, Settings, load_settings
 
 QUOTE_CHARS = 60
-HISTORY_TIMEOUT_S = 30.0
+DELETE_TIMEOUT_S = 30.0
+GATEWAY_TIMEOUT_S = 90.0
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="The sessions on disk: list, show, export, keep, prune."
+    help="The sessions on disk: list, show, export, keep, delete, prune."
     " Example: python -m chat_backend sessions list",
 )
 
@@ -125,6 +129,35 @@ def keep(
 
 
 @app.command()
+def delete(session: SessionArgument) -> None:
+    """Remove a session at once, everywhere: its files, its events, what the voices remember.
+
+    One that is under way is ended. Example: python -m chat_backend sessions delete 3f0c
+    """
+
+    def run() -> int:
+        settings = load_settings()
+        archive = _archive(settings)
+        # Its files may be gone already, and its events not.
+        session_id = session if is_session_id(session) else _one(archive, session).session_id
+        held = _deleted_by_server(settings, session_id)
+        if held is None:
+            removal = archive.remove(archive.stored(session_id))
+            held = [path.as_posix() for path in removal.held]
+        for path in held:
+            print_line(f"{path} is open elsewhere (TouchDesigner?): close it, then delete again")
+        answer = _gateway_command("delete", session_id)
+        if answer.returncode != OK:
+            print_line(answer.stderr)
+        if held or answer.returncode != OK:
+            return FAILED
+        echo(f"{session_id} is deleted, with its events")
+        return OK
+
+    raise typer.Exit(exit_code_of(run, name="sessions"))
+
+
+@app.command()
 def prune(
     days: Annotated[
         float | None, typer.Option(min=0, help="Older than this; default: the setting.")
@@ -199,17 +232,46 @@ def _line(session: StoredSession) -> str:
     return f"{session.session_id}  {when}  {state:<10} {size:>9}  {kept:<4}  {message}"
 
 
+def _deleted_by_server(settings: Settings, session_id: str) -> list[str] | None:
+    """Ask the running backend to delete a session; return what is held open.
+
+    None if no backend runs, or it knows no such session.
+    """
+    url = f"{chat_url(settings)}/v1/sessions/{session_id}"
+    token = settings.operator_token or settings.chat_token
+    try:
+        with local_http(timeout=DELETE_TIMEOUT_S, headers=bearer(token)) as http:
+            answer = http.delete(url)
+    except httpx.ConnectError:
+        return None
+    except httpx.HTTPError as error:
+        reason = error or type(error).__name__
+        raise StartRefused(f"the chat backend did not answer ({reason})", FAILED) from None
+    if answer.status_code == httpx.codes.NOT_FOUND:
+        return None
+    if answer.is_error:
+        message = f"the chat backend answered {answer.status_code}: {answer.text}"
+        raise StartRefused(message, FAILED)
+    held: list[str] = answer.json()["held"]
+    return held
+
+
 def _events(session_id: str) -> list[str]:
     """Return the session's events from the gateway, if it has any."""
-    answer = subprocess.run(
-        [sys.executable, "-m", "event_gateway", "history", session_id],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=HISTORY_TIMEOUT_S,
-        check=False,
-    )
+    answer = _gateway_command("history", session_id)
     if answer.returncode != OK:
         print_line(f"without events: {answer.stderr.strip() or 'the gateway has none'}")
         return []
     return answer.stdout.splitlines()
+
+
+def _gateway_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the gateway, which this package may not import."""
+    return subprocess.run(
+        [sys.executable, "-m", "event_gateway", *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=GATEWAY_TIMEOUT_S,
+        check=False,
+    )

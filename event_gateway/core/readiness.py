@@ -250,6 +250,10 @@ class Readiness:
                 decisions += self._decide(session, now, by_clock=True)
         return decisions
 
+    def drop(self, session_id: str) -> bool:
+        """Forget a session without any decision; return whether it was known."""
+        return self._sessions.pop(session_id, None) is not None
+
     def next_deadline(self) -> float | None:
         """Return the next deadline, if there is one."""
         return self._deadlines[0][0] if self._deadlines else None

@@ -211,3 +211,14 @@ def test_a_record_becomes_the_document_of_its_session() -> None:
     done = ledger_with(whole(2)).record(whole(2).session_id)
     assert done is not None
     assert done.document(**head).state == "done"  # type: ignore[arg-type]
+
+
+def test_a_dropped_session_is_gone_at_once() -> None:
+    """What still comes of it is nothing new, and makes no fact."""
+    ledger = Ledger(epoch="life", keep_s=1.0)
+    truth = whole()
+    ledger.begin(truth.session_id, truth.begun().slots)
+    ledger.drop(truth.session_id)
+    ledger.drop(truth.session_id)
+    assert ledger.utterance(truth.session_id, truth.utterance(1, 1), 0.0) is None
+    assert ledger.snapshot_of(truth.session_id, 0.0) is None

@@ -194,10 +194,10 @@ def test_retention_on_a_full_disk_leaves_the_gateway_running(rig: Rig) -> None:
     rig.receive(*whole().facts())
     prune = rig.outbox.prune
     rig.outbox.prune = _refusing  # type: ignore[method-assign, assignment]
-    list(rig.it.prune(before=1e12))
+    list(rig.it.prune(now=1e12, retention_s=0.0))
     assert "rr_outbox_failures_total 1.0" in rig.it.metrics.text().decode()
     rig.outbox.prune = prune  # type: ignore[method-assign]
-    list(rig.it.prune(before=1e12))
+    list(rig.it.prune(now=1e12, retention_s=0.0))
     assert rig.outbox.count() == 1
 
 

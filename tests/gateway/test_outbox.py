@@ -236,6 +236,56 @@ def test_retention_goes_step_by_step(outbox: Outbox) -> None:
     assert outbox.count() == 2
 
 
+def test_the_newest_row_loses_its_words_when_it_is_old(outbox: Outbox) -> None:
+    """It stays for its id only; a kept session's stays whole."""
+    record(outbox, produced("a", "turn1"), produced("b", "turn1"), at=10.0)
+    list(outbox.prune(before=50.0, is_kept=lambda session: session == "b"))
+    assert [row.event for row in outbox.history("b")] == ["b/turn1#1"]
+    list(outbox.prune(before=50.0))
+    assert outbox.decided("b") == {"closed": "closed"}
+    assert outbox.history("b") == []
+    record(outbox, produced("c", "turn1"), at=11.0)
+    assert outbox.head() == 3
+
+
+def test_a_rehearsal_is_kept_for_a_shorter_time(outbox: Outbox) -> None:
+    """Whatever the age of the session that it repeats."""
+    rehearsal = Entry(
+        session_id="r", key="turn1", status="produced", render=lambda _: '{"rehearsal":true}'
+    )
+    record(outbox, produced("a", "turn1"), rehearsal, at=60.0)
+    record(outbox, produced("b", "turn1"), at=99.0)
+    list(outbox.prune(before=50.0, rehearsals_before=70.0))
+    assert outbox.decided("r") == {}
+    assert outbox.decided("a") == {"turn1": "produced"}
+
+
+def test_a_deleted_session_is_closed_and_its_rehearsals_too(outbox: Outbox, tmp_path: Path) -> None:
+    """Nothing of it is on the disk; its numbers are not given to another."""
+    for number in range(450):
+        name = "sessions/secret/" if number % 150 == 0 else "other"
+        one = Entry(
+            session_id=f"s{number}",
+            key="turn1",
+            status="produced",
+            render=lambda _, name=name: f"{name} words",  # type: ignore[misc]
+        )
+        record(outbox, one)
+    record(
+        outbox, produced("secret", "turn1"), Entry(session_id="secret", key="d1", status="dropped")
+    )
+    head = outbox.head()
+    assert list(outbox.delete("secret", at=1.0)) == [2, 2, 1, 0]
+    assert outbox.decided("secret") == outbox.decided("s150") == {"closed": "closed"}
+    assert outbox.decided("s1") == {"turn1": "produced"}
+    assert outbox.count() == 450 + 1
+    assert outbox.head() == head + 4
+    assert next(outbox.delete("secret", at=1.0)) == 1
+    outbox.close()
+    for path in tmp_path.iterdir():
+        assert b"secret/" not in path.read_bytes()
+
+
 def test_what_cannot_be_read_is_an_error_of_ours(outbox: Outbox) -> None:
     """Whatever is asked: the gateway catches this one, and no other."""
     record(outbox, produced("a", "turn1"))

@@ -63,3 +63,12 @@ def test_the_deadlines_of_many_closed_sessions_take_no_other_with_them() -> None
     assert readiness.next_deadline() is not None
     assert [each.key for each in readiness.advance(15.0)] == ["turn1"]
     assert [each.key for each in readiness.advance(900.0)] == ["closed"]
+
+
+def test_a_dropped_session_decides_nothing() -> None:
+    """The others do, and it can be dropped again."""
+    readiness = begun(ONE, OTHER)
+    assert readiness.drop(ONE.session_id)
+    assert not readiness.drop(ONE.session_id)
+    decisions = readiness.advance(900.0)
+    assert {each.session_id for each in decisions} == {OTHER.session_id}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared_schema.runtime.process.log_files import LogFiles
+from shared_schema.runtime.log_files import LogFiles
 from shared_schema.runtime.said import REPLACEMENT, RUN_WORDS, TEXTS_MAX, Said
 from tests.support.platforms import posix
 
@@ -18,7 +18,7 @@ SECRET = "I stole my sister's wedding ring, and buried it"  # noqa: S105  # a vi
 LOG = """
 import sys, structlog, logging
 from pathlib import Path
-from shared_schema.runtime.process.log_files import LogFiles
+from shared_schema.runtime.log_files import LogFiles
 from shared_schema.runtime.process.logs import configure_logging
 from shared_schema.runtime.said import said
 files = LogFiles(folder=Path(sys.argv[1]), max_bytes=4000, count=3)

@@ -89,6 +89,7 @@ async def test_the_commands_look_after_sessions(tmp_path: Path) -> None:
         unknown = sessions(show, "show", "ffffffff")
         assert unknown.popen.returncode != 0
         assert "sessions list" in unknown.log
+        show.settings["RR_ARTIFACTS_KEEP_DAYS"] = "0"
         vague = sessions(show, "prune")
         assert vague.popen.returncode != 0
         assert "RR_ARTIFACTS_KEEP_DAYS" in vague.log
@@ -109,12 +110,15 @@ async def test_the_commands_look_after_sessions(tmp_path: Path) -> None:
         "chat_backend sessions list",
         "chat_backend sessions show",
         "chat_backend sessions export",
+        "chat_backend sessions keep",
+        "chat_backend sessions delete",
         "chat_backend sessions prune",
         "event_gateway listen",
         "event_gateway keys",
         "event_gateway rehearse",
         "event_gateway sample",
         "event_gateway history",
+        "event_gateway delete",
         "event_gateway describe",
         "event_gateway restart",
         "event_gateway supervise",

@@ -18,7 +18,7 @@ from typing import IO, Any, Final, Literal, TextIO, cast
 import structlog
 
 from shared_schema.foreign_text import shown, shown_lines
-from shared_schema.runtime.process.log_files import LogFiles
+from shared_schema.runtime.log_files import LogFiles
 from shared_schema.runtime.process.output import Output, start_output
 from shared_schema.runtime.said import said
 

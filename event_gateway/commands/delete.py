@@ -1,0 +1,64 @@
+"""The command `delete`: removes a session's events, through the running gateway or without one."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import httpx
+
+from event_gateway.errors import GatewayError
+from event_gateway.outbox import OUTBOX_FILE, Outbox
+from shared_schema.ids import is_session_id
+from shared_schema.layout import GATEWAY_DIR, Artifacts
+from shared_schema.runtime.process.exits import CONFIGURATION, FAILED, OK, print_line
+from shared_schema.runtime.web.clients import bearer, gateway_token, local_http
+from shared_schema.runtime.web.hosts import gateway_url
+from shared_schema.settings import Settings
+
+# The gateway looks through all its events.
+REQUEST_TIMEOUT_S: Final = 60.0
+
+
+def delete(settings: Settings, session_id: str, show: Callable[[str], None]) -> int:
+    """Remove the session's events, and rehearsals of it; return the exit code."""
+    if not is_session_id(session_id):
+        print_line(f"{session_id} is not the id of a session; give all of it")
+        return CONFIGURATION
+    try:
+        removed = _by_gateway(settings, session_id)
+        if removed is None:
+            removed = _by_ourselves(settings, session_id)
+    except GatewayError as error:
+        print_line(f"events not deleted: {error}")
+        return FAILED
+    show(f"{session_id}: {removed} events deleted")
+    return OK
+
+
+def _by_gateway(settings: Settings, session_id: str) -> int | None:
+    """Ask the running gateway; return how many it removed, or None if none runs."""
+    url = f"{gateway_url(settings)}/v1/sessions/{session_id}"
+    try:
+        with local_http(timeout=REQUEST_TIMEOUT_S, headers=bearer(gateway_token(settings))) as http:
+            answer = http.delete(url)
+    except httpx.ConnectError:
+        return None
+    except httpx.HTTPError as error:
+        raise GatewayError(
+            f"the gateway did not answer ({error or type(error).__name__})"
+        ) from None
+    if answer.is_error:
+        raise GatewayError(f"the gateway answered {answer.status_code}: {answer.text}")
+    removed: int = answer.json()["events"]
+    return removed
+
+
+def _by_ourselves(settings: Settings, session_id: str) -> int:
+    folder = Artifacts(settings.artifacts_dir).root / GATEWAY_DIR
+    if not (folder / OUTBOX_FILE).exists():
+        return 0
+    outbox = Outbox.open(folder)
+    try:
+        return sum(outbox.delete(session_id, at=time.time()))
+    finally:
+        outbox.close()
