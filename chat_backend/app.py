@@ -14,11 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chat_backend.agents.base import Agents
+from chat_backend.agents.models.opening import Cast
 from chat_backend.metrics import Metrics
 from chat_backend.session.sessions import Sessions, TooManySessions
 from chat_backend.session.stream import SessionStream
 from chat_backend.session.visits import Visits
+from chat_backend.show.current import CurrentShow
 from chat_backend.storage.retention import free_gb
 from shared_schema import SERVER_NAME, VERSION
 from shared_schema.chat import (
@@ -79,7 +80,8 @@ class Chat(Struct, frozen=True, kw_only=True):
     settings: Settings
     sessions: Sessions
     visits: Visits
-    agents: Agents
+    current: CurrentShow
+    cast: Cast
     artifacts: Artifacts
     metrics: Metrics
     voices: Voices
@@ -131,6 +133,7 @@ class Chat(Struct, frozen=True, kw_only=True):
         except InvalidMessage as error:
             status = HTTPStatus.UNPROCESSABLE_ENTITY if error.field else HTTPStatus.BAD_REQUEST
             return problem(status, str(error), field=error.field)
+        await self.current.check()
         try:
             workflow = self.sessions.start(wanted)
         except TooManySessions as error:
@@ -171,13 +174,15 @@ class Chat(Struct, frozen=True, kw_only=True):
 
     async def list_agents(self, _: Request) -> Response:
         """Who can sit in a slot, and with which voices they speak."""
+        await self.current.check()
+        agents = self.cast(self.current.show)
         default = {slot.agent_id: slot.slot_id for slot in DEFAULT_SLOTS}
         return Json(
             {
                 "agents": [
                     {
                         "agentId": agent,
-                        "description": self.agents.describe(agent),
+                        "description": agents.describe(agent),
                         "defaultSlotId": default[agent],
                     }
                     for agent in AGENT_IDS
@@ -202,6 +207,10 @@ class Chat(Struct, frozen=True, kw_only=True):
                 "visitIdleS": self.settings.chat_visit_idle_s,
                 "agents": self.voices.agents,
                 "speech": self.voices.speech,
+                "show": {
+                    "folder": self.settings.show and self.settings.show.as_posix(),
+                    "problem": self.current.problem or None,
+                },
                 "warnings": self._warnings(),
             }
         )

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from chat_backend.commands.sessions import app as sessions
+from chat_backend.commands.show import app as show
 from shared_schema.runtime.process.cli import server_cli
 from shared_schema.runtime.process.exits import exit_code_of
 from shared_schema.runtime.process.logs import configure_logging
@@ -12,6 +13,7 @@ from shared_schema.settings import load_settings
 
 app = server_cli("chat_backend", "chat")
 app.add_typer(sessions, name="sessions")
+app.add_typer(show, name="show")
 
 
 @app.command()

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import structlog
 from starlette.types import ASGIApp
 
-from chat_backend.agents.base import Agents
 from chat_backend.agents.models.opening import open_agents
 from chat_backend.agents.models.seats import load_seats
 from chat_backend.app import Chat, Voices
@@ -18,6 +17,8 @@ from chat_backend.metrics import Metrics
 from chat_backend.session.sessions import Sessions
 from chat_backend.session.visits import Visits
 from chat_backend.session.workflow import Services
+from chat_backend.show.current import CurrentShow
+from chat_backend.show.show import Show
 from chat_backend.speech.choice import build_speech, speech_api_of
 from chat_backend.speech.desk import Desk
 from chat_backend.speech.engine import EMBEDDED, Speech
@@ -45,11 +46,11 @@ VISIT_CHECK_INTERVAL_S = 1.0
 POOL_CLOSE_S = 2.0
 
 
-def serve(settings: Settings, *, agents: Agents | None = None, speech: Speech | None = None) -> int:
+def serve(settings: Settings, *, speech: Speech | None = None) -> int:
     """Run the chat backend until it is asked to end; return the exit code."""
     Artifacts(settings.artifacts_dir).require_own_folders()
     return run_server(
-        lambda: open_chat(settings, agents=agents, speech=speech),
+        lambda: open_chat(settings, speech=speech),
         host=settings.chat_host,
         port=settings.chat_port,
         name="chat",
@@ -58,18 +59,17 @@ def serve(settings: Settings, *, agents: Agents | None = None, speech: Speech | 
 
 
 @asynccontextmanager
-async def open_chat(
-    settings: Settings, *, agents: Agents | None = None, speech: Speech | None = None
-) -> AsyncIterator[ASGIApp]:
+async def open_chat(settings: Settings, *, speech: Speech | None = None) -> AsyncIterator[ASGIApp]:
     """Open everything that the backend needs, and yield its application.
 
-    `agents` and `speech` default to what the settings and the providers' keys ask for.
+    `speech` defaults to what the settings and the providers' keys ask for.
     """
     require_token("chat_host", settings.chat_host, Token.of(settings, "chat_token"))
     metrics = Metrics()
     try:
-        seats, keys = load_seats(settings)
-        api = speech_api_of(settings, keys)
+        current = CurrentShow(settings)
+        seats, keys = load_seats(settings, current.show.models)
+        api = speech_api_of(settings, keys, current.show)
         voice = speech or build_speech(api, settings, keys, metrics)
     except InvalidSetting as error:
         raise StartRefused(str(error)) from None
@@ -82,12 +82,10 @@ async def open_chat(
     )
     visits = Visits(exchanges=settings.chat_history_turns, idle_s=settings.chat_visit_idle_s)
     async with AsyncExitStack() as stack:
-        if agents is None:
-            try:
-                opened = open_agents(seats, keys, settings, metrics)
-                agents = await stack.enter_async_context(opened)
-            except InvalidSetting as error:
-                raise StartRefused(str(error)) from None
+        try:
+            cast = await stack.enter_async_context(open_agents(seats, keys, settings, metrics))
+        except InvalidSetting as error:
+            raise StartRefused(str(error)) from None
         publish = None
         if settings.events_ws_enabled:
             publisher = await stack.enter_async_context(
@@ -105,19 +103,29 @@ async def open_chat(
         def submit(job: DecomposeJob) -> None:
             hand_over(job)  # to the pool, which is opened below
 
-        services = Services(
-            agents=agents,
-            speech=voice,
-            desk=Desk(settings.tts_concurrency if api else settings.speech_workers),
-            events=events,
-            artifacts=artifacts,
-            submit=submit,
-            turn_timeout_s=settings.chat_turn_timeout_s,
-            metrics=metrics,
-        )
+        desk = Desk(settings.tts_concurrency if api else settings.speech_workers)
+
+        def services_of(show: Show) -> Services:
+            return Services(
+                agents=cast(show),
+                speech=voice.with_voices(show.voices),
+                desk=desk,
+                events=events,
+                artifacts=artifacts,
+                submit=submit,
+                turn_timeout_s=settings.chat_turn_timeout_s,
+                metrics=metrics,
+                lengths=show.words.lengths,
+                water=show.water,
+            )
+
         sessions = Sessions(
-            services, visits, max_sessions=settings.chat_max_sessions, seed=settings.seed
+            services_of(current.show),
+            visits,
+            max_sessions=settings.chat_max_sessions,
+            seed=settings.seed,
         )
+        current.on_change = lambda show: sessions.use(services_of(show))
         # After the pool, whose last results come while it closes.
         stack.push_async_callback(sessions.close)
         hand_over = _submitter(stack, settings, artifacts, ledger.epoch, on_result)
@@ -130,6 +138,8 @@ async def open_chat(
         stack.callback(sweeping.cancel)
         expiring = asyncio.create_task(_expire_visits(visits), name="visits")
         stack.callback(expiring.cancel)
+        watching = asyncio.create_task(current.watch(), name="show")
+        stack.callback(watching.cancel)
         if settings.artifacts_keep_days:
             pruning = asyncio.create_task(
                 prune_hourly(Archive(artifacts), settings, lambda: sessions.live), name="prune"
@@ -139,7 +149,8 @@ async def open_chat(
             settings=settings,
             sessions=sessions,
             visits=visits,
-            agents=agents,
+            current=current,
+            cast=cast,
             artifacts=artifacts,
             metrics=metrics,
             voices=Voices(

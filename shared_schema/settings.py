@@ -83,6 +83,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     seed: int | None = None
     speech_workers: Whole = 2
 
+    # What an artist sets
+    show: Path | None = None
+
     # Who answers
     agents: typing.Literal["auto", "offline", "llm"] = "auto"
     agent_models: Path | None = None

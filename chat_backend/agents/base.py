@@ -1,8 +1,8 @@
 """What an agent is asked in each turn, and what it answers."""
 
-from typing import Final, Protocol
+from typing import Annotated, Final, Protocol
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from shared_schema.ids import AgentId, Kind, SlotId, VoiceProfile
 
@@ -12,13 +12,17 @@ MAX_SUMMARY_CHARS: Final = 400
 MAX_SENTENCES: Final[dict[Kind, int]] = {"response": 3, "comment": 1, "reply": 2}
 
 
-class Lengths(Struct, frozen=True, kw_only=True):
-    """How many characters each kind of utterance may have; a show may ask for fewer."""
+# The shortest leaves room for a sentence with a quotation, the longest for a breath.
+Length = Annotated[int, Meta(ge=60, le=600)]
 
-    response: int = MAX_CHARS["response"]
-    comment: int = MAX_CHARS["comment"]
-    reply: int = MAX_CHARS["reply"]
-    summary: int = MAX_SUMMARY_CHARS
+
+class Lengths(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The largest number of characters of each kind of utterance, as a show sets them."""
+
+    response: Length = MAX_CHARS["response"]
+    comment: Length = MAX_CHARS["comment"]
+    reply: Length = MAX_CHARS["reply"]
+    summary: Length = MAX_SUMMARY_CHARS
 
     def of(self, kind: Kind) -> int:
         """Return the limit of a turn's utterances."""

@@ -16,11 +16,11 @@ from rich.table import Table
 from chat_backend.agents.base import ResponseQuestion
 from chat_backend.agents.models.opening import open_agents
 from chat_backend.agents.models.seats import Seats, load_seats
-from chat_backend.agents.offline.persona import built_in_personas
 from chat_backend.errors import SlotFailed
 from chat_backend.metrics import Metrics
 from chat_backend.providers.keys import Keys
 from chat_backend.providers.servers import Remarks
+from chat_backend.show.show import Show, load_show
 from chat_backend.speech.choice import build_speech, speech_api_of
 from chat_backend.speech.engine import EMBEDDED
 from chat_backend.speech.speech_api import SpeechAPI
@@ -53,10 +53,11 @@ def check(settings: Settings) -> int:
     console = Console()
     if not console.is_terminal:
         console = Console(width=PIPE_COLUMNS)
-    seats, keys = load_seats(settings)
-    api = speech_api_of(settings, keys)
+    show = load_show(settings)
+    seats, keys = load_seats(settings, show.models)
+    api = speech_api_of(settings, keys, show)
     remarks = Remarks()
-    rows = asyncio.run(_checked(settings, seats, keys, api, remarks))
+    rows = asyncio.run(_checked(settings, show, seats, keys, api=api, remarks=remarks))
     console.print(_table(rows))
     if seats.missing:
         reasons = "; ".join(sorted(set(seats.missing.values())))
@@ -76,7 +77,13 @@ def check(settings: Settings) -> int:
 
 
 async def _checked(
-    settings: Settings, seats: Seats, keys: Keys, api: SpeechAPI | None, remarks: Remarks
+    settings: Settings,
+    show: Show,
+    seats: Seats,
+    keys: Keys,
+    *,
+    api: SpeechAPI | None,
+    remarks: Remarks,
 ) -> list[Row]:
     # Without retries, and without the fallback, which would hide a failure.
     settings = msgspec.structs.replace(settings, provider_attempts=1, tts_fallback="off")
@@ -94,7 +101,7 @@ async def _checked(
             who=agent_id,
             what=f"{seat.provider}: {seat.model}" if seat else "offline persona",
             cost=seat.cost if seat else "none",
-            voice=voice_of(built_in_personas()[agent_id].home),
+            voice=voice_of(show.personas[agent_id].home),
             seconds=seconds,
             problem=problem,
             remedy=remedy,
@@ -114,7 +121,8 @@ async def _checked(
             remedy=remedy,
         )
 
-    async with open_agents(seats, keys, settings, metrics, remarks=remarks) as agents:
+    async with open_agents(seats, keys, settings, metrics, remarks=remarks) as cast:
+        agents = cast(show)
         await speech.start()
         try:
             return await asyncio.gather(*map(agent_row, AGENT_IDS), speech_row())

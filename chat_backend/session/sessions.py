@@ -66,6 +66,10 @@ class Sessions:
         self._closing = asyncio.Event()
         services.metrics.running.set_function(lambda: self.running)
 
+    def use(self, services: Services) -> None:
+        """Make the next sessions with other services: those of another show."""
+        self._services = services
+
     @property
     def running(self) -> int:
         """How many sessions are in their three turns."""

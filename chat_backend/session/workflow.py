@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 import structlog
 from msgspec import Struct, structs
 
-from chat_backend.agents.base import Agents, Exchange, SpokenResponse
+from chat_backend.agents.base import Agents, Exchange, Lengths, SpokenResponse
 from chat_backend.agents.limits import clip
 from chat_backend.errors import SlotFailed
 from chat_backend.facts.publisher import SessionEvents
@@ -37,9 +37,10 @@ STOPPED = "the session was stopped"
 
 
 class Services(Struct, frozen=True, kw_only=True):
-    """What a session needs from outside. `submit` hands over a wave job and never waits.
+    """What a session needs from outside; what a show sets stays as it is until the session's end.
 
-    `speech` is called by those whom the `desk` lets speak.
+    `submit` hands over a wave job and never waits. `speech` is called by those whom the `desk` lets
+    speak.
     """
 
     agents: Agents
@@ -51,6 +52,7 @@ class Services(Struct, frozen=True, kw_only=True):
     turn_timeout_s: float
     metrics: Metrics
     water: WaterMap = DEFAULT_WATER
+    lengths: Lengths = Lengths()
 
 
 class Workflow:
@@ -178,7 +180,7 @@ class Workflow:
         conversation, turn = self.conversation, slot.turn
         agent = self._services.agents.of(slot.agent_id)
         answer = await turn.ask(agent, conversation, slot.slot_id, self._visit.of(slot.slot_id))
-        text = clip(answer.text, turn.kind)
+        text = clip(answer.text, turn.kind, self._services.lengths)
         if not text:
             raise SlotFailed("the agent's answer is empty", error_type="server_error")
         said.note(text)

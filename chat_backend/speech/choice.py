@@ -2,17 +2,16 @@
 
 from typing import Final
 
-from chat_backend.agents.models.table import load_models
 from chat_backend.metrics import Metrics
 from chat_backend.providers import keys as key_names
 from chat_backend.providers.calls import CallLimits, ProviderCalls, limits_of
 from chat_backend.providers.keys import Keys
 from chat_backend.providers.servers import Remarks
 from chat_backend.providers.usage import Account
+from chat_backend.show.show import Show
 from chat_backend.speech.engine import EMBEDDED, Speech, SpeechWithFallback
 from chat_backend.speech.hibari import HibariSpeech
 from chat_backend.speech.speech_api import ElevenLabs, OpenAISpeech, RequestForm, SpeechAPI
-from chat_backend.speech.voices import load_voices
 from shared_schema.decoding import InvalidSetting
 from shared_schema.settings import Settings
 
@@ -21,15 +20,15 @@ OPENAI_URL: Final = "https://api.openai.com/v1"
 SHARE_OF_TURN: Final = 0.3
 
 
-def speech_api_of(settings: Settings, keys: Keys) -> SpeechAPI | None:
+def speech_api_of(settings: Settings, keys: Keys, show: Show) -> SpeechAPI | None:
     """Return the API of the speech server; None for the embedded voice.
 
     Raises
     ------
     InvalidSetting
-        If the engine that RR_TTS names lacks its key, or the file of RR_TTS_VOICES is invalid.
+        If the engine that RR_TTS names lacks its key.
     """
-    voices = load_voices(settings.tts_voices)
+    voices = show.voices
     eleven_key = keys.of(key_names.ELEVENLABS)
     # OpenAI's key is for OpenAI only: another server gets its own key.
     own = settings.tts_openai_url
@@ -53,7 +52,7 @@ def speech_api_of(settings: Settings, keys: Keys) -> SpeechAPI | None:
             key=openai_key,
             voices=voices.openai,
             rate_hz=settings.tts_openai_rate,
-            form=RequestForm(format=load_models(settings.agent_models).speech.response_format),
+            form=RequestForm(format=show.models.speech.response_format),
         )
     return None
 

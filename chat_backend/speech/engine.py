@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from chat_backend.errors import SpeechFailed
 from chat_backend.providers.usage import Account
+from chat_backend.speech.voices import Voices
 from shared_schema.ids import VoiceProfile
 
 log = structlog.get_logger("chat")
@@ -40,6 +41,9 @@ class Speech(Protocol):
         SpeechFailed
             If the text is empty or contains nothing to speak, or the file cannot be written.
         """
+
+    def with_voices(self, voices: Voices) -> "Speech":
+        """Return the same engine with other voices; both share what `start` loads."""
 
     async def close(self) -> None:
         """Wait for running utterances, and release all resources."""
@@ -84,6 +88,11 @@ class SpeechWithFallback:
         log.warning("speech fell back", engine=EMBEDDED, reason=reason, file=path.name)
         account.fallback()
         return FallbackUsed(engine=EMBEDDED, reason=reason)
+
+    def with_voices(self, voices: Voices) -> "SpeechWithFallback":
+        """Return the same engines, the chosen one with other voices."""
+        chosen = self._chosen and (self._chosen[0].with_voices(voices), self._chosen[1])
+        return SpeechWithFallback(self._embedded, self._account, chosen)
 
     async def _speak_embedded(self, text: str, profile: VoiceProfile, path: Path) -> None:
         with self._account.timed():

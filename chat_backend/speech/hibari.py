@@ -30,6 +30,7 @@ from chat_backend.speech.audio import (
 )
 from chat_backend.speech.shaping import VOICES, Frames, reshape
 from chat_backend.speech.speakable import bare, speakable
+from chat_backend.speech.voices import Voices
 from shared_schema.ids import VoiceProfile
 from shared_schema.layout import moved_into_place
 
@@ -134,6 +135,10 @@ class HibariSpeech:
             # A thread cannot be interrupted, but it can skip writing the file.
             unwanted.set()
             raise
+
+    def with_voices(self, _: Voices) -> "HibariSpeech":
+        """Return itself: its voices are its own, one for each profile."""
+        return self
 
     async def close(self) -> None:
         """Wait for running utterances, and release the model."""

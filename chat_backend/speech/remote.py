@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from copy import copy
 from pathlib import Path
 from typing import Final
 
 import anyio
 import httpx
 import msgspec
+from msgspec import Struct
 
 from chat_backend.errors import SpeechFailed
 from chat_backend.providers import replies
@@ -26,7 +28,8 @@ from chat_backend.providers.servers import MAX_REDIRECTS, Remarks, redirected
 from chat_backend.speech.decoding import Expected
 from chat_backend.speech.formats import NotSpeech
 from chat_backend.speech.received import MAX_S_PER_CHARACTER, finish
-from chat_backend.speech.speech_api import SpeechAPI, SpeechRequest, described
+from chat_backend.speech.speech_api import RequestForm, SpeechAPI, SpeechRequest, described
+from chat_backend.speech.voices import Voices
 from shared_schema.ids import VoiceProfile
 from shared_schema.layout import moved_into_place
 from shared_schema.runtime.web.clients import route_to
@@ -36,6 +39,12 @@ from shared_schema.runtime.web.clients import route_to
 MAX_BYTES: Final = 140_000_000
 _ERROR_BYTES: Final = 16_384
 _MAX_ADAPTATIONS: Final = 5
+
+
+class _Learned(Struct):
+    """The form of request that the server takes."""
+
+    form: RequestForm
 
 
 class RemoteSpeech:
@@ -55,7 +64,7 @@ class RemoteSpeech:
         self._keys = keys
         self._timeout_s = timeout_s
         self._remarks = remarks
-        self._form = api.form
+        self._learned = _Learned(api.form)
         route = route_to(api.url)
         remarks.add(route.remark)
         self._http = httpx.AsyncClient(
@@ -93,20 +102,26 @@ class RemoteSpeech:
             raise SpeechFailed(f"cannot write {name}: {error.strerror or error}") from error
         self._calls.account.characters(len(text))
 
+    def with_voices(self, voices: Voices) -> "RemoteSpeech":
+        """Return the same engine with other voices; connections and what was learned are shared."""
+        other = copy(self)
+        other._api = self._api.with_voices(voices)
+        return other
+
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()
 
     async def _fetch(self, text: str, profile: VoiceProfile, partial: Path) -> None:
         """Make one call, adapted to what the server takes."""
-        form = self._form
+        form = self._learned.form
         unread: Trouble | None = None
         for _ in range(_MAX_ADAPTATIONS):
             request = self._api.request(text, profile, form)
             trouble = await self._exchange(request, text, partial)
             if trouble is None:
-                if form != self._form:
-                    self._form = form
+                if form != self._learned.form:
+                    self._learned.form = form
                     self._remarks.add(f"{self._api.provider} {described(form)}")
                 return
             following = self._api.alternative(form, trouble)

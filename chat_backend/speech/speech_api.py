@@ -10,7 +10,7 @@ from msgspec import Struct
 from chat_backend.providers.failure import Trouble
 from chat_backend.providers.replies import FORM_STATUSES
 from chat_backend.providers.servers import base_url, with_version
-from chat_backend.speech.voices import ElevenLabsVoice, OpenAIVoice
+from chat_backend.speech.voices import ElevenLabsVoice, OpenAIVoice, Voices
 from shared_schema.ids import VoiceProfile
 
 RequestFormat = Literal["pcm", "wav"]
@@ -77,6 +77,9 @@ class SpeechAPI(Protocol):
     def voice(self, profile: VoiceProfile) -> str:
         """Return the voice of a profile."""
 
+    def with_voices(self, voices: Voices) -> "SpeechAPI":
+        """Return the same API with other voices."""
+
 
 class ElevenLabs(Struct, frozen=True, kw_only=True):
     """``POST /v1/text-to-speech/{voice_id}/stream``."""
@@ -109,6 +112,10 @@ class ElevenLabs(Struct, frozen=True, kw_only=True):
     def voice(self, profile: VoiceProfile) -> str:
         """Return the voice of a profile."""
         return self.voices[profile].voice_id
+
+    def with_voices(self, voices: Voices) -> "ElevenLabs":
+        """Return the same API with other voices."""
+        return msgspec.structs.replace(self, voices=voices.elevenlabs)
 
 
 class OpenAISpeech(Struct, frozen=True, kw_only=True):
@@ -158,6 +165,10 @@ class OpenAISpeech(Struct, frozen=True, kw_only=True):
     def voice(self, profile: VoiceProfile) -> str:
         """Return the voice of a profile."""
         return self.voices[profile].voice
+
+    def with_voices(self, voices: Voices) -> "OpenAISpeech":
+        """Return the same API with other voices."""
+        return msgspec.structs.replace(self, voices=voices.openai)
 
 
 def described(form: RequestForm) -> str:

@@ -1,15 +1,16 @@
 """The voice of each profile, by engine, and the settings file that overrides it."""
 
-from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
-import msgspec
 from msgspec import Meta, Struct, field
 
-from shared_schema.decoding import InvalidSetting
+from chat_backend.toml_file import read_toml
 from shared_schema.ids import VoiceProfile
 
+OWN: Final = Path(__file__).with_name("voices.toml")
+
+Text = Annotated[str, Meta(min_length=1)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Pace = Annotated[float, Meta(ge=0.25, le=4.0)]
 
@@ -34,32 +35,47 @@ class OpenAIVoice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Voices(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The voices by profile, of one file or merged."""
+    """The voices by profile, of one file or merged.
+
+    Attributes
+    ----------
+    elevenlabs, openai : dict
+        Each profile's voice.
+    guide : dict
+        What each profile is good for, as models are told.
+    """
 
     elevenlabs: dict[VoiceProfile, ElevenLabsVoice] = field(default_factory=dict)
     openai: dict[VoiceProfile, OpenAIVoice] = field(default_factory=dict)
+    guide: dict[VoiceProfile, Text] = field(default_factory=dict)
 
 
-def load_voices(path: Path | None) -> Voices:
-    """Return every profile's voices: those of the settings file, and our own for the rest.
+def load_voices(path: Path | None, *, show: Path | None = None) -> Voices:
+    """Return every profile's voices: those of the settings file, a show's, and our own.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file of RR_TTS_VOICES.
+    show : Path or None
+        The show's ``voices.toml``.
 
     Raises
     ------
     InvalidSetting
-        Naming what is wrong in the file.
+        Naming what is wrong in a file.
     """
-    own = msgspec.toml.decode(
-        (resources.files(__package__) / "voices.toml").read_bytes(), type=Voices
-    )
-    if path is None:
-        return own
-    try:
-        file = msgspec.toml.decode(path.read_bytes(), type=Voices)
-    except OSError as error:
-        raise InvalidSetting(f"RR_TTS_VOICES={path}: {error.strerror or error}") from None
-    except (msgspec.DecodeError, ValueError) as error:
-        raise InvalidSetting(f"RR_TTS_VOICES={path}: {error}") from None
-    return Voices(
-        elevenlabs=own.elevenlabs | file.elevenlabs,
-        openai=own.openai | file.openai,
-    )
+    files = [read_toml(OWN)]
+    if show is not None:
+        files.append(read_toml(show))
+    if path is not None:
+        files.append(read_toml(path, setting="RR_TTS_VOICES"))
+    voices = Voices()
+    for file in files:
+        content = file.converted(Voices)
+        voices = Voices(
+            elevenlabs=voices.elevenlabs | content.elevenlabs,
+            openai=voices.openai | content.openai,
+            guide=voices.guide | content.guide,
+        )
+    return voices

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from chat_backend.server import open_chat
 from chat_backend.speech.engine import Speech
+from chat_backend.speech.voices import Voices
 from chat_backend.storage.archive import write_document
 from shared_schema.ids import VoiceProfile
 from shared_schema.session_document import SessionDocument, read_document
@@ -29,6 +30,9 @@ class UnfinishedSpeech:
     async def speak(self, text: str, profile: VoiceProfile, path: Path) -> None:
         path.parent.mkdir(parents=True)
         os.mkfifo(path)
+
+    def with_voices(self, _: Voices) -> "UnfinishedSpeech":
+        return self
 
     async def close(self) -> None:
         pass

@@ -20,6 +20,7 @@ from chat_backend.agents.models.table import AgentModel, load_models
 from chat_backend.metrics import Metrics
 from chat_backend.providers.calls import CallLimits
 from chat_backend.providers.keys import Keys
+from chat_backend.show.show import load_show
 from shared_schema.ids import AgentId
 from shared_schema.settings import Settings
 from tests.providers.wire import Wire
@@ -73,8 +74,8 @@ async def agents_at(
     """Yield agents that are models at the test's servers."""
     chosen = settings_for(wire, **settings)
     seats = decide(chosen, MODELS, keys)
-    async with open_agents(seats, keys, chosen, metrics or Metrics(), limits=limits) as agents:
-        yield agents
+    async with open_agents(seats, keys, chosen, metrics or Metrics(), limits=limits) as cast:
+        yield cast(load_show(chosen))
 
 
 def agent_of(agents: Agents, protocol: str) -> Agent:

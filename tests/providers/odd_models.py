@@ -16,6 +16,7 @@ from chat_backend.metrics import Metrics
 from chat_backend.providers.calls import CallLimits
 from chat_backend.providers.keys import Keys
 from chat_backend.providers.servers import Remarks
+from chat_backend.show.show import load_show
 from shared_schema.settings import Settings
 from tests.providers.asking import response_question
 from tests.providers.conftest import SECRETS
@@ -72,8 +73,8 @@ async def agents_of(
     seats = decide(settings, models, keys)
     async with open_agents(
         seats, keys, settings, Metrics(), limits=limits, remarks=remarks
-    ) as agents:
-        yield agents
+    ) as cast:
+        yield cast(load_show(settings))
 
 
 def load_own() -> Any:

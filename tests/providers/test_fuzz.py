@@ -29,6 +29,7 @@ from chat_backend.providers.failure import Trouble, refused
 from chat_backend.providers.keys import Keys
 from chat_backend.providers.servers import Remarks
 from chat_backend.providers.usage import Account
+from chat_backend.show.show import load_show
 from chat_backend.speech.choice import speech_api_of
 from chat_backend.speech.decoding import _is_noise
 from chat_backend.speech.remote import RemoteSpeech
@@ -108,7 +109,8 @@ statuses = st.sampled_from([200, 200, 200, 200, 201, 204, 302, 308, 400, 401, 40
 
 def api() -> SpeechAPI:
     """Return the protocol of a server of one's own."""
-    found = speech_api_of(Settings(tts="openai", tts_openai_url="http://localhost:1/v1"), Keys({}))
+    settings = Settings(tts="openai", tts_openai_url="http://localhost:1/v1")
+    found = speech_api_of(settings, Keys({}), load_show(settings))
     assert found is not None
     return found
 
@@ -250,7 +252,8 @@ def ask(protocol: str, status: int, body: bytes, kinds: dict[str, str]) -> Any:
         client._transport = httpx2.MockTransport(reply)
         async with client:
             calls = ProviderCalls("p", ONCE, Account(Metrics(), "text", "p"))
-            agent = ModelAgent(build_model(seat, Keys({}), client), calls, timeout_s=30.0)
+            model = build_model(seat, Keys({}), client)
+            agent = ModelAgent(model, calls, load_show(Settings()), timeout_s=30.0)
             return await agent.respond(response_question("gpt-4o"))
 
     return asyncio.run(run())
@@ -307,7 +310,7 @@ def test_any_text_is_read_without_a_crash(text: str) -> None:
 
     found = object_in(text)
     with contextlib.suppress(InvalidAnswer):
-        validated(found, "comment", CommentSelection, [1, 2])
+        validated(found, CommentSelection, 200, [1, 2])
 
 
 @fuzzed

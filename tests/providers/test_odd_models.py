@@ -15,6 +15,7 @@ from chat_backend.metrics import Metrics
 from chat_backend.providers.calls import CallLimits
 from chat_backend.providers.keys import Keys
 from chat_backend.providers.servers import Remarks
+from chat_backend.show.show import load_show
 from shared_schema.settings import Settings
 from tests.providers.asking import comment_question, response_question
 from tests.providers.odd import Odd, Reply, Request, as_json
@@ -205,7 +206,8 @@ async def test_what_is_learned_holds_for_all_agents_of_a_server(
     odd.answer = refusing("response_format", "tools", status=status)
     settings = Settings(llm_url=f"{odd.url}/v1", llm_model="small")
     seats = decide(settings, load_models(None), Keys({}))
-    async with open_agents(seats, Keys({}), settings, Metrics(), limits=quick) as agents:
+    async with open_agents(seats, Keys({}), settings, Metrics(), limits=quick) as cast:
+        agents = cast(load_show(settings))
         for agent_id in seats.taken:
             await agents.of(agent_id).respond(response_question(agent_id))
     assert len(odd.received) == 3 + 6

@@ -14,6 +14,7 @@ from chat_backend.metrics import Metrics
 from chat_backend.providers.calls import CallLimits
 from chat_backend.providers.keys import Keys
 from chat_backend.providers.servers import Remarks
+from chat_backend.show.show import load_show
 from chat_backend.speech.choice import build_speech, speech_api_of
 from chat_backend.speech.engine import FallbackUsed, Speech
 from shared_schema.settings import Settings
@@ -41,7 +42,7 @@ async def voice(
     chosen: dict[str, Any] = {"tts": "openai", "tts_openai_url": f"{odd.url}/v1"}
     settings = Settings(**{**chosen, **more})
     keys = Keys(SECRETS)
-    api = speech_api_of(settings, keys)
+    api = speech_api_of(settings, keys, load_show(settings))
     speech = build_speech(api, settings, keys, Metrics(), limits=limits, remarks=remarks)
     await speech.start()
     try:

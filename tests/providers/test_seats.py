@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from chat_backend.agents.models.prompts import voice_guide
 from chat_backend.agents.models.seats import decide, load_seats
 from chat_backend.agents.models.table import load_models
 from chat_backend.providers.keys import Keys
+from chat_backend.show.show import load_show
 from shared_schema.decoding import InvalidSetting
 from shared_schema.ids import AGENT_IDS, VOICE_PROFILES
 from shared_schema.settings import Settings, load_settings
@@ -25,7 +25,7 @@ def test_every_agent_has_a_model_in_the_table() -> None:
 
 def test_every_agent_has_a_character_and_every_voice_its_use() -> None:
     """In the words that models are told."""
-    assert set(voice_guide()) == set(VOICE_PROFILES)
+    assert set(load_show(Settings()).voices.guide) == set(VOICE_PROFILES)
 
 
 def test_without_keys_nobody_sits() -> None:
@@ -137,8 +137,9 @@ def test_without_the_extra_personas_answer(monkeypatch: pytest.MonkeyPatch) -> N
     """A key alone does not break a default installation; a wish for models only does."""
     monkeypatch.setitem(sys.modules, "pydantic_ai", None)
     monkeypatch.setenv("OPENAI_API_KEY", "k")
-    seats, _ = load_seats(Settings())
+    seats, _ = load_seats(Settings(), NO_FILE)
     assert seats.taken == {}
     assert "--extra llm" in seats.missing["gpt-4o"]
+    settings = Settings(agents="llm", llm_url="http://localhost:1/v1", llm_model="m")
     with pytest.raises(InvalidSetting, match="--extra llm"):
-        load_seats(Settings(agents="llm", llm_url="http://localhost:1/v1", llm_model="m"))
+        load_seats(settings, NO_FILE)

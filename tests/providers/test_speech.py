@@ -15,6 +15,7 @@ from chat_backend.metrics import Metrics
 from chat_backend.providers.calls import CallLimits
 from chat_backend.providers.keys import Keys
 from chat_backend.providers.usage import Usage, charged_to
+from chat_backend.show.show import load_show
 from chat_backend.speech.audio import CEILING_DBFS, SAMPLE_RATE_HZ, TARGET_LUFS, loudness
 from chat_backend.speech.choice import build_speech, speech_api_of
 from chat_backend.speech.engine import FallbackUsed, Speech
@@ -42,11 +43,12 @@ def settings_of(wire: Wire, protocol: str, **more: object) -> Settings:
 def built(
     settings: Settings, keys: Keys, metrics: Metrics, *, limits: CallLimits | None = None
 ) -> Speech:
-    return build_speech(speech_api_of(settings, keys), settings, keys, metrics, limits=limits)
+    api = speech_api_of(settings, keys, load_show(settings))
+    return build_speech(api, settings, keys, metrics, limits=limits)
 
 
 def engine_of(settings: Settings, keys: Keys) -> str:
-    api = speech_api_of(settings, keys)
+    api = speech_api_of(settings, keys, load_show(settings))
     return api.provider if api else "hibari"
 
 
@@ -117,7 +119,7 @@ async def test_every_profile_has_a_voice_of_its_own(
 ) -> None:
     """Six profiles, six voices."""
     settings = settings_of(wire, protocol)
-    api = speech_api_of(settings, keys)
+    api = speech_api_of(settings, keys, load_show(settings))
     assert api is not None
     assert len({api.voice(profile) for profile in VOICE_PROFILES}) == len(VOICE_PROFILES)
 
@@ -311,7 +313,7 @@ def test_a_file_overrides_voices(tmp_path: Path) -> None:
     path = tmp_path / "voices.toml"
     path.write_text('[openai.calm_soothing]\nvoice = "af_heart"\nspeed = 0.8\n', "utf-8")
     settings = Settings(tts_voices=path, tts_openai_url="http://localhost:8880/v1")
-    api = speech_api_of(settings, Keys({}))
+    api = speech_api_of(settings, Keys({}), load_show(settings))
     assert api is not None
     assert api.voice("calm_soothing") == "af_heart"
     assert api.voice("friendly_casual") == load_voices(None).openai["friendly_casual"].voice
@@ -323,6 +325,6 @@ def test_a_file_overrides_voices(tmp_path: Path) -> None:
     ):
         path.write_text(wrong, "utf-8")
         with pytest.raises(InvalidSetting, match="RR_TTS_VOICES"):
-            speech_api_of(settings, Keys({}))
+            load_show(settings)
     with pytest.raises(InvalidSetting, match="RR_TTS_VOICES"):
-        speech_api_of(Settings(tts_voices=tmp_path / "none.toml"), Keys({}))
+        load_show(Settings(tts_voices=tmp_path / "none.toml"))

@@ -24,6 +24,7 @@ from chat_backend.errors import SpeechFailed
 from chat_backend.server import serve
 from chat_backend.speech.engine import Speech
 from chat_backend.speech.hibari import HibariSpeech
+from chat_backend.speech.voices import Voices
 from shared_schema.ids import VoiceProfile
 from shared_schema.runtime.process.logs import configure_logging
 from shared_schema.settings import load_settings
@@ -61,6 +62,9 @@ class StagedSpeech:
         if here & set(directions.get("hang", ())):
             path.unlink()
             os.mkfifo(path)
+
+    def with_voices(self, voices: Voices) -> "StagedSpeech":
+        return StagedSpeech(self._voice.with_voices(voices), self._stage)
 
     async def close(self) -> None:
         await self._voice.close()

@@ -25,6 +25,7 @@ from chat_backend.agents.models.client import ProviderModel
 from chat_backend.errors import AgentFailed
 from chat_backend.providers.calls import ProviderCalls
 from chat_backend.providers.failure import ProviderFailed, excerpt
+from chat_backend.show.show import Show
 from shared_schema.ids import Kind
 
 # The answer itself needs about 150; the rest is for models that always reason first.
@@ -37,14 +38,16 @@ SETTINGS: Final = ModelSettings(max_tokens=MAX_TOKENS, max_retries=0, thinking=F
 class ModelAgent:
     """Answers each prompt within `timeout_s`, correction and pauses included."""
 
-    def __init__(self, model: Model, calls: ProviderCalls, *, timeout_s: float) -> None:
+    def __init__(self, model: Model, calls: ProviderCalls, show: Show, *, timeout_s: float) -> None:
         self._model = model
         self._calls = calls
+        self._show = show
         self._timeout_s = timeout_s
 
     async def respond(self, question: ResponseQuestion) -> SpokenResponse:
         """Answer the visitor."""
-        return await self._ask(question, "response", prompts.respond(question), SpokenResponse)
+        prompt = prompts.respond(question, self._show.words.asked)
+        return await self._ask(question, "response", prompt, SpokenResponse)
 
     async def comment(self, question: CommentQuestion) -> CommentSelection:
         """Choose one of the others and say one sentence to it."""
@@ -53,13 +56,13 @@ class ModelAgent:
                 "no other slot answered, so there is nothing to comment on", error_type="unknown"
             )
         targets = [other.slot_id for other in question.others]
-        return await self._ask(
-            question, "comment", prompts.comment(question), CommentSelection, targets
-        )
+        prompt = prompts.comment(question, self._show.words.asked)
+        return await self._ask(question, "comment", prompt, CommentSelection, targets)
 
     async def reply(self, question: ReplyQuestion) -> SpokenResponse:
         """Reply to the comments."""
-        return await self._ask(question, "reply", prompts.reply(question), SpokenResponse)
+        prompt = prompts.reply(question, self._show.words.asked)
+        return await self._ask(question, "reply", prompt, SpokenResponse)
 
     async def _ask(
         self,
@@ -69,9 +72,10 @@ class ModelAgent:
         answer: type[Answer],
         targets: Collection[int] = (),
     ) -> Answer:
+        max_chars = self._show.words.lengths.of(kind)
         requester = Requester(
-            output_type=self._output(schema(answer, kind, targets)),
-            instructions=prompts.instructions(question.agent_id, kind, targets),
+            output_type=self._output(schema(answer, max_chars, targets)),
+            instructions=prompts.instructions(self._show, question.agent_id, kind, targets),
             retries=CORRECTIONS,
         )
         problems: list[str] = []
@@ -79,7 +83,7 @@ class ModelAgent:
         @requester.output_validator
         def check(content: dict[str, Any]) -> dict[str, Any]:
             try:
-                validated(content, kind, answer, targets)
+                validated(content, answer, max_chars, targets)
             except InvalidAnswer as error:
                 problems.append(str(error))
                 raise ModelRetry(str(error)) from None
@@ -110,7 +114,7 @@ class ModelAgent:
             problem = f"{provider} gave no valid answer in two attempts: {reason}"
             remedy = "Choose a model that follows instructions better."
         else:
-            return validated(run.output, kind, answer, targets)
+            return validated(run.output, answer, max_chars, targets)
         raise AgentFailed(problem, error_type="server_error", remedy=remedy)
 
     def _output(self, described: dict[str, Any]) -> Any:

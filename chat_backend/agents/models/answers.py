@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from chat_backend.agents.base import MAX_CHARS, CommentSelection, SpokenResponse
+from chat_backend.agents.base import CommentSelection, SpokenResponse
 from chat_backend.providers.replies import clean
 from shared_schema.foreign_text import without_controls
 from shared_schema.ids import VOICE_PROFILES, Kind
@@ -45,14 +45,14 @@ class InvalidAnswer(Exception):
 
 
 def schema(
-    answer: type[SpokenResponse], kind: Kind, targets: Collection[int] = ()
+    answer: type[SpokenResponse], max_chars: int, targets: Collection[int] = ()
 ) -> dict[str, Any]:
     """Return the JSON schema of an answer; a comment's target can only be one of `targets`."""
     _, parts = msgspec.json.schema_components([answer], ref_template="#/$defs/{name}")
     found: dict[str, Any] = parts[answer.__name__]
     fields: dict[str, Any] = {name: dict(value) for name, value in found["properties"].items()}
     # Servers that generate by the schema's grammar enforce this; the prompt is for the others.
-    fields["text"]["maxLength"] = MAX_CHARS[kind]
+    fields["text"]["maxLength"] = max_chars
     # The members of an enumeration imply its type, but strict modes want it stated.
     fields["voice_profile"] = {"type": "string", "enum": list(VOICE_PROFILES)}
     if "target_slot_id" in fields:
@@ -84,7 +84,7 @@ def object_in(text: str) -> dict[str, Any] | None:
 
 
 def validated(
-    content: object, kind: Kind, answer: type[Answer], targets: Collection[int] = ()
+    content: object, answer: type[Answer], max_chars: int, targets: Collection[int] = ()
 ) -> Answer:
     """Return the answer if it is valid.
 
@@ -101,9 +101,10 @@ def validated(
     text = found.text.strip()
     if not any(sign.isalnum() for sign in text):
         raise InvalidAnswer("The text is empty. Say something.")
-    limit = MAX_CHARS[kind]
-    if len(text) > TOLERANCE * limit:
-        raise InvalidAnswer(f"The text has {len(text)} characters; at most {limit} may be spoken.")
+    if len(text) > TOLERANCE * max_chars:
+        raise InvalidAnswer(
+            f"The text has {len(text)} characters; at most {max_chars} may be spoken."
+        )
     if isinstance(found, CommentSelection) and found.target_slot_id not in targets:
         choices = ", ".join(str(slot) for slot in sorted(targets))
         raise InvalidAnswer(

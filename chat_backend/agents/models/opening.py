@@ -2,8 +2,9 @@
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Final
 
 import structlog
@@ -17,6 +18,7 @@ from chat_backend.providers.calls import CallLimits, ProviderCalls, limits_of
 from chat_backend.providers.keys import Keys
 from chat_backend.providers.servers import Remarks
 from chat_backend.providers.usage import Account
+from chat_backend.show.show import Show
 from shared_schema.ids import AgentId
 from shared_schema.settings import Settings
 
@@ -25,14 +27,18 @@ log = structlog.get_logger("chat")
 # Of a slot's time in a turn; the rest is for its speech.
 SHARE_OF_TURN: Final = 0.55
 
+Cast = Callable[[Show], Agents]
+
 
 class MixedAgents:
-    """Models by agent id, and personas for the agents without a model."""
+    """Models by agent id, and a show's personas for the agents without a model."""
 
-    def __init__(self, models: dict[AgentId, Agent], seats: dict[AgentId, Seat]) -> None:
+    def __init__(
+        self, show: Show, models: Mapping[AgentId, Agent], seats: Mapping[AgentId, Seat]
+    ) -> None:
         self._models = models
         self._seats = seats
-        self._personas = OfflineAgents()
+        self._personas = OfflineAgents(show.personas, show.words.lengths)
 
     def of(self, agent_id: AgentId) -> Agent:
         """Return the agent with this id."""
@@ -54,10 +60,13 @@ async def open_agents(
     *,
     limits: CallLimits | None = None,
     remarks: Remarks | None = None,
-) -> AsyncIterator[Agents]:
-    """Yield the agents for these seats; load what they need, and release it at the end."""
+) -> AsyncIterator[Cast]:
+    """Yield what makes a show's agents for these seats.
+
+    What they need is loaded before, shared by all shows, and released at the end.
+    """
     if not seats.taken:
-        yield OfflineAgents()
+        yield lambda show: MixedAgents(show, {}, {})
         return
     # Accepted seconds from a cold disk: in a thread, and before the first visitor.
     await asyncio.to_thread(importlib.import_module, "chat_backend.agents.models.agent")
@@ -78,14 +87,16 @@ async def open_agents(
     timeout_s = SHARE_OF_TURN * settings.chat_turn_timeout_s
     async with AsyncExitStack() as stack:
         clients: dict[tuple[str, Accepted], ServerClient] = {}
-        models: dict[AgentId, Agent] = {}
+        makers: dict[AgentId, Callable[[Show], Agent]] = {}
         for agent_id, seat in seats.taken.items():
             server = (seat.provider, seat.accepted)
             if server not in clients:
                 client = ServerClient(seat, keys, remarks or Remarks())
                 clients[server] = await stack.enter_async_context(client)
             model = build_model(seat, keys, clients[server])
-            models[agent_id] = ModelAgent(model, calls[seat.provider], timeout_s=timeout_s)
+            makers[agent_id] = partial(ModelAgent, model, calls[seat.provider], timeout_s=timeout_s)
         for agent_id, seat in seats.taken.items():
             log.info("agent", agent=agent_id, provider=seat.provider, model=seat.model)
-        yield MixedAgents(models, seats.taken)
+        yield lambda show: MixedAgents(
+            show, {agent_id: make(show) for agent_id, make in makers.items()}, seats.taken
+        )

@@ -8,7 +8,7 @@ import structlog
 from msgspec import Struct
 
 from chat_backend.agents.models.compatible import Accepted
-from chat_backend.agents.models.table import AgentModel, Cost, Models, load_models
+from chat_backend.agents.models.table import AgentModel, Cost, Models
 from chat_backend.providers import keys as key_names
 from chat_backend.providers.keys import Keys, load_keys
 from shared_schema.decoding import InvalidSetting
@@ -61,17 +61,16 @@ class Seats(Struct, frozen=True, kw_only=True):
         return "offline" if seat is None else seat.provider
 
 
-def load_seats(settings: Settings) -> tuple[Seats, Keys]:
-    """Read the keys and the settings file, and choose.
+def load_seats(settings: Settings, models: Models) -> tuple[Seats, Keys]:
+    """Read the keys, and choose.
 
     Without the extra ``llm`` no agent has a model, and a log line gives the reason.
 
     Raises
     ------
     InvalidSetting
-        If a file or key is unusable, or RR_AGENTS=llm and an agent has no model.
+        If a key is unusable, or RR_AGENTS=llm and an agent has no model.
     """
-    models = load_models(settings.agent_models)
     extra = tuple(server.key for server in models.servers.values() if server.key)
     keys = load_keys(also=extra)
     seats = decide(settings, models, keys)

@@ -1,14 +1,12 @@
 """The table of the agents' models, and the settings file that overrides it."""
 
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-import msgspec
 from msgspec import Meta, Struct, field
 
 from chat_backend.agents.models.compatible import Form, Tokens
-from shared_schema.decoding import InvalidSetting
+from chat_backend.toml_file import TomlFile, read_toml
 from shared_schema.ids import AgentId
 from shared_schema.settings import Url
 
@@ -65,44 +63,55 @@ class SpeechServer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Models(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The content of the file RR_AGENT_MODELS."""
+    """The content of a show's ``agents.toml`` and of the file RR_AGENT_MODELS."""
 
     agents: dict[AgentId, AgentModel] = field(default_factory=dict)
     servers: dict[str, Server] = field(default_factory=dict)
     speech: SpeechServer = SpeechServer()
 
 
+OWN: Final = Path(__file__).with_name("agents.toml")
 BUILT_IN: Final = ("anthropic", "openai", "google", "llm")
 
 
-def load_models(path: Path | None) -> Models:
-    """Return our own table, overridden by the settings file if there is one.
+def load_models(path: Path | None, *, show: Path | None = None) -> Models:
+    """Return our own table, overridden by a show's file, and both by the settings file.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file of RR_AGENT_MODELS.
+    show : Path or None
+        The show's ``agents.toml``.
 
     Raises
     ------
     InvalidSetting
-        Naming what is wrong in the file.
+        Naming what is wrong in a file.
     """
-    own = (resources.files(__package__) / "agents.toml").read_bytes()
-    table = msgspec.toml.decode(own, type=Models)
-    if path is None:
-        return table
-    try:
-        content = msgspec.toml.decode(path.read_bytes(), type=Models)
-    except OSError as error:
-        raise InvalidSetting(f"RR_AGENT_MODELS={path}: {error.strerror or error}") from None
-    except (msgspec.DecodeError, ValueError) as error:
-        raise InvalidSetting(f"RR_AGENT_MODELS={path}: {error}") from None
-    known = {*BUILT_IN, *content.servers}
+    models = read_toml(OWN).converted(Models)
+    if show is not None:
+        models = _overridden(models, read_toml(show))
+    if path is not None:
+        models = _overridden(models, read_toml(path, setting="RR_AGENT_MODELS"))
+    return models
+
+
+def _overridden(models: Models, file: TomlFile) -> Models:
+    content = file.converted(Models)
+    servers = models.servers | content.servers
+    known = {*BUILT_IN, *servers}
     for agent, chosen in content.agents.items():
         if chosen.provider not in known:
-            raise InvalidSetting(
-                f"RR_AGENT_MODELS={path}: {agent} has the provider {chosen.provider!r};"
-                f" available are {', '.join(sorted(known))}"
+            problem = f"no server is called {chosen.provider!r}; available are"
+            raise file.refused(
+                ("agents", agent, "provider"), f"{problem} {', '.join(sorted(known))}"
             )
     for name in BUILT_IN:
         if name in content.servers:
-            raise InvalidSetting(f"RR_AGENT_MODELS={path}: no server may be named {name!r}")
+            raise file.refused(("servers", name), "is a provider; call your server otherwise")
     return Models(
-        agents=table.agents | content.agents, servers=content.servers, speech=content.speech
+        agents=models.agents | content.agents,
+        servers=servers,
+        speech=content.speech if "speech" in file.content else models.speech,
     )

@@ -2,10 +2,42 @@
 
 from collections.abc import Mapping, Sequence
 from random import Random
+from typing import Final
 
 from chat_backend.agents.limits import cut
-from chat_backend.agents.offline.persona import FIELD, names_in
+from chat_backend.agents.offline.persona import FIELD, Persona, names_in
 from chat_backend.agents.offline.quoting import MAX_PHRASE_CHARS, MAX_PHRASE_WORDS, quotable
+from shared_schema.ids import Kind
+
+# The pools of first sentences, of which at least one must fit; what follows is left out if need be.
+_FIRST: Final[dict[Kind, set[str]]] = {
+    "response": {"openings"},
+    "comment": {"comments", "wordless_comments"},
+    "reply": {"replies", "wordless_replies"},
+}
+_LONGEST_NAME: Final = 21
+
+
+def shortest_lengths(persona: Persona, kind: Kind, max_chars: int) -> dict[str, int]:
+    """Return for each pool of first sentences how many characters its shortest may need.
+
+    Whatever is quoted in it where an utterance may have `max_chars`.
+    """
+    longest = {name: max(map(len, entries)) for name, entries in persona.lexicon.items()}
+    longest["name"] = _LONGEST_NAME
+    quote = quotation_limit(max_chars)
+    found: dict[str, int] = {}
+    for pool, template in persona.templates():
+        if pool.split(".")[0] in _FIRST[kind]:
+            words = sum(longest.get(name, quote) for name in FIELD.findall(template))
+            length = len(FIELD.sub("", template)) + words
+            found[pool] = min(length, found.get(pool, length))
+    return found
+
+
+def quotation_limit(max_chars: int) -> int:
+    """Return how long a quotation may be, so that most sentences around it fit."""
+    return min(MAX_PHRASE_CHARS, max_chars // 3)
 
 
 class Draft:
@@ -37,8 +69,8 @@ class Draft:
         max_words: int = MAX_PHRASE_WORDS,
         max_chars: int | None = None,
     ) -> None:
-        """Add a phrase of the text to the words, if it has one; most sentences around it fit."""
-        limit = max_chars or min(MAX_PHRASE_CHARS, self._max_chars // 3)
+        """Add a phrase of the text to the words, if it has one."""
+        limit = max_chars or quotation_limit(self._max_chars)
         phrase = quotable(text, self.rng, spread=spread, max_words=max_words, max_chars=limit)
         if phrase is not None and (phrase,) not in self.words.values():
             self.words[name] = (phrase,)

@@ -9,14 +9,16 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from chat_backend.agents.offline.message import MessageKind, Theme
-from shared_schema.decoding import InvalidSetting
+from chat_backend.toml_file import Key, read_toml
 from shared_schema.ids import AgentId, VoiceProfile
+
+OWN: Final = Path(__file__).with_name("personas")
 
 Text = Annotated[str, Meta(min_length=1)]
 Templates = Annotated[tuple[Text, ...], Meta(min_length=1)]
@@ -76,12 +78,17 @@ class Persona(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def templates(self) -> Iterator[tuple[str, str]]:
         """Yield every template, with the key of its pool in the file."""
+        for key, template in self.keyed_templates():
+            yield ".".join(map(str, key[:-1])), template
+
+    def keyed_templates(self) -> Iterator[tuple[Key, str]]:
+        """Yield every template, with its key in the file: the pool's, and its number from 0."""
         for key, value in msgspec.structs.asdict(self).items():
             if key in {"openings", "themes"}:
                 for name, pool in value.items():
-                    yield from ((f"{key}.{name}", template) for template in pool)
+                    yield from (((key, name, n), template) for n, template in enumerate(pool))
             elif isinstance(value, tuple) and key not in {"moods", "drawn_to"}:
-                yield from ((key, template) for template in value)
+                yield from (((key, n), template) for n, template in enumerate(value))
 
 
 def names_in(template: str) -> set[str]:
@@ -92,7 +99,7 @@ def names_in(template: str) -> set[str]:
 @cache
 def built_in_personas() -> Mapping[AgentId, Persona]:
     """Return the six that come with the package."""
-    return load_personas(Path(__file__).with_name("personas"), {})
+    return load_personas(OWN, {})
 
 
 def load_personas(
@@ -106,61 +113,33 @@ def load_personas(
     Raises
     ------
     InvalidSetting
-        Naming file, key and remedy.
+        Naming file, line, key and remedy.
     """
     personas = dict(built_in_personas() if defaults is None else defaults)
     files: dict[AgentId, str] = {}
     for path in sorted(folder.glob("*.toml")):
-        persona = _load(path, personas)
+        file = read_toml(path)
+        whose = [each for each in personas.values() if each.agent == file.content.get("agent")]
+        persona = file.converted(Persona, whose[0] if whose else None)
         for key, problem in _problems(persona):
-            raise _invalid(path, key, problem)
+            raise file.refused(key, problem)
         if persona.agent in files:
             taken = f"{persona.agent} is in {files[persona.agent]} already; keep one of the two"
-            raise _invalid(path, "agent", taken)
+            raise file.refused(("agent",), taken)
         files[persona.agent] = path.name
         personas[persona.agent] = persona
     return personas
 
 
-def _load(path: Path, defaults: Mapping[AgentId, Persona]) -> Persona:
-    try:
-        content: dict[str, Any] = msgspec.toml.decode(path.read_bytes())
-        default = next(
-            (each for each in defaults.values() if each.agent == content.get("agent")), None
-        )
-        whole: dict[str, Any] = msgspec.to_builtins(default) if default else {}
-        for key, value in content.items():
-            table = isinstance(value, dict) and isinstance(whole.get(key), dict)
-            whole[key] = whole[key] | value if table else value
-        return msgspec.convert(whole, Persona)
-    except OSError as error:
-        raise InvalidSetting(f"{path}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise _invalid(path, "", "is not UTF-8; save it with this encoding") from None
-    except (msgspec.DecodeError, ValueError) as error:
-        problem, _, key = str(error).partition(" - at `$.")
-        raise _invalid(path, key.rstrip("`"), f"{problem}; correct it or leave it out") from None
-
-
-def _invalid(path: Path, key: str, problem: str) -> InvalidSetting:
-    """Return an error that names the file, the line of the key if there is one, and the key."""
-    name = key.partition("[")[0].rpartition(".")[2]
-    begins = re.compile(rf"[\[\s]*(\w+\.)?{name}\b")
-    lines = enumerate(path.read_text("utf-8", "replace").splitlines(), 1)
-    line = next((number for number, text in lines if name and begins.match(text)), 0)
-    return InvalidSetting(
-        ": ".join(filter(None, (f"{path}:{line}" if line else f"{path}", key, problem)))
-    )
-
-
-def _problems(persona: Persona) -> Iterator[tuple[str, str]]:
+def _problems(persona: Persona) -> Iterator[tuple[Key, str]]:
     """Yield what is wrong beyond types, with the key and a remedy."""
     for name in sorted(set(persona.lexicon) & {"name", "phrase", "past", "quote", "second"}):
-        yield f"lexicon.{name}", "stands for something of the moment; call the entry otherwise"
-    for key, template in persona.templates():
+        yield ("lexicon", name), "stands for something of the moment; call the entry otherwise"
+    for key, template in persona.keyed_templates():
+        pool = str(key[0])
         if set("{}") & set(FIELD.sub("", template)):
             yield key, f"write names as {{name}}, without spaces, in {template!r}"
-        names, facts = names_in(template), _FACTS.get(key.split(".")[0], set())
+        names, facts = names_in(template), _FACTS.get(pool, set())
         for name in sorted(names - facts - set(persona.lexicon)):
             usable = ", ".join(sorted(facts | set(persona.lexicon)))
             yield key, f"{{{name}}} is not known here; use one of {usable}"
@@ -168,5 +147,5 @@ def _problems(persona: Persona) -> Iterator[tuple[str, str]]:
             if f"\u201c{{{name}}}\u201d" not in template:
                 yield key, f"write \u201c{{{name}}}\u201d, in quotation marks"
         # An opening may do without; the others say nothing without their quotation.
-        for name in sorted(_FACTS.get(key, set()) - names):
+        for name in sorted(facts - names) if pool != "openings" else ():
             yield key, f"add \u201c{{{name}}}\u201d to {template!r}"

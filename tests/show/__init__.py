@@ -1,0 +1,1 @@
+"""The show folder: read, changed, refused, written."""
