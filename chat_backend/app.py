@@ -14,7 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+<<<<<<< HEAD
 from chat_backend.agents.models.opening import Cast
+=======
+from chat_backend.agents.base import Agents
+from chat_backend.hearing.routes import HearingRoute
+>>>>>>> 254562b (feat: visitors are heard: POST /v1/stt by the embedded Whisper, Scribe or an OpenAI-compatible server)
 from chat_backend.metrics import Metrics
 from chat_backend.session.sessions import Sessions, TooManySessions
 from chat_backend.session.stream import SessionStream
@@ -54,6 +59,7 @@ class Voices(Struct, frozen=True, kw_only=True):
 
     agents: dict[AgentId, str]
     speech: str
+    hearing: str | None
 
 
 class Kiosk(Pages):
@@ -85,6 +91,7 @@ class Chat(Struct, frozen=True, kw_only=True):
     artifacts: Artifacts
     metrics: Metrics
     voices: Voices
+    hearing: HearingRoute
 
     def app(self) -> AccessControl:
         """Return the ASGI application."""
@@ -95,6 +102,7 @@ class Chat(Struct, frozen=True, kw_only=True):
             Route("/v1/sessions/{session_id}/stop", self.stop, methods=["POST"]),
             Route("/v1/sessions/{session_id}", self.delete, methods=["DELETE"]),
             Route("/v1/reset", self.reset, methods=["POST"]),
+            Route("/v1/stt", self.hearing.stt, methods=["POST"]),
             Route("/v1/agents", self.list_agents),
             Route("/v1/health", self.health),
             sound_route(self.artifacts),
@@ -207,10 +215,14 @@ class Chat(Struct, frozen=True, kw_only=True):
                 "visitIdleS": self.settings.chat_visit_idle_s,
                 "agents": self.voices.agents,
                 "speech": self.voices.speech,
+<<<<<<< HEAD
                 "show": {
                     "folder": self.settings.show and self.settings.show.as_posix(),
                     "problem": self.current.problem or None,
                 },
+=======
+                "hearing": self.voices.hearing,
+>>>>>>> 254562b (feat: visitors are heard: POST /v1/stt by the embedded Whisper, Scribe or an OpenAI-compatible server)
                 "warnings": self._warnings(),
             }
         )

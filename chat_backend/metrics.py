@@ -45,6 +45,16 @@ class Metrics:
             "rr_speech_fallbacks", "Utterances that the embedded voice spoke instead.", ["provider"]
         )
 
+        self.hearing_requests = counter(
+            "rr_stt_requests", "Recordings by the status of the answer.", ["status"]
+        )
+        self.hearing_seconds = Histogram(
+            "rr_stt_seconds",
+            "From the request to the answer, the upload included.",
+            buckets=_LATENCY_BUCKETS_S,
+            registry=self._registry,
+        )
+
     def text(self) -> bytes:
         """Return the exposition in Prometheus' text format."""
         return generate_latest(self._registry)

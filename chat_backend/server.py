@@ -13,6 +13,7 @@ from chat_backend.agents.models.seats import load_seats
 from chat_backend.app import Chat, Voices
 from chat_backend.facts.ledger import Ledger
 from chat_backend.facts.publisher import SessionEvents, bus_publisher
+from chat_backend.hearing.opening import build_hearing, open_hearing
 from chat_backend.metrics import Metrics
 from chat_backend.session.sessions import Sessions
 from chat_backend.session.visits import Visits
@@ -71,6 +72,7 @@ async def open_chat(settings: Settings, *, speech: Speech | None = None) -> Asyn
         seats, keys = load_seats(settings, current.show.models)
         api = speech_api_of(settings, keys, current.show)
         voice = speech or build_speech(api, settings, keys, metrics)
+        engine = build_hearing(settings, keys, metrics)
     except InvalidSetting as error:
         raise StartRefused(str(error)) from None
     artifacts = Artifacts(settings.artifacts_dir)
@@ -131,6 +133,9 @@ async def open_chat(settings: Settings, *, speech: Speech | None = None) -> Asyn
         hand_over = _submitter(stack, settings, artifacts, ledger.epoch, on_result)
         await voice.start()
         stack.push_async_callback(voice.close)
+        hearing = await stack.enter_async_context(
+            open_hearing(engine, settings, metrics, artifacts)
+        )
         stack.push_async_callback(sessions.stop_all)
         sweeping = asyncio.create_task(
             asyncio.to_thread(sweep_newest, artifacts, swept(settings)), name="leftovers"
@@ -156,7 +161,9 @@ async def open_chat(settings: Settings, *, speech: Speech | None = None) -> Asyn
             voices=Voices(
                 agents={agent: seats.provider(agent) for agent in AGENT_IDS},
                 speech=api.provider if api else EMBEDDED,
+                hearing=hearing.engine,
             ),
+            hearing=hearing,
         ).app()
 
 

@@ -32,6 +32,8 @@ SPEECH_ROOT: Final = "tts/sessions"
 WAVES_ROOT: Final = "waves/sessions"
 SESSION_ROOTS: Final = (SPEECH_ROOT, WAVES_ROOT)
 KEPT_FILE: Final = "kept"
+# Visitors' recordings, if they are kept at all. Never served.
+HEARING_ROOT: Final = "stt/sessions"
 GATEWAY_DIR: Final = "gateway"
 RUN_DIR: Final = "run"
 # The end of the name of a file that is not whole yet.

@@ -105,6 +105,18 @@ class Settings(Struct, frozen=True, kw_only=True):
     tts_openai_model: str = "gpt-4o-mini-tts"
     tts_openai_rate: Annotated[int, Meta(ge=8000, le=192_000)] = 24_000
 
+    # Who hears
+    stt: typing.Literal["auto", "whisper", "elevenlabs", "openai", "off"] = "auto"
+    stt_whisper_model: Path | None = None
+    stt_elevenlabs_model: str = "scribe_v1"
+    stt_openai_url: Url = ""
+    stt_openai_model: str = "whisper-1"
+    stt_max_duration_s: Annotated[float, Meta(gt=0, le=600)] = 60.0
+    stt_max_bytes: Whole = 26_214_400
+    stt_concurrency: Whole = 2
+    stt_timeout_s: Positive = 30.0
+    stt_keep: bool = False
+
     # How providers are treated
     provider_timeout_s: Positive = 15.0
     provider_attempts: Whole = 3

@@ -40,10 +40,15 @@ class CallLimits(Struct, frozen=True, kw_only=True):
 
 def limits_of(settings: Settings, service: Service) -> CallLimits:
     """Return the limits in the settings."""
+    concurrency = {
+        "text": settings.llm_concurrency,
+        "speech": settings.tts_concurrency,
+        "hearing": settings.stt_concurrency,
+    }
     return CallLimits(
         call_s=settings.provider_timeout_s,
         attempts=settings.provider_attempts,
-        concurrency=settings.llm_concurrency if service == "text" else settings.tts_concurrency,
+        concurrency=concurrency[service],
     )
 
 

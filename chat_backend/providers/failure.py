@@ -60,7 +60,8 @@ _TREATMENTS: Final[Mapping[Kind, _Treatment]] = {
     ),
     "model": _Treatment(
         "does not know the model", _SERVER, again=False, down=False,
-        remedy="Choose one that it serves: RR_LLM_MODEL, RR_AGENT_MODELS, RR_TTS_OPENAI_MODEL.",
+        remedy="Choose one that it serves: RR_LLM_MODEL, RR_AGENT_MODELS, RR_TTS_OPENAI_MODEL or"
+        " RR_STT_OPENAI_MODEL.",
     ),
     "missing": _Treatment(
         "has nothing at this URL", _SERVER, again=False, down=True,

@@ -15,7 +15,8 @@ GEMINI: Final = "GEMINI_API_KEY"  # Google's older name for the same
 ELEVENLABS: Final = "ELEVENLABS_API_KEY"
 LLM: Final = "LLM_API_KEY"
 TTS: Final = "TTS_API_KEY"
-KEY_VARIABLES: Final = (ANTHROPIC, OPENAI, GOOGLE, GEMINI, ELEVENLABS, LLM, TTS)
+STT: Final = "STT_API_KEY"
+KEY_VARIABLES: Final = (ANTHROPIC, OPENAI, GOOGLE, GEMINI, ELEVENLABS, LLM, TTS, STT)
 
 REDACTED: Final = "[key]"
 # A shorter "secret" would redact ordinary words.

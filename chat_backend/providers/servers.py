@@ -13,7 +13,7 @@ log = structlog.get_logger("chat")
 MAX_REDIRECTS: Final = 4
 # In case a setting has the whole address of an endpoint.
 _ENDPOINTS: Final = re.compile(
-    r"/(?:chat/completions|completions|responses|messages|audio/speech|text-to-speech|models)/?\Z"
+    r"/(?:chat/completions|completions|responses|messages|audio/speech|audio/transcriptions|text-to-speech|speech-to-text|models)/?\Z"
 )
 _VERSION: Final = re.compile(r"/v\d\w*(?:/|\Z)")
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from chat_backend.errors import SlotFailed
 from chat_backend.metrics import Metrics
 
-Service = Literal["text", "speech"]
+Service = Literal["text", "speech", "hearing"]
 
 
 class ProviderUsage(Struct, kw_only=True, rename="camel", omit_defaults=True):

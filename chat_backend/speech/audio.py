@@ -115,7 +115,13 @@ def limited(signal: Array, *, ceiling_dbfs: float) -> Array:
 
 
 def trimmed(signal: Array, *, sample_rate: int) -> Array:
-    """Return the signal without the silence at its ends; empty if all of it is silence.
+    """Return the signal without the silence at its ends; empty if all of it is silence."""
+    begin, end = audible(signal, sample_rate=sample_rate)
+    return signal[begin:end]
+
+
+def audible(signal: Array, *, sample_rate: int) -> tuple[int, int]:
+    """Return where the sound in a signal begins and ends; twice the same if there is none.
 
     Parameters
     ----------
@@ -128,9 +134,9 @@ def trimmed(signal: Array, *, sample_rate: int) -> Array:
     rows = _rows(signal, block)
     power = np.einsum("ij,ij->i", rows, rows) / block
     if not power.size or not power.max() > 0.0:
-        return signal[:0]
-    audible = np.flatnonzero(power > power.max() * 10.0 ** (SILENCE_DB / 10.0))
-    return signal[audible[0] * block : (audible[-1] + 1) * block]
+        return 0, 0
+    loud = np.flatnonzero(power > power.max() * 10.0 ** (SILENCE_DB / 10.0))
+    return int(loud[0]) * block, min(signal.size, (int(loud[-1]) + 1) * block)
 
 
 def with_margins(signal: Array, *, sample_rate: int) -> Array:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from chat_backend.errors import ChatBackendError
 from chat_backend.providers.failure import Trouble, excerpt
 
 Label = tuple[str, Mapping[str, str]]
@@ -16,7 +17,7 @@ NOT_A_SERVER: Final = "Is the URL that of a speech server? Its message may say m
 ENDS_EARLY: Final = "The server, or a proxy, ends the response too early: check its log."
 
 
-class NotSpeech(Exception):
+class NotSpeech(ChatBackendError):
     """Why what was received is not speech.
 
     Attributes

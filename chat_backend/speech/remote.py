@@ -12,19 +12,11 @@ import msgspec
 from msgspec import Struct
 
 from chat_backend.errors import SpeechFailed
-from chat_backend.providers import replies
 from chat_backend.providers.calls import ProviderCalls
-from chat_backend.providers.failure import (
-    ProviderFailed,
-    Trouble,
-    excerpt,
-    failed,
-    refused,
-    retry_after,
-    timed_out,
-)
+from chat_backend.providers.failure import ProviderFailed, Trouble, failed, refused
+from chat_backend.providers.http import ProviderHttp
 from chat_backend.providers.keys import Keys
-from chat_backend.providers.servers import MAX_REDIRECTS, Remarks, redirected
+from chat_backend.providers.servers import Remarks
 from chat_backend.speech.decoding import Expected
 from chat_backend.speech.formats import NotSpeech
 from chat_backend.speech.received import MAX_S_PER_CHARACTER, finish
@@ -32,12 +24,10 @@ from chat_backend.speech.speech_api import RequestForm, SpeechAPI, SpeechRequest
 from chat_backend.speech.voices import Voices
 from shared_schema.ids import VoiceProfile
 from shared_schema.layout import moved_into_place
-from shared_schema.runtime.web.clients import route_to
 
 # Decoding limits the sound in seconds; this limits disk and memory until then: 90 s at the highest
 # rate, two channels of floats.
 MAX_BYTES: Final = 140_000_000
-_ERROR_BYTES: Final = 16_384
 _MAX_ADAPTATIONS: Final = 5
 
 
@@ -64,6 +54,7 @@ class RemoteSpeech:
         self._keys = keys
         self._timeout_s = timeout_s
         self._remarks = remarks
+<<<<<<< HEAD
         self._learned = _Learned(api.form)
         route = route_to(api.url)
         remarks.add(route.remark)
@@ -73,6 +64,10 @@ class RemoteSpeech:
             proxy=route.proxy,
             verify=route.verify,
         )
+=======
+        self._form = api.form
+        self._http = ProviderHttp(api.provider, api.url, keys, remarks)
+>>>>>>> 254562b (feat: visitors are heard: POST /v1/stt by the embedded Whisper, Scribe or an OpenAI-compatible server)
 
     async def start(self) -> None:
         """Do nothing: no call is made yet."""
@@ -110,7 +105,7 @@ class RemoteSpeech:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._http.close()
 
     async def _fetch(self, text: str, profile: VoiceProfile, partial: Path) -> None:
         """Make one call, adapted to what the server takes."""
@@ -135,45 +130,18 @@ class RemoteSpeech:
 
     async def _exchange(self, request: SpeechRequest, text: str, partial: Path) -> Trouble | None:
         """Send a request and write its speech; return the error if there is none."""
-        provider = self._api.provider
-        url = request.url
         try:
-            for _ in range(MAX_REDIRECTS):
-                async with self._http.stream(
-                    "POST", url, headers=request.headers, json=request.body
-                ) as reply:
-                    if reply.has_redirect_location:
-                        url = redirected(provider, url, reply.headers.get("location"))
-                        continue
-                    if not reply.is_success:
-                        return await self._refusal(reply)
-                    await _save(reply, partial)
-                    await self._finish(request, reply, text, partial)
-                    return None
+            async with self._http.post(
+                request.url, headers=request.headers, json=request.body
+            ) as reply:
+                if not reply.is_success:
+                    return await self._http.refusal(reply)
+                await _save(reply, partial)
+                await self._finish(request, reply, text, partial)
+                return None
         except NotSpeech as error:
             words = self._keys.redacted(error.trouble.words)
             return msgspec.structs.replace(error.trouble, words=words)
-        except httpx.TimeoutException:
-            raise timed_out(provider) from None
-        except (ProviderFailed, OSError):
-            raise
-        except Exception as error:  # a proxy's handshake may raise anything
-            # Without the cause: its request contains the key in a header.
-            reason = excerpt(self._keys.redacted(str(error))) or type(error).__name__
-            raise failed(provider, "network", f"({reason})") from None
-        raise failed(provider, "protocol", "(a redirect loop)")
-
-    async def _refusal(self, reply: httpx.Response) -> Trouble:
-        body = bytearray()
-        async for chunk in reply.aiter_bytes():
-            body += chunk
-            if len(body) >= _ERROR_BYTES:
-                break
-        return Trouble(
-            status=reply.status_code,
-            words=self._keys.redacted(replies.text_in(bytes(body))),
-            retry_after_s=retry_after(reply.headers.get("retry-after")),
-        )
 
     async def _finish(
         self, request: SpeechRequest, reply: httpx.Response, text: str, partial: Path

@@ -14,6 +14,7 @@ from heapq import nlargest
 from typing import Final
 
 from shared_schema.layout import (
+    HEARING_ROOT,
     PARTIAL_SUFFIX,
     SESSION_ROOTS,
     SPEECH_ROOT,
@@ -33,7 +34,8 @@ def swept(settings: Settings) -> tuple[str, ...]:
 
     Not where a cluster writes: whether a writer lives is known on its own machine only.
     """
-    return (SPEECH_ROOT,) if settings.waves_executor == "dask" else SESSION_ROOTS
+    speech = (SPEECH_ROOT,) if settings.waves_executor == "dask" else SESSION_ROOTS
+    return (*speech, HEARING_ROOT)
 
 
 def sweep_session(

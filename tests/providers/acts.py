@@ -30,6 +30,8 @@ Act = Literal[
     "text-as-sound",
     "wav",
     "after-turn-3",  # well, but not before a model was asked in Turn 3
+    # Hearing only; "empty" and "essay" are an answer without words, and an invented one
+    "no-details",
 ]
 
 _KEY_HEADERS = ("authorization", "x-api-key", "x-goog-api-key", "xi-api-key")

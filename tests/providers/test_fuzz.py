@@ -129,7 +129,7 @@ def test_any_reply_of_a_speech_server_is_speech_or_an_error(
         calls = ProviderCalls("openai", ONCE, Account(Metrics(), "speech", "openai"))
         speech = RemoteSpeech(api(), calls, Keys({}), timeout_s=30.0, remarks=Remarks())
         async with httpx.AsyncClient(transport=httpx.MockTransport(reply)) as http:
-            speech._http = http
+            speech._http._http = http
             await speech.speak("Hello, water.", "friendly_casual", path)
 
     with tempfile.TemporaryDirectory() as folder:

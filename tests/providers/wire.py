@@ -60,7 +60,14 @@ class Wire:
 
     async def take(self, protocol: str, request: Request) -> tuple[Act, dict[str, Any]]:
         """Note a request, and return what to do with it."""
-        body = json.loads(await request.body())
+        if request.headers["content-type"].startswith("multipart/"):
+            async with request.form() as form:
+                body = {
+                    name: value if isinstance(value, str) else await value.read()
+                    for name, value in form.multi_items()
+                }
+        else:
+            body = json.loads(await request.body())
         self.received.append(
             Received(
                 protocol=protocol,
@@ -98,6 +105,12 @@ class Wire:
                     methods=["POST"],
                 ),
                 Route("/v1/audio/speech", self._speech("speech", "input"), methods=["POST"]),
+                Route("/v1/speech-to-text", self._hearing("scribe", _scribe), methods=["POST"]),
+                Route(
+                    "/v1/audio/transcriptions",
+                    self._hearing("transcriptions", _transcription),
+                    methods=["POST"],
+                ),
             ]
         )
 
@@ -128,6 +141,24 @@ class Wire:
                 data, kind = _sound(act, body[field])
                 chunks = [data[at : at + 4096] for at in range(0, len(data), 4096)]
                 return StreamingResponse(iter(chunks), media_type=kind)
+
+        return answer
+
+    def _hearing(self, protocol: str, shape: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+        async def answer(request: Request) -> Response:
+            act, body = await self.take(protocol, request)
+            with self._counted(protocol):
+                other = await misbehave(act, request)
+                if other is not None:
+                    return other
+                if act == "no-details" and body["response_format"] != "json":
+                    said = {"error": {"message": "response_format verbose_json is not supported"}}
+                    return JSONResponse(said, status_code=400)
+                if act == "empty":
+                    return JSONResponse({"text": " "})
+                if act == "essay":
+                    return JSONResponse(INVENTED)
+                return JSONResponse(shape(body))
 
         return answer
 
@@ -309,6 +340,41 @@ def _gemini(text: str, model: str) -> dict[str, Any]:
         "modelVersion": model,
         "responseId": "response-1",
     }
+
+
+SAID = "What does the water remember?"
+INVENTED = {
+    "text": "Thank you for watching.",
+    "language": "english",
+    "segments": [{"text": "Thank you for watching.", "no_speech_prob": 0.93, "avg_logprob": -0.4}],
+}
+
+
+def _scribe(body: dict[str, Any]) -> dict[str, Any]:
+    assert body["file"][:4] == b"RIFF"
+    words = [
+        {"text": word, "start": number / 4, "end": number / 4 + 0.2, "type": "word"}
+        for number, word in enumerate(SAID.split())
+    ]
+    noise = {"text": "(splash)", "start": 2.0, "end": 2.5, "type": "audio_event"}
+    return {
+        "language_code": "eng",
+        "language_probability": 0.98,
+        "text": f"{SAID} (splash)",
+        "words": [*words, {"text": " ", "start": 0.2, "end": 0.25, "type": "spacing"}, noise],
+    }
+
+
+def _transcription(body: dict[str, Any]) -> dict[str, Any]:
+    assert body["file"][:4] == b"RIFF"
+    if body["response_format"] == "json":
+        return {"text": SAID}
+    segment = {"text": SAID, "no_speech_prob": 0.02, "avg_logprob": -0.3, "compression_ratio": 0.9}
+    words = [
+        {"word": word, "start": number / 4, "end": number / 4 + 0.2}
+        for number, word in enumerate(SAID.split())
+    ]
+    return {"text": SAID, "language": "english", "segments": [segment], "words": words}
 
 
 def _sound(act: Act, text: str) -> tuple[bytes, str]:

@@ -159,6 +159,8 @@ class System:
             "RR_GATEWAY_PORT": str(self.gateway_port),
             "RR_CHAT_PORT": str(self.chat_port),
             "RR_BUS_URL": self.bus_url,
+            # It would load a model in every backend; tests of hearing switch it on.
+            "RR_STT": "off",
             **{f"RR_{key.upper()}": str(value) for key, value in settings.items()},
         }
         self.processes: list[Process] = []

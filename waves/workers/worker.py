@@ -7,12 +7,9 @@ place, and never outlives its parent.
 import logging
 import multiprocessing
 import multiprocessing.util
-import os
 import signal
-import sys
 import threading
 import time
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Final
 
@@ -27,12 +24,11 @@ from waves.dsp.decomposition import decompose
 from waves.dsp.grid import SAMPLE_RATE_HZ
 from waves.dsp.metrics import measure
 from waves.job import failure, run_job
+from waves.workers.ending import exit_on_sigterm, exit_with_parent, prepare_to_end
 from waves.workers.memory import keep_freed_memory
 
 # Time for a running gateway to answer the connection; messages before that are lost.
 _CONNECT_TIMEOUT_MS: Final = 200
-_EXIT_TERMINATED: Final = 128 + signal.SIGTERM
-_EXIT_ORPHANED: Final = 3
 
 _log = logging.getLogger(__name__)
 
@@ -106,14 +102,10 @@ _prepared: tuple[Context, CompletionPublisher | None] | None = None
 def initialise(context: Context) -> None:
     """Initialise this process: watch the parent, connect to the bus, warm up."""
     global _prepared  # noqa: PLW0603 - a pool's initialiser has no other way to pass values on
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
-    if sys.platform != "win32":
-        # Before any thread starts, since threads inherit it: see `exit_on_sigterm`.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    exit_with_parent()
+    prepare_to_end()
     keep_freed_memory()
     publisher = CompletionPublisher(context.bus, context.epoch) if context.bus is not None else None
-    exit_on_sigterm(publisher)
+    exit_on_sigterm(publisher.close if publisher else None)
     warm_up()
     if publisher is not None:
         publisher.await_gateway()
@@ -156,38 +148,3 @@ def warm_up() -> None:
     tone = (0.1 * np.sin(2 * np.pi * 120 * seconds)).astype(np.float32)
     waves = decompose(tone, sample_rate_hz=3 * SAMPLE_RATE_HZ)
     measure(tone[::3], waves.mix.astype(np.float32) / np.float32(32768))
-
-
-def exit_with_parent() -> None:
-    """End this process, whatever it is doing, as soon as its parent is gone.
-
-    A killed parent cannot end its children, and a busy worker does not read its pipe.
-    """
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(_EXIT_ORPHANED)
-
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
-
-
-def exit_on_sigterm(publisher: CompletionPublisher | None) -> None:
-    """End this process on SIGTERM, even in the middle of a long calculation.
-
-    A Python signal handler runs in the main thread, and only between two of its steps. So SIGTERM
-    is blocked in all threads, and one waits for it. A second one, from the
-    process group after one from the parent, stays blocked and cannot cut this short.
-    """
-    if sys.platform == "win32":
-        return  # Windows terminates processes from outside
-
-    def watch() -> None:
-        signal.sigwait({signal.SIGTERM})
-        if publisher is not None:
-            publisher.close()
-        os._exit(_EXIT_TERMINATED)
-
-    threading.Thread(target=watch, name="termination-watch", daemon=True).start()
