@@ -14,12 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-<<<<<<< HEAD
 from chat_backend.agents.models.opening import Cast
-=======
-from chat_backend.agents.base import Agents
 from chat_backend.hearing.routes import HearingRoute
->>>>>>> 254562b (feat: visitors are heard: POST /v1/stt by the embedded Whisper, Scribe or an OpenAI-compatible server)
 from chat_backend.metrics import Metrics
 from chat_backend.session.sessions import Sessions, TooManySessions
 from chat_backend.session.stream import SessionStream
@@ -215,14 +211,11 @@ class Chat(Struct, frozen=True, kw_only=True):
                 "visitIdleS": self.settings.chat_visit_idle_s,
                 "agents": self.voices.agents,
                 "speech": self.voices.speech,
-<<<<<<< HEAD
                 "show": {
                     "folder": self.settings.show and self.settings.show.as_posix(),
                     "problem": self.current.problem or None,
                 },
-=======
                 "hearing": self.voices.hearing,
->>>>>>> 254562b (feat: visitors are heard: POST /v1/stt by the embedded Whisper, Scribe or an OpenAI-compatible server)
                 "warnings": self._warnings(),
             }
         )

@@ -2,8 +2,9 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import structlog
 from starlette.types import ASGIApp
@@ -137,19 +138,11 @@ async def open_chat(settings: Settings, *, speech: Speech | None = None) -> Asyn
             open_hearing(engine, settings, metrics, artifacts)
         )
         stack.push_async_callback(sessions.stop_all)
-        sweeping = asyncio.create_task(
-            asyncio.to_thread(sweep_newest, artifacts, swept(settings)), name="leftovers"
-        )
-        stack.callback(sweeping.cancel)
-        expiring = asyncio.create_task(_expire_visits(visits), name="visits")
-        stack.callback(expiring.cancel)
-        watching = asyncio.create_task(current.watch(), name="show")
-        stack.callback(watching.cancel)
+        _meanwhile(stack, asyncio.to_thread(sweep_newest, artifacts, swept(settings)))
+        _meanwhile(stack, _expire_visits(visits))
+        _meanwhile(stack, current.watch())
         if settings.artifacts_keep_days:
-            pruning = asyncio.create_task(
-                prune_hourly(Archive(artifacts), settings, lambda: sessions.live), name="prune"
-            )
-            stack.callback(pruning.cancel)
+            _meanwhile(stack, prune_hourly(Archive(artifacts), settings, lambda: sessions.live))
         yield Chat(
             settings=settings,
             sessions=sessions,
@@ -165,6 +158,11 @@ async def open_chat(settings: Settings, *, speech: Speech | None = None) -> Asyn
             ),
             hearing=hearing,
         ).app()
+
+
+def _meanwhile(stack: AsyncExitStack, work: Coroutine[Any, Any, object]) -> None:
+    """Do something beside the requests, until the stack is left."""
+    stack.callback(asyncio.create_task(work).cancel)
 
 
 async def _expire_visits(visits: Visits) -> None:

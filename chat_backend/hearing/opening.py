@@ -1,6 +1,5 @@
 """Opens the engine that hears: chosen by the settings, the keys and what is installed."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
@@ -87,9 +86,6 @@ async def open_hearing(
             ears, reason = Ears(*engine, settings), ""
             stack.push_async_callback(ears.close)
             await ears.start()
-        if kept and settings.artifacts_keep_days:
-            pruning = kept.prune_hourly(settings.artifacts_keep_days)
-            stack.callback(asyncio.create_task(pruning, name="prune-recordings").cancel)
         yield HearingRoute(settings=settings, metrics=metrics, ears=ears, reason=reason, kept=kept)
 
 

@@ -54,20 +54,8 @@ class RemoteSpeech:
         self._keys = keys
         self._timeout_s = timeout_s
         self._remarks = remarks
-<<<<<<< HEAD
         self._learned = _Learned(api.form)
-        route = route_to(api.url)
-        remarks.add(route.remark)
-        self._http = httpx.AsyncClient(
-            timeout=httpx.Timeout(60.0, connect=10.0),
-            trust_env=False,
-            proxy=route.proxy,
-            verify=route.verify,
-        )
-=======
-        self._form = api.form
         self._http = ProviderHttp(api.provider, api.url, keys, remarks)
->>>>>>> 254562b (feat: visitors are heard: POST /v1/stt by the embedded Whisper, Scribe or an OpenAI-compatible server)
 
     async def start(self) -> None:
         """Do nothing: no call is made yet."""

@@ -4,19 +4,13 @@ import asyncio
 import contextlib
 import os
 import shutil
-import time
 from typing import Final
-
-import structlog
 
 from chat_backend.hearing.recording import SUFFIXES
 from shared_schema.ids import is_session_id
 from shared_schema.layout import HEARING_ROOT, Artifacts, moved_into_place
 
-log = structlog.get_logger("chat")
-
-SECONDS_A_DAY: Final = 86_400.0
-PRUNE_INTERVAL_S: Final = 3600.0
+TRANSCRIPT: Final = "transcript.json"
 
 
 class KeptRecordings:
@@ -30,31 +24,25 @@ class KeptRecordings:
     ) -> tuple[str, str]:
         """Write a recording and its transcript; return their paths. Raises OSError."""
         folder = f"{HEARING_ROOT}/{stt_session_id}"
-        audio, text = f"{folder}/recording{SUFFIXES[container]}", f"{folder}/transcript.json"
+        audio, text = f"{folder}/recording{SUFFIXES[container]}", f"{folder}/{TRANSCRIPT}"
         await asyncio.to_thread(self._write, audio, data)
         await asyncio.to_thread(self._write, text, transcript)
         return audio, text
 
-    def _write(self, relative: str, data: bytes) -> None:
-        with moved_into_place(self._artifacts.path(relative)) as partial:
-            partial.write_bytes(data)
-
-    def prune(self, *, older_than_s: float) -> int:
-        """Remove recordings that are older than that; return how many. Blocks."""
-        limit = time.time() - older_than_s
+    def prune(self, before: float) -> int:
+        """Remove recordings from before a time, in seconds since 1970; return how many. Blocks."""
         removed = 0
         with contextlib.suppress(OSError), os.scandir(self._artifacts.root / HEARING_ROOT) as all_:
             for entry in all_:
+                # Of a link only the link, of what is held open nothing, until the next time.
                 with contextlib.suppress(OSError):
-                    if is_session_id(entry.name) and entry.stat().st_mtime < limit:
+                    if not is_session_id(entry.name):
+                        continue
+                    if entry.stat(follow_symlinks=False).st_mtime < before:
                         shutil.rmtree(entry.path)
                         removed += 1
         return removed
 
-    async def prune_hourly(self, keep_days: float) -> None:
-        """Do so for ever; what is held open is tried again the next time."""
-        while True:
-            removed = await asyncio.to_thread(self.prune, older_than_s=keep_days * SECONDS_A_DAY)
-            if removed:
-                log.info("old recordings removed", recordings=removed)
-            await asyncio.sleep(PRUNE_INTERVAL_S)
+    def _write(self, relative: str, data: bytes) -> None:
+        with moved_into_place(self._artifacts.root / relative) as partial:
+            partial.write_bytes(data)

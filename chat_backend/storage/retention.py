@@ -9,6 +9,7 @@ import structlog
 from msgspec import Struct
 
 from chat_backend.storage.archive import Archive, Removal, StoredSession
+from chat_backend.storage.recordings import KeptRecordings
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.clock import LOOK_INTERVAL_S, PruneClock
 from shared_schema.settings import SECONDS_A_DAY, Settings
@@ -40,7 +41,8 @@ async def prune_hourly(
         older_than_s=settings.artifacts_keep_days * SECONDS_A_DAY,
         session_limit_s=settings.events_session_limit_s,
     )
-    clock = PruneClock(Artifacts(settings.artifacts_dir), "chat", archive.newest_trace)
+    artifacts = Artifacts(settings.artifacts_dir)
+    clock = PruneClock(artifacts, "chat", archive.newest_trace)
     named: set[str] = set()
     while True:
         now = await asyncio.to_thread(clock.now)
@@ -60,12 +62,17 @@ async def prune_hourly(
             if oddity and session_id not in named:
                 named.add(session_id)
                 log.warning("odd session", session=session_id, reason=oddity)
-        if removals:
+        recordings = 0
+        if now is not None:
+            before = now - retention.older_than_s
+            recordings = await asyncio.to_thread(KeptRecordings(artifacts).prune, before)
+        if removals or recordings:
             log.info(
                 "old sessions removed",
                 sessions=len(removals),
                 megabytes=round(sum(each.size_bytes for each in removals) / 1e6),
                 held=sum(len(each.held) for each in removals),
+                recordings=recordings,
             )
         await asyncio.sleep(LOOK_INTERVAL_S)
 
