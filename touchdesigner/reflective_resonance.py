@@ -1,18 +1,17 @@
 """Reflective Resonance in TouchDesigner: callbacks of the WebSocket DAT and of the watchdog timer.
 
 ``build.py`` puts this file behind a WebSocket DAT (``events_socket``) and a Timer CHOP
-(``watchdog``), beside the tables ``status`` and ``events`` and the players ``voice1`` to
-``voice6``. Nothing here needs to be edited: what you write into the DAT ``show`` (``onTurn1``,
-``onDialogue``, ``onUtterance``, ``onSilence``, ``onConnected``, ``onReplaced``, ``onProblem``) is
+(``watchdog``), beside the DATs ``player`` (what plays when) and ``sound`` (the players), and the
+tables ``status``, ``events``, ``moods`` and ``places``. Nothing here needs to be edited: what you
+write into the DAT ``show`` (``onTurn1``, ``onDialogue``, ``onUtterance``, ``onSilence``, ...) is
 called at the right moment, and outlives a newer version of this file.
 
 Rules
 -----
 * What the gateway sends is taken once by (``sessionId``, ``seq``), also after a reconnect.
 * A callback of the DAT touches no other operator; all that is done a frame later.
-* Turn 1 plays on all its slots together. A dialogue plays ``playOrder`` step by step, each for its
-  ``durationMs``. What comes while something plays waits for its turn; a rehearsal never keeps the
-  live show waiting.
+* After a reconnect, sessions whose Turn 1 is older than `MaxAge` are left out; one that plays goes
+  on.
 * Another TouchDesigner that takes the place over is respected: nothing reconnects until
   ``reconnect()`` is called or Active is switched on again by hand.
 """
@@ -20,13 +19,12 @@ Rules
 import json
 import time
 from collections.abc import Callable
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 import td  # TouchDesigner's own module
 
-VERSION = "1.0"
-SLOTS = (1, 2, 3, 4, 5, 6)
+VERSION = "1.1"
 
 # On the first connection also ask for what came in the last minutes (the gateway's replay window).
 CATCH_UP_AT_START = True
@@ -38,93 +36,19 @@ SILENCE_S = 65.0
 EVENT_ROWS_MAX = 100
 SESSIONS_REMEMBERED = 200
 QUOTE_CHARS = 60
+# The function of the DAT `show` for each event that can be played.
+HOOKS = {
+    "turn1.waves.ready": "onTurn1",
+    "dialogue.waves.ready": "onDialogue",
+    "final_summary.ready": "onSummary",
+    "user_sentiment": "onSentiment",
+}
+# Custom parameters are called with one capital letter at the beginning.
+DEFAULTS = {"Sound": "mix", "Turn1": "together", "Gap": "0", "Maxage": "30"}
 
 # TouchDesigner's objects have no types of their own; an event is the JSON that the gateway sent.
 Op = Any
 Event = dict[str, Any]
-
-
-class Player:
-    """Plays one thing at a time: Turn 1, or a dialogue; the rest waits."""
-
-    def __init__(self, kit: "Kit") -> None:
-        self.kit = kit
-        self.queue: list[Event] = []
-        self.now: Event | None = None
-        # Grows when something is cut short, so that what was scheduled for it does nothing.
-        self.round = 0
-
-    def add(self, event: Event) -> None:
-        """Take an event that can be played."""
-        live = not event["payload"].get("rehearsal")
-        if live and self.now is not None and self.now["payload"].get("rehearsal"):
-            self.stop()
-        if live:
-            self.queue = [each for each in self.queue if not each["payload"].get("rehearsal")]
-        self.queue.append(event)
-        if self.now is None:
-            self.play_next()
-
-    def stop(self) -> None:
-        """Silence everything that plays; what waits stays."""
-        self.round += 1
-        self.now = None
-        for slot in SLOTS:
-            self.kit.silence(slot)
-
-    def play_next(self) -> None:
-        """Begin with what waits longest, or rest."""
-        self.now = self.queue.pop(0) if self.queue else None
-        self.kit.show_status(playing=_name(self.now) if self.now else "")
-        if self.now is None:
-            self.kit.hook("onSilence")
-            return
-        payload = self.now["payload"]
-        if self.now["type"] == "turn1.waves.ready":
-            waves = payload["slots"]
-            for wave in waves:
-                self.start(wave, "response")
-            longest_ms = max((wave["durationMs"] for wave in waves), default=0)
-            self.later(longest_ms, self.end, [wave["slotId"] for wave in waves])
-        else:
-            self.step(self.now, 0)
-
-    def step(self, event: Event, number: int) -> None:
-        """Play one step of a dialogue, and come back for the next when it is over."""
-        payload = event["payload"]
-        if number >= len(payload["playOrder"]):
-            self.play_next()
-            return
-        step = payload["playOrder"][number]
-        wave = _wave_of(payload, step)
-        self.start(wave, step["role"])
-        self.later(wave["durationMs"], self.next_step, event, wave["slotId"], number + 1)
-
-    def next_step(self, event: Event, slot: int, number: int) -> None:
-        """End a step and begin the next."""
-        self.kit.silence(slot)
-        self.step(event, number)
-
-    def end(self, slots: list[int]) -> None:
-        """End Turn 1."""
-        for slot in slots:
-            self.kit.silence(slot)
-        self.play_next()
-
-    def start(self, wave: Event, role: str) -> None:
-        """Let a slot's voice play its file."""
-        self.kit.sound(wave)
-        self.kit.hook("onUtterance", wave, role, self.now)
-
-    def later(self, delay_ms: float, call: Callable[..., None], *arguments: Any) -> None:
-        """Call after a time, unless everything was cut short meanwhile."""
-        this_round = self.round
-
-        def due() -> None:
-            if self.round == this_round:
-                call(*arguments)
-
-        td.run("args[0]()", due, delayMilliSeconds=max(int(delay_ms), 1))
 
 
 class Kit:
@@ -138,7 +62,19 @@ class Kit:
         self.retry_at = 0.0
         self.heard_at = 0.0
         self.pinged = False
-        self.player = Player(self)
+        self.reports = False
+        # Events that come now because they were missed.
+        self.replay_left = 0
+        self.places: list[list[str]] = []
+        self._player: Any = None
+
+    @property
+    def player(self) -> Any:
+        """What plays, made from the DATs beside this one."""
+        if self._player is None:
+            sound = self.near("sound").module.Sound(self.near)
+            self._player = self.near("player").module.Player(self, sound)
+        return self._player
 
     # The connection
 
@@ -148,7 +84,10 @@ class Kit:
         self.connected = True
         self.replaced = False
         self.pinged = False
+        self.replay_left = 0
         self.heard_at = time.monotonic()
+        # A gateway that is quiet says so after this.
+        self.defer(self.hush, False)
         hello: Event = {"type": "hello", "client": "touchdesigner", "version": VERSION}
         seen = self.seen()
         if seen:
@@ -169,6 +108,8 @@ class Kit:
     def tick(self, dat: Op) -> None:
         """Look after the connection, once a second."""
         self.dat = dat
+        self.apply_settings()
+        self.player.tick()
         now = time.monotonic()
         if self.replaced:
             return
@@ -202,12 +143,20 @@ class Kit:
         except (ValueError, KeyError, TypeError, RecursionError):
             self.defer(self.problem, f"not an event: {message[:QUOTE_CHARS]}")
             return
-        if kind in ("turn1.waves.ready", "dialogue.waves.ready"):
+        if kind in HOOKS:
+            replayed = self.replay_left > 0
+            self.replay_left = max(0, self.replay_left - 1)
             if self.is_new(event):
-                self.defer(self.session_event, event)
+                self.defer(self.session_event, event, replayed)
         elif kind == "hello.ack":
             self.retry_s = RETRY_FIRST_S
+            self.reports = "playback" in event.get("capabilities", ())
+            self.replay_left = event.get("replayCount", 0)
             self.defer(self.greeted, event)
+        elif kind == "session.stopped":
+            self.defer(self.stopped, event)
+        elif kind == "hush":
+            self.defer(self.hush, event.get("on") is True)
         elif kind == "session.replaced":
             self.replaced = True
             self.defer(self.leave, event)
@@ -253,42 +202,88 @@ class Kit:
         )
         self.hook("onReplaced", event)
 
-    def session_event(self, event: Event) -> None:
+    def session_event(self, event: Event, replayed: bool = False) -> None:
         """Write an event down, tell the show, and play it."""
-        payload = event["payload"]
         what = _summary(event)
         table = self.near("events")
         if table is not None:
+            status = event["payload"].get("status", "")
             table.appendRow(
-                [_clock(), event["type"], event["sessionId"], event["seq"], payload["status"], what]
+                [_clock(), event["type"], event["sessionId"], event["seq"], status, what]
             )
             while table.numRows > EVENT_ROWS_MAX + 1:
                 table.deleteRow(1)
         self.show_status(last_event=f"{_clock()} {what}")
-        name = "onTurn1" if event["type"] == "turn1.waves.ready" else "onDialogue"
-        if self.hook(name, event) is not False:
+        if replayed and self.too_old(event):
+            self.show_status(left_out=f"session {event['sessionId'][:8]} is too old (MaxAge)")
+            self.player.drop(event["sessionId"])
+        if self.hook(HOOKS[event["type"]], event) is False:
+            return
+        if event["type"] == "user_sentiment":
+            self.begin_mood(event)
+        else:
             self.player.add(event)
 
-    def sound(self, wave: Event) -> None:
-        """Let the slot's voice begin its file."""
-        path = wave["waveMixPathAbs"]
-        if not Path(path).is_file():
-            self.problem(f"no such file here: {path}; is the gateway on this machine?")
-            return
-        voice = self.near(f"voice{wave['slotId']}")
-        if voice is None:
-            return
-        voice.par.file = path
-        # The same path again would not be loaded again.
-        voice.par.reloadpulse.pulse()
-        voice.par.cuepulse.pulse()
-        voice.par.play = 1
+    def too_old(self, event: Event) -> bool:
+        """Return whether an event that was missed is not to be played any more."""
+        for session in (self.player.current, self.player.waiting):
+            if session is not None and session.id == event["sessionId"]:
+                return False
+        at = datetime.fromisoformat(event["ts"].replace("Z", "+00:00")).timestamp()
+        return time.time() - at > float(self.setting("Maxage"))
 
-    def silence(self, slot: int) -> None:
-        """End a slot's voice."""
-        voice = self.near(f"voice{slot}")
-        if voice is not None:
-            voice.par.play = 0
+    def begin_mood(self, event: Event) -> None:
+        """Play the file of a mood, if the table `moods` has one."""
+        table = self.near("moods")
+        row = table.row(event["payload"]["sentiment"]) if table is not None else None
+        path = str(row[1]) if row is not None else ""
+        if path:
+            self.player.begin_mood(event, path)
+
+    def stopped(self, event: Event) -> None:
+        """A session was stopped."""
+        self.player.stop_session(event["sessionId"])
+        self.hook("onStopped", event)
+
+    def hush(self, on: bool) -> None:
+        """Rest, or play again."""
+        if on != self.player.hushed:
+            self.player.hush(on)
+            self.hook("onHush", on)
+
+    def send(self, report: Event) -> None:
+        """Tell the gateway what plays."""
+        if self.connected and self.reports:
+            self.dat.sendText(json.dumps(report))
+
+    # The component's own parameters and tables
+
+    def setting(self, name: str) -> str:
+        """Return a custom parameter, or its row in the table `settings` where there are none."""
+        home = self.dat.parent()
+        if hasattr(home.par, name):
+            return str(getattr(home.par, name))
+        table = self.near("settings")
+        row = table.row(name) if table is not None else None
+        return str(row[1]) if row is not None else DEFAULTS.get(name, "")
+
+    def apply_settings(self) -> None:
+        """Follow the parameters Host and Port, and the table `places`."""
+        host, port = self.setting("Host"), self.setting("Port")
+        par = self.dat.par
+        if host and port and (str(par.netaddress), str(par.port)) != (host, port):
+            par.netaddress, par.port = host, int(port)
+            self.retry_at = 0.0
+            self.connected = False
+        table = self.near("places")
+        if table is None:
+            return
+        rows = [[str(cell) for cell in table.row(n)] for n in range(1, table.numRows)]
+        if rows != self.places:
+            self.places = rows
+            wrong = self.player.sound.set_places(rows)
+            if wrong:
+                self.problem(wrong)
 
     def problem(self, text: str) -> None:
         """Show what went wrong."""
@@ -318,6 +313,10 @@ class Kit:
             else:
                 table[key, 1] = value
 
+    def name(self, event: Event) -> str:
+        """Return what an event is, for the table `status`."""
+        return _summary(event) + (" (rehearsal)" if event["payload"].get("rehearsal") else "")
+
     def near(self, name: str) -> Op:
         """Return the operator of this name beside the DAT, or None."""
         return self.dat.parent().op(name) if self.dat is not None else None
@@ -337,6 +336,13 @@ def reconnect() -> None:
     KIT.retry_at = 0.0
     if KIT.dat is not None:
         KIT.open_again()
+
+
+def selftest() -> None:
+    """Write what this TouchDesigner says of the kit to a file beside the project."""
+    home = KIT.dat.parent() if KIT.dat is not None else td.op("/project1/reflective_resonance")
+    silence = str(home.fetch("rr_silence", "", search=False))
+    home.op("selftest").module.run(home, silence, print)
 
 
 # Callbacks of the WebSocket DAT
@@ -374,21 +380,14 @@ def onCycle(timerOp: Op, segment: int, cycle: int) -> None:
         KIT.tick(dat)
 
 
-def _wave_of(payload: Event, step: Event) -> Event:
-    waves: list[Event] = payload["commenters"]
-    if step["role"] == "respondent":
-        waves = [payload["respondent"]]
-    return next(wave for wave in waves if wave["slotId"] == step["slotId"])
-
-
-def _name(event: Event) -> str:
-    return _summary(event) + (" (rehearsal)" if event["payload"].get("rehearsal") else "")
-
-
 def _summary(event: Event) -> str:
     payload = event["payload"]
     if event["type"] == "turn1.waves.ready":
         return f"turn 1: {payload['slotsReady']} of {payload['slotsExpected']} slots"
+    if event["type"] == "user_sentiment":
+        return f"mood: {payload['sentiment']}"
+    if event["type"] == "final_summary.ready":
+        return "summary"
     return f"{payload['dialogueId']}: " + " > ".join(
         str(step["slotId"]) for step in payload["playOrder"]
     )

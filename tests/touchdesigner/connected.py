@@ -40,6 +40,12 @@ class ConnectedDat:
         await self._send_what_was_said()
         await asyncio.sleep(LOOK_EVERY_S)
 
+    async def said(self) -> None:
+        """Let the gateway read all that was said: it answers a ping after it."""
+        await self._send_what_was_said()
+        if self._socket is not None:
+            await (await self._socket.ping())
+
     async def close(self) -> None:
         """Quit TouchDesigner."""
         if self._task is not None:
@@ -82,6 +88,7 @@ class ConnectedDat:
 async def connected(stage: Stage, port: int) -> AsyncIterator[ConnectedDat]:
     """Switch the kit's DAT on, at this port."""
     dat = ConnectedDat(stage)
+    stage.home.par.Port = port
     stage.socket.par.port = port
     stage.callbacks.RETRY_FIRST_S = stage.callbacks.RETRY_MOST_S = 0.2
     stage.callbacks.KIT.retry_s = 0.2

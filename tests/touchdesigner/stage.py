@@ -1,10 +1,12 @@
 """A stand-in for TouchDesigner: operators, parameters and ``run``, with every call noted.
 
 Time is the stage's own: `advance` lets what was scheduled happen, in its order. The stage refuses
-what TouchDesigner refuses (an unknown parameter, an operator that is not there), and it notices
-when a callback touches another operator in the frame in which it was called.
+what TouchDesigner refuses (an unknown parameter or menu entry, a name that a custom parameter may
+not have, an operator that is not there), and it notices when a callback touches another operator
+in the frame in which it was called, and a player that starts or stops while it can be heard.
 """
 
+import re
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -23,9 +25,25 @@ PARAMETERS: Final = {
     "executeDAT": "active start",
     "timerCHOP": "initialize start length lengthunits cycle cyclelimit callbacks",
     "audiofileinCHOP": "file reloadpulse play playmode cue cuepulse repeat opentimeout volume",
-    "mergeCHOP": "",
+    "infoCHOP": "op iscope",
+    "mathCHOP": "chanop chopop match preoff gain postoff",
+    "mergeCHOP": "align duplicate",
     "outCHOP": "",
+    "renameCHOP": "renamefrom renameto",
+    "resampleCHOP": "method rate",
+    "limitCHOP": "type min max",
 }
+PARAMETERS["audiofileinCHOP"] += " mono"
+MENUS: Final = {
+    "playmode": {"locked", "specify", "sequential"},
+    "repeat": {"off", "on"},
+    "lengthunits": {"samples", "frames", "seconds"},
+    "chopop": {"off", "add", "sub", "mul"},
+    "match": {"index", "name"},
+    "type": {"off", "clamp", "loop", "zigzag"},
+}
+# How a custom parameter may be called.
+CUSTOM_NAME: Final = re.compile(r"[A-Z][a-z0-9]*")
 
 
 class Par:
@@ -35,6 +53,21 @@ class Par:
         self._owner = owner
         self._name = name
         self.value: Any = 0
+        self.menuNames: list[str] = []
+        self.menuLabels: list[str] = []
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def val(self) -> Any:
+        return self.value
+
+    @val.setter
+    def val(self, value: Any) -> None:
+        assert not self.menuNames or value in self.menuNames
+        self.value = value
 
     def pulse(self) -> None:
         self._owner.stage.note(f"{self._owner.name}.{self._name}.pulse")
@@ -42,6 +75,40 @@ class Par:
 
     def __bool__(self) -> bool:
         return bool(self.value)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class Page:
+    """A page of custom parameters."""
+
+    def __init__(self, owner: "Op", name: str) -> None:
+        self.name = name
+        self._owner = owner
+
+    def _append(self, name: str) -> list[Par]:
+        assert CUSTOM_NAME.fullmatch(name), f"{name} is no name of a custom parameter"
+        par = Par(self._owner, name)
+        self._owner.par.add(name, par)
+        self._owner.customPars.append(par)
+        return [par]
+
+    appendMenu = appendStr = appendInt = appendFloat = _append
+
+
+class Channel:
+    """A channel of a CHOP."""
+
+    def __init__(self, name: str, value: float = 0.0) -> None:
+        self.name = name
+        self._value = value
+
+    def __getitem__(self, index: int) -> float:
+        return self._value
 
 
 class Pars:
@@ -60,11 +127,23 @@ class Pars:
         return par
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self.__getattr__(name).value = value
+        par = self.__getattr__(name)
         owner = self.__dict__["_owner"]
+        allowed = par.menuNames or MENUS.get(name)
+        assert not allowed or value in allowed, f"{owner.name}.{name} has no entry {value!r}"
+        if owner.kind == "audiofileinCHOP" and name == "play" and par.value != value:
+            heard = owner.par.volume.value
+            assert heard == 0, f"{owner.name} is told to play or stop at the volume {heard}"
+        par.value = value
+        if name == "volume":
+            owner.stage.volumes.append((owner.stage.now_ms, owner.name, value))
+            return
         shown = value.name if isinstance(value, Op) else value
         owner.stage.note(f"{owner.name}.{name} = {shown}")
         owner.changed(name)
+
+    def add(self, name: str, par: Par) -> None:
+        self.__dict__["_all"][name] = par
 
     def forget(self, name: str) -> None:
         """Become an older build, which lacks this parameter."""
@@ -92,7 +171,11 @@ class Op:
         self.par = Pars(self)
         self.rows: list[list[Any]] = []
         self.children: dict[str, Op] = {}
-        self.inputConnectors = [Connector() for _ in range(9)]
+        self.inputConnectors = [Connector() for _ in range(20)]
+        self.customPages: list[Page] = []
+        self.customPars: list[Par] = []
+        self.rate = 8000.0
+        self._opens_at_ms = float("inf")
         self.sent: list[str] = []
         self.pongs: list[bytes] = []
         self.on_change: Callable[[str], None] | None = None
@@ -112,7 +195,48 @@ class Op:
             exec(compile(self.text, self.name, "exec"), self._module.__dict__)  # noqa: S102
         return self._module
 
+    @property
+    def appendCustomPage(self) -> Callable[[str], Page]:
+        if self.stage.without_pages:
+            raise AttributeError("appendCustomPage")
+
+        def append(name: str) -> Page:
+            self.customPages.append(Page(self, name))
+            return self.customPages[-1]
+
+        return append
+
+    # A CHOP
+
+    def chans(self) -> list[Channel]:
+        if self.kind == "infoCHOP":
+            return [Channel(name) for name in ("open", "opening", "open_failed")]
+        sources = [each.source for each in self.inputConnectors if each.source is not None]
+        if self.kind == "renameCHOP":
+            return [Channel(name) for name in str(self.par.renameto).split()]
+        if self.kind == "audiofileinCHOP" or not sources:
+            return [Channel("chan1")]
+        if self.kind == "mathCHOP":
+            return sources[0].chans()
+        return [channel for source in sources for channel in source.chans()]
+
+    def __getitem__(self, name: str) -> Channel | None:
+        """A channel of an Info CHOP, about the player that it watches."""
+        if self.kind != "infoCHOP" or not self.stage.has_info:
+            return None
+        player = self._parent.the(str(self.par.op)) if self._parent is not None else self
+        failed = str(player.par.file) in self.stage.unreadable
+        open_now = self.stage.now_ms >= player._opens_at_ms
+        states = {
+            "open": open_now and not failed,
+            "opening": not open_now,
+            "open_failed": open_now and failed,
+        }
+        return Channel(name, float(states[name])) if name in states else None
+
     def changed(self, name: str) -> None:
+        if self.kind == "audiofileinCHOP" and name == "reloadpulse":
+            self._opens_at_ms = self.stage.now_ms + self.stage.open_ms
         if self.on_change is not None:
             self.on_change(name)
 
@@ -162,7 +286,7 @@ class Op:
 
     def appendRow(self, cells: list[Any]) -> None:
         self.stage.touched(self)
-        self.rows.append(list(cells))
+        self.rows.append([str(cell) for cell in cells])
 
     def deleteRow(self, number: int) -> None:
         del self.rows[number]
@@ -171,7 +295,7 @@ class Op:
         self.stage.touched(self)
         row = self.row(place[0])
         assert row is not None
-        row[place[1]] = value
+        row[place[1]] = str(value)
 
     def value(self, key: str) -> Any:
         row = self.row(key)
@@ -185,11 +309,26 @@ class Stage:
         self.now_ms = 0.0
         self.calls: list[tuple[int, str]] = []
         self.in_callback = False
+        # Files that TouchDesigner cannot open, and how long it takes to open the others.
+        self.unreadable: set[str] = set()
+        self.open_ms = 25.0
+        # Builds without Info CHOP channels, and without custom parameters.
+        self.has_info = True
+        self.without_pages = False
+        self.volumes: list[tuple[float, str, float]] = []
         self.root = Op(self, "baseCOMP", "project1", None)
         self._runs: list[tuple[float, int, Callable[[], None]]] = []
         self.td = types.ModuleType("td")
         self.td.__dict__.update({kind: kind for kind in PARAMETERS})
-        self.td.__dict__.update(op=self._find, run=self.run)
+        self.td.__dict__.update(op=self._find, run=self.run, absTime=self)
+        self.td.__dict__["app"] = types.SimpleNamespace(version="2025", build="32050")
+        self.project = types.SimpleNamespace(cookRate=60.0, folder="")
+        self.td.__dict__["project"] = self.project
+
+    @property
+    def seconds(self) -> float:
+        """TouchDesigner's absolute time."""
+        return self.now_ms / 1000
 
     @property
     def home(self) -> Op:
@@ -250,17 +389,16 @@ class Stage:
     def touched(self, operator: Op) -> None:
         assert not self.in_callback, f"a callback touched {operator.name} in its own frame"
 
-    def of_voices(self) -> list[tuple[int, str]]:
-        """Return when each voice was told what, from files to silence."""
-        wanted = (".file = ", ".play = ")
-        return [
-            (at, call)
-            for at, call in self.calls
-            if call.startswith("voice") and any(word in call for word in wanted)
-        ]
+    def of_players(self) -> list[tuple[int, str]]:
+        """Return when each player was told what, from files to silence."""
+        told = re.compile(r"(?:voice\d|slot\d[AB]|mood)\.(?:file|play) = ")
+        return [(at, call) for at, call in self.calls if told.match(call)]
 
     def _find(self, path: str) -> Op | None:
-        return self.root if path == "/project1" else None
+        found: Op | None = self.root
+        for name in path.removeprefix("/project1").split("/")[1:]:
+            found = found.op(name) if found is not None else None
+        return found if path.startswith("/project1") else None
 
 
 @contextmanager

@@ -3,14 +3,16 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from shared_schema.ids import TurnIndex
 from tests.support.client import backend, listening
 from tests.support.processes import System, system
 from tests.support.sessions import Truth, whole
-from tests.touchdesigner.connected import connected
+from tests.touchdesigner.connected import ConnectedDat, connected
 from tests.touchdesigner.stage import Stage, touchdesigner
 
 
@@ -28,29 +30,28 @@ def without_the_pong_line(text: str) -> str:
 
 
 def should_play(truth: Truth, artifacts: Path) -> list[str]:
-    """Return what the voices are told for a whole session, in order."""
+    """Return the files of a whole session and the starts, in order, as the players are told."""
 
-    def begin(turn: TurnIndex, slot: int) -> list[str]:
+    def file(turn: TurnIndex, slot: int) -> str:
         mix = truth.utterance(turn, slot).mix_path
-        return [
-            f"voice{slot}.file = {artifacts.resolve().as_posix()}/{mix}",
-            f"voice{slot}.play = 1",
-        ]
+        return f"voice{slot}.file = {artifacts.resolve().as_posix()}/{mix}"
 
-    calls = [call for slot in truth.slots for call in begin(1, slot)]
-    calls += [f"voice{slot}.play = 0" for slot in truth.slots]
+    def play(slot: int) -> str:
+        return f"voice{slot}.play = 1"
+
+    calls = [file(1, slot) for slot in truth.slots] + [play(slot) for slot in truth.slots]
     for dialogue in truth.dialogues:
         for slot in dialogue.commenter_slot_ids:
-            calls += [*begin(2, slot), f"voice{slot}.play = 0"]
+            calls += [file(2, slot), play(slot)]
         respondent = dialogue.target_slot_id
-        calls += [*begin(3, respondent), f"voice{respondent}.play = 0"]
+        calls += [file(3, respondent), play(respondent)]
     return calls
 
 
 def played(stage: Stage) -> list[str]:
-    """Let everything that was told play to its end, and return the calls."""
+    """Let everything that was told play to its end, and return files and starts."""
     stage.advance(600_000)
-    return [call for _, call in stage.of_voices()]
+    return [call for _, call in stage.of_players() if not call.endswith("play = 0")]
 
 
 @pytest.mark.parametrize("pongs", [True, False], ids=["as it is", "pong line deleted"])
@@ -112,3 +113,42 @@ async def test_the_place_is_given_up_to_another_client(show: System) -> None:
             assert dat.connections == 1
             stage.callbacks.reconnect()
             await dat.until(lambda: stage.status("state") == "connected", "back")
+
+
+async def test_the_gateway_shows_what_the_kit_plays(show: System) -> None:
+    """A whole session, from the first start to the last end; then Quiet in the middle of one."""
+    show.gateway()
+    with touchdesigner() as stage:
+        stage.build()
+        async with connected(stage, show.gateway_port) as dat:
+            await dat.until(lambda: stage.status("server"), "greeted")
+            rows = stage.home.the("events").rows
+            async with backend(show.bus_url, show.artifacts) as chat:
+                chat.tell(whole(1))
+                await dat.until(lambda: len(rows) == 4, "all told")
+                await dat.until(lambda: stage.home.the("voice1").par.play, "Turn 1 begun")
+                seen = [await playback(show, dat)]
+                while stage.status("playing"):
+                    stage.advance(300)
+                    seen.append(await playback(show, dat))
+                shown = {(e["turnIndex"], e["slotId"]) for each in seen for e in each["playing"]}
+                assert shown == set(whole(1).parts())
+                chat.tell(whole(2))
+                await dat.until(lambda: len(rows) == 7, "the second told")
+                await dat.until(lambda: stage.home.the("voice1").par.play, "the second begun")
+            async with httpx.AsyncClient(trust_env=False) as http:
+                await http.post(f"{show.gateway_url}/v1/quiet")
+            await dat.until(lambda: stage.status("quiet"), "quiet")
+            stage.advance(500)
+            assert not stage.home.the("voice1").par.play
+            state = await playback(show, dat)
+            assert (state["playing"], state["unplayed"], state["overdue"]) == ([], 0, False)
+
+
+async def playback(show: System, dat: ConnectedDat) -> dict[str, Any]:
+    """Return what the gateway shows, once it has read what the kit has said."""
+    await dat.said()
+    async with httpx.AsyncClient(trust_env=False) as http:
+        sessions = (await http.get(f"{show.gateway_url}/v1/sessions")).json()
+    state: dict[str, Any] = sessions["playback"]
+    return state
