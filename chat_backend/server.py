@@ -92,7 +92,12 @@ async def open_chat(settings: Settings, *, speech: Speech | None = None) -> Asyn
         publish = None
         if settings.events_ws_enabled:
             publisher = await stack.enter_async_context(
-                bus_publisher(bus_address(settings), ledger, artifacts.root.as_posix())
+                bus_publisher(
+                    bus_address(settings),
+                    ledger,
+                    artifacts.root.as_posix(),
+                    lambda: current.problem,
+                )
             )
             publish = publisher.publish
         events = SessionEvents(ledger, publish)

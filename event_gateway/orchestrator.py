@@ -106,6 +106,7 @@ class Orchestrator:
         # When the worker whose message is being handled finished; 0 for other messages.
         self._finished_at = 0.0
         self.backend_artifacts: str | None = None
+        self._show_problem = ""
         self._wrong_protocol: WrongProtocol | None = None
         self._wrong_protocol_at = 0.0
         self._received = 0
@@ -128,6 +129,12 @@ class Orchestrator:
     def backend_alive(self) -> bool:
         """Return whether a backend sends messages."""
         return self.continuity.epoch is not None and not self.continuity.silent
+
+    def warnings(self) -> list[str]:
+        """Return what somebody should look after, although all goes on."""
+        if not (self._show_problem and self.backend_alive):
+            return []
+        return [f"the show as it was before goes on: {self._show_problem}"]
 
     def problems(self) -> list[str]:
         """Return the reasons why the gateway cannot do its work now, as sentences."""
@@ -188,6 +195,7 @@ class Orchestrator:
             self._finished_at = message.finished_at
         elif isinstance(message, Heartbeat):
             self._compare_artifacts(message.artifacts_dir)
+            self._show_problem = message.show_problem or ""
         now = self._clock()
         self._act(self.continuity.receive(message, now, nonce), now)
 

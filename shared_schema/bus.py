@@ -10,7 +10,7 @@ Any message may be late or lost, because the gateway can request a snapshot: it 
 from typing import Annotated, Final, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from shared_schema.decoding import UNREADABLE, CamelStruct, InvalidMessage, WrongProtocol, invalid
 from shared_schema.facts import (
@@ -52,11 +52,15 @@ class FactPublished(_Message, tag="fact", frozen=True, kw_only=True):
 
 
 class Heartbeat(_Message, tag="heartbeat", frozen=True, kw_only=True):
-    """The backend lives and has published up to `n`; its folder, so that both can compare."""
+    """The backend lives and has published up to `n`; its folder, so that both can compare.
+
+    `show_problem` says why the files of the show are not the show in force; absent if they are.
+    """
 
     epoch: Epoch
     n: Count
     artifacts_dir: str
+    show_problem: str | UnsetType = UNSET
 
 
 class WavesFinished(_Message, tag="waves_finished", frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 import zmq
+from msgspec import UNSET
 
 from chat_backend.facts.ledger import Ledger
 from shared_schema.bus import (
@@ -81,12 +82,19 @@ class SessionEvents:
 
 
 class BusPublisher:
-    """An XPUB socket that publishes one ledger."""
+    """An XPUB socket that publishes one ledger, and what is wrong with the show's files."""
 
-    def __init__(self, socket: zmq.Socket[bytes], ledger: Ledger, artifacts_dir: str) -> None:
+    def __init__(
+        self,
+        socket: zmq.Socket[bytes],
+        ledger: Ledger,
+        artifacts_dir: str,
+        show_problem: Callable[[], str],
+    ) -> None:
         self.socket = socket
         self._ledger = ledger
         self._artifacts_dir = artifacts_dir
+        self._show_problem = show_problem
         self._snapshots: set[asyncio.Task[None]] = set()
         self._reader = LoopReader(socket, self._receive)
 
@@ -100,7 +108,10 @@ class BusPublisher:
         while True:
             self.publish(
                 Heartbeat(
-                    epoch=self._ledger.epoch, n=self._ledger.n, artifacts_dir=self._artifacts_dir
+                    epoch=self._ledger.epoch,
+                    n=self._ledger.n,
+                    artifacts_dir=self._artifacts_dir,
+                    show_problem=self._show_problem() or UNSET,
                 )
             )
             self._ledger.forget(time.monotonic())
@@ -140,12 +151,15 @@ class BusPublisher:
 
 @asynccontextmanager
 async def bus_publisher(
-    address: BusAddress, ledger: Ledger, artifacts_dir: str
+    address: BusAddress,
+    ledger: Ledger,
+    artifacts_dir: str,
+    show_problem: Callable[[], str] = lambda: "",
 ) -> AsyncIterator[BusPublisher]:
     """Open the backend's publisher; on leaving, what was published has left."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     socket = open_publisher(context, address)
-    publisher = BusPublisher(socket, ledger, artifacts_dir)
+    publisher = BusPublisher(socket, ledger, artifacts_dir, show_problem)
     try:
         async with asyncio.TaskGroup() as group:
             heartbeat = group.create_task(publisher.beat(), name="heartbeat")

@@ -101,6 +101,7 @@ class GatewayStatus(CamelStruct, frozen=True, kw_only=True):
     client: ClientStatus | None
     backend_alive: bool
     problems: tuple[str, ...]
+    warnings: tuple[str, ...]
     rehearsal: RehearsalStatus
     playback: PlaybackState
     sessions: tuple[SessionStatus, ...]
@@ -169,6 +170,7 @@ class StatusStream(Struct, frozen=True):
             client=ClientStatus.of(client) if client else None,
             backend_alive=orchestrator.backend_alive,
             problems=tuple(orchestrator.problems()),
+            warnings=tuple(orchestrator.warnings()),
             rehearsal=self.rehearsal.status,
             playback=self.playback(),
             sessions=tuple(SessionStatus.of(each, now) for each in orchestrator.readiness),

@@ -21,6 +21,7 @@ from tests.show.test_show_folder import change
 from tests.support.client import listening
 from tests.support.processes import System, system, until
 from tests.support.visitor import Stream, post
+from tests.system.test_studio import watched
 
 QUESTION = {"message": "I told nobody where I was going, and nobody asked."}
 WELCOME = "Welcome, the soup has been waiting."
@@ -48,6 +49,12 @@ def problem(it: System) -> str | None:
     health = httpx.get(f"{it.chat_url}/v1/health", trust_env=False).json()
     found: str | None = health["show"]["problem"]
     return found
+
+
+def warnings(it: System) -> str:
+    """What the technician's page warns of."""
+    state, _ = watched(it, lines=0)
+    return " ".join(state["warnings"])
 
 
 def greeting(it: System) -> str:
@@ -119,11 +126,15 @@ def test_a_broken_file_leaves_the_old_show(observatory: System) -> None:
     assert "words.toml:23" in str(problem(observatory))
     before = greeting(observatory)
     assert before
+    until(lambda: "words.toml:23" in warnings(observatory), "the technician told")
+    ready = httpx.get(f"{observatory.gateway_url}/readyz", trust_env=False)
+    assert ready.status_code == httpx.codes.OK
     log = observatory.processes[1].log
     assert log.count("show refused") == 1
     change(show_of(observatory), "words.toml", "comment = oops", "comment = 80")
     assert greeting(observatory)
     assert problem(observatory) is None
+    until(lambda: not warnings(observatory), "the technician told that it is mended")
     stream = post(observatory.chat_url, QUESTION)
     assert all(len(done.text) <= 80 for done in stream.of(SlotDone, 2))
 

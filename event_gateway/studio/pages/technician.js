@@ -99,10 +99,13 @@ function drawSigns() {
   );
   sign("backend", now.backendAlive, now.backendAlive ? "connected" : "silent");
   drawPlayback(now.playback, client?.name);
-  if (at("problems").dataset.words !== now.problems.join()) {
-    at("problems").dataset.words = now.problems.join();
-    const notes = now.problems.map((problem) => element("p", { class: "note bad" }, problem));
-    at("problems").replaceChildren(...notes);
+  const words = JSON.stringify([now.problems, now.warnings]);
+  if (at("problems").dataset.words !== words) {
+    at("problems").dataset.words = words;
+    at("problems").replaceChildren(
+      ...now.problems.map((problem) => element("p", { class: "note bad" }, problem)),
+      ...now.warnings.map((warning) => element("p", { class: "note" }, warning)),
+    );
   }
 }
 
