@@ -28,7 +28,7 @@ from chat_backend.storage.archive import Archive
 from chat_backend.storage.leftovers import sweep_newest, swept
 from chat_backend.storage.retention import prune_hourly
 from shared_schema.decoding import InvalidSetting
-from shared_schema.facts import DecomposeJob, WavesJobResult
+from shared_schema.facts import Job, JobResult
 from shared_schema.ids import AGENT_IDS
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.process.exits import StartRefused
@@ -103,12 +103,12 @@ async def open_chat(settings: Settings, *, speech: Speech | None = None) -> Asyn
         events = SessionEvents(ledger, publish)
         loop = asyncio.get_running_loop()
 
-        def on_result(result: WavesJobResult) -> None:
+        def on_result(result: JobResult) -> None:
             """Bring a result from a thread of the pool into the event loop."""
             if not loop.is_closed():
                 loop.call_soon_threadsafe(sessions.waves_finished, result)
 
-        def submit(job: DecomposeJob) -> None:
+        def submit(job: Job) -> None:
             hand_over(job)  # to the pool, which is opened below
 
         desk = Desk(settings.tts_concurrency if api else settings.speech_workers)
@@ -182,8 +182,8 @@ def _submitter(
     settings: Settings,
     artifacts: Artifacts,
     epoch: str,
-    on_result: Callable[[WavesJobResult], None],
-) -> Callable[[DecomposeJob], None]:
+    on_result: Callable[[JobResult], None],
+) -> Callable[[Job], None]:
     """Return the function that takes a wave job: the pool's, or one that fails every job."""
     if not settings.waves_enabled:
         return lambda job: on_result(failure(job, "switched off: RR_WAVES_ENABLED=false"))

@@ -26,7 +26,9 @@ from event_gateway.core.decisions import (
     DialogueDropped,
     DialogueDue,
     Observation,
+    SentimentDue,
     SnapshotMerged,
+    SummaryDue,
     Turn1Due,
 )
 from event_gateway.core.readiness import Limits, Readiness
@@ -40,6 +42,7 @@ from shared_schema.bus import (
     TOPIC_WAVES,
     Heartbeat,
     SnapshotSession,
+    SummaryFinished,
     WavesFinished,
     decode_message,
     snapshot_topic,
@@ -191,7 +194,7 @@ class Orchestrator:
         nonce = None
         if topic.startswith(TOPIC_SNAPSHOT):
             nonce = topic.removeprefix(TOPIC_SNAPSHOT).decode(errors="replace")
-        elif isinstance(message, WavesFinished):
+        elif isinstance(message, WavesFinished | SummaryFinished):
             self._finished_at = message.finished_at
         elif isinstance(message, Heartbeat):
             self._compare_artifacts(message.artifacts_dir)
@@ -349,9 +352,13 @@ class Orchestrator:
                 self._dropped(entry, "the respondent's wave-mix is not on this machine")
             case DialogueDropped(reason=reason):
                 self._dropped(entry, reason)
+            case SentimentDue():
+                self._produced("user_sentiment", entry)
+            case SummaryDue():
+                self._produced("final_summary.ready", entry)
 
     def _produced(self, kind: str, entry: Entry) -> None:
-        self.metrics.events.labels(kind, "partial" if entry.partial else "complete").inc()
+        self.metrics.events.labels(kind, entry.outcome).inc()
 
     def _dropped(self, entry: Entry, reason: str) -> None:
         self.metrics.dropped.labels(reason).inc()

@@ -16,6 +16,7 @@ from msgspec import Struct
 from event_gateway.errors import AnotherGateway, GatewayError, OutboxUnavailable
 
 RowStatus = Literal["produced", "expired", "dropped", "closed"]
+EventStatus = Literal["complete", "partial", "failed"]
 
 OUTBOX_FILE: Final = "outbox.sqlite3"
 # "RREO": distinguishes our file from any other SQLite database.
@@ -59,14 +60,16 @@ class Row(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """A decision to record. `render` makes the text frame for its `seq`."""
+    """A decision to record.
+
+    `render` makes the text frame for its `seq`; `outcome` is the status in its event.
+    """
 
     session_id: str
     key: str
     status: RowStatus
     render: Callable[[int], str] | None = None
-    # Whether its event lacks an utterance.
-    partial: bool = False
+    outcome: EventStatus = "complete"
 
 
 _ROW: Final = (

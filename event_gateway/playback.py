@@ -13,9 +13,8 @@ from msgspec import Struct
 
 from event_gateway.metrics import Metrics
 from event_gateway.outbox import Row
-from event_gateway.studio.recordings import played_s
 from shared_schema.decoding import CamelStruct, InvalidMessage
-from shared_schema.events import PlaybackReport, decode_session_event, waves_of
+from shared_schema.events import PlaybackReport, decode_session_event, files_of, played_s
 from shared_schema.ids import timestamp
 
 # Reports of one connection; more are dropped.
@@ -175,7 +174,7 @@ class Playback:
             event = decode_session_event(row.event)
         except InvalidMessage:
             return  # recorded by a version with other events
-        if not waves_of(event) or self._quiet or row.session_id in self._stopped:
+        if not files_of(event) or self._quiet or row.session_id in self._stopped:
             return
         now = self._clock()
         begins_at = max(self._expected_end, now) if self._unplayed else now

@@ -10,24 +10,35 @@ from event_gateway.core.decisions import (
     Decision,
     DialogueDropped,
     DialogueDue,
+    SentimentDue,
     SessionClosed,
+    SummaryDue,
     Turn1Due,
 )
-from event_gateway.outbox import Entry, RowStatus
+from event_gateway.outbox import Entry, EventStatus, RowStatus
 from shared_schema.events import (
     DialoguePayload,
     DialogueWavesReady,
+    FinalSummaryReady,
     PlayStep,
+    SentimentPayload,
     SessionEvent,
+    SummaryPayload,
+    SummaryWave,
     Turn1Payload,
     Turn1WavesReady,
+    UserSentiment,
+    WaveInfo,
     WaveReference,
     encode_event,
 )
-from shared_schema.facts import Utterance, WaveReady
+from shared_schema.facts import Summary, SummaryReady, Utterance, WaveReady
 from shared_schema.foreign_text import without_controls
+from shared_schema.ids import SLOT_IDS
 from shared_schema.layout import WAVE_NAMES, Artifacts, sibling_wave
 from shared_schema.water import DEFAULT_WATER
+
+Produced = Turn1Due | DialogueDue | SentimentDue | SummaryDue
 
 
 class Renderer:
@@ -49,6 +60,10 @@ class Renderer:
                 return self._dialogue(decision, ts)
             case DialogueDropped():
                 return _unsent(decision, "dropped")
+            case SentimentDue():
+                return self._sentiment(decision, ts)
+            case SummaryDue():
+                return self._summary(decision, ts)
             case SessionClosed():
                 return _unsent(decision, "closed")
 
@@ -64,7 +79,7 @@ class Renderer:
         )
 
         event = Turn1WavesReady(session_id=decision.session_id, seq=0, ts=ts, payload=payload)
-        return _produced(decision, event)
+        return _produced(decision, event, status=payload.status)
 
     def _dialogue(self, decision: DialogueDue, ts: str) -> Entry:
         commenters, lost = self._references(decision.commenters)
@@ -85,7 +100,46 @@ class Renderer:
         )
 
         event = DialogueWavesReady(session_id=decision.session_id, seq=0, ts=ts, payload=payload)
+        return _produced(decision, event, status=payload.status)
+
+    def _sentiment(self, decision: SentimentDue, ts: str) -> Entry:
+        found = decision.sentiment
+        payload = SentimentPayload(
+            sentiment=found.sentiment, justification=without_controls(found.justification)
+        )
+        event = UserSentiment(session_id=decision.session_id, seq=0, ts=ts, payload=payload)
         return _produced(decision, event)
+
+    def _summary(self, decision: SummaryDue, ts: str) -> Entry:
+        summary = decision.summary
+        info = self._wave_info(summary)
+        payload = SummaryPayload(
+            status="failed" if info is None else "complete",
+            text=without_controls(summary.text),
+            wave_info=info,
+        )
+        event = FinalSummaryReady(session_id=decision.session_id, seq=0, ts=ts, payload=payload)
+        return _produced(decision, event, status=payload.status)
+
+    def _wave_info(self, summary: Summary) -> WaveInfo | None:
+        """Return a summary's waves, if all of them are ready and on this machine."""
+        wave, paths = summary.wave, summary.wave_paths
+        absolute = [self._artifacts.absolute(path) for path in paths]
+        if not isinstance(wave, SummaryReady) or not all(map(os.path.isfile, absolute)):
+            return None
+        waves = zip(SLOT_IDS, absolute, paths, strict=True)
+        return WaveInfo(
+            voice_profile=summary.voice_profile,
+            waves=tuple(
+                SummaryWave(
+                    slot_id=slot_id,
+                    wave_path_abs=path,
+                    wave_path_rel=relative,
+                    duration_ms=wave.audio_duration_ms,
+                )
+                for slot_id, path, relative in waves
+            ),
+        )
 
     def _references(
         self, utterances: Iterable[Utterance]
@@ -117,16 +171,17 @@ class Renderer:
 
     def with_waves(self, event: SessionEvent) -> SessionEvent:
         """Return an event that was recorded before references had waves as it would be now."""
-        payload = event.payload
-        if isinstance(payload, Turn1Payload):
-            payload = structs.replace(payload, slots=tuple(map(self._completed, payload.slots)))
-        else:
-            payload = structs.replace(
-                payload,
-                commenters=tuple(map(self._completed, payload.commenters)),
-                respondent=self._completed(payload.respondent),
-            )
-        return structs.replace(event, payload=payload)
+        match event.payload:
+            case Turn1Payload(slots=slots):
+                waves: dict[str, Any] = {"slots": tuple(map(self._completed, slots))}
+            case DialoguePayload(commenters=commenters, respondent=respondent):
+                waves = {
+                    "commenters": tuple(map(self._completed, commenters)),
+                    "respondent": self._completed(respondent),
+                }
+            case _:
+                return event
+        return structs.replace(event, payload=structs.replace(event.payload, **waves))
 
     def _completed(self, reference: WaveReference) -> WaveReference:
         if reference.wave1_path_abs is not UNSET:
@@ -148,14 +203,16 @@ class Renderer:
         return fields
 
 
-def _produced(decision: Turn1Due | DialogueDue, event: SessionEvent) -> Entry:
+def _produced(
+    decision: Produced, event: SessionEvent, *, status: EventStatus = "complete"
+) -> Entry:
     """Return the entry of an event, whose `seq` the outbox assigns."""
     return Entry(
         session_id=decision.session_id,
         key=decision.key,
         status="produced" if decision.live else "expired",
         render=lambda seq: encode_event(structs.replace(event, seq=seq)),
-        partial=event.payload.status == "partial",
+        outcome=status,
     )
 
 

@@ -15,8 +15,11 @@ from msgspec import UNSET, Meta, UnsetType
 from shared_schema.decoding import UNREADABLE, CamelStruct, InvalidMessage, WrongProtocol, invalid
 from shared_schema.facts import (
     Fact,
+    SentimentReported,
     SessionBegun,
     SessionComplete,
+    Summary,
+    SummaryJobResult,
     Turn1Complete,
     Turn3Complete,
     Utterance,
@@ -75,6 +78,14 @@ class WavesFinished(_Message, tag="waves_finished", frozen=True, kw_only=True):
     finished_at: float = 0.0
 
 
+class SummaryFinished(_Message, tag="summary_finished", frozen=True, kw_only=True):
+    """The same for a summary's job."""
+
+    epoch: Epoch
+    result: SummaryJobResult
+    finished_at: float = 0.0
+
+
 class SnapshotBegin(_Message, tag="snapshot_begin", frozen=True, kw_only=True):
     """What follows is the backend's state up to fact `n`."""
 
@@ -85,13 +96,15 @@ class SnapshotBegin(_Message, tag="snapshot_begin", frozen=True, kw_only=True):
 class SnapshotSession(
     _Message, tag="snapshot_session", frozen=True, kw_only=True, omit_defaults=True
 ):
-    """One session: its beginning, every utterance, and the turns that are over."""
+    """One session: its beginning, everything said in it, and the turns that are over."""
 
     epoch: Epoch
     begun: SessionBegun
+    sentiment: SentimentReported | None = None
     utterances: tuple[Utterance, ...] = ()
     turn1: Turn1Complete | None = None
     turn3: Turn3Complete | None = None
+    summary: Summary | None = None
     complete: SessionComplete | None = None
 
     @property
@@ -107,7 +120,15 @@ class SnapshotEnd(_Message, tag="snapshot_end", frozen=True, kw_only=True):
     count: Count
 
 
-Message = FactPublished | Heartbeat | WavesFinished | SnapshotBegin | SnapshotSession | SnapshotEnd
+Message = (
+    FactPublished
+    | Heartbeat
+    | WavesFinished
+    | SummaryFinished
+    | SnapshotBegin
+    | SnapshotSession
+    | SnapshotEnd
+)
 
 
 class _AnyProtocol(CamelStruct, frozen=True):

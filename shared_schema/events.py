@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from shared_schema import SERVER_NAME, VERSION
 from shared_schema.decoding import CamelStruct, InvalidMessage, decode
-from shared_schema.facts import Milliseconds
+from shared_schema.facts import MAX_JUSTIFICATION_CHARS, Milliseconds, Mood
 from shared_schema.ids import AgentId, SessionId, SlotId, TurnIndex, VoiceProfile
 
 EVENTS_PROTOCOL: Final = 1
@@ -87,6 +87,45 @@ class DialoguePayload(CamelStruct, frozen=True, kw_only=True):
     rehearsal: bool | UnsetType = UNSET
 
 
+class SentimentPayload(CamelStruct, frozen=True, kw_only=True):
+    """Payload of ``user_sentiment``. The justification quotes at most three of the visitor's words.
+
+    `rehearsal` is present, and true, when a past session is sent again.
+    """
+
+    sentiment: Mood
+    justification: Annotated[str, Meta(max_length=MAX_JUSTIFICATION_CHARS)]
+    rehearsal: bool | UnsetType = UNSET
+
+
+class SummaryWave(CamelStruct, frozen=True, kw_only=True):
+    """The wave of a summary that was made for a physical slot."""
+
+    slot_id: SlotId
+    wave_path_abs: str
+    wave_path_rel: str
+    duration_ms: Milliseconds
+
+
+class WaveInfo(CamelStruct, frozen=True, kw_only=True):
+    """The summary's voice, and its six waves in increasing slot id: play them together."""
+
+    voice_profile: VoiceProfile
+    waves: tuple[SummaryWave, ...]
+
+
+class SummaryPayload(CamelStruct, frozen=True, kw_only=True):
+    """Payload of ``final_summary.ready``. Without waves `status` is ``failed``.
+
+    `rehearsal` is present, and true, when a past session is sent again.
+    """
+
+    status: Literal["complete", "failed"]
+    text: str
+    wave_info: WaveInfo | None
+    rehearsal: bool | UnsetType = UNSET
+
+
 class _Envelope(CamelStruct, frozen=True, kw_only=True, tag_field="type"):
     session_id: SessionId
     seq: Annotated[int, Meta(ge=1)]
@@ -94,7 +133,10 @@ class _Envelope(CamelStruct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class Turn1WavesReady(_Envelope, frozen=True, kw_only=True, tag="turn1.waves.ready"):
-    """Turn 1 can be played. Sent exactly once a session, always with ``seq`` 1."""
+    """Turn 1 can be played. Sent exactly once a session, before the dialogues.
+
+    Its ``seq`` is 1, or 2 after a ``user_sentiment``.
+    """
 
     payload: Turn1Payload
 
@@ -105,7 +147,25 @@ class DialogueWavesReady(_Envelope, frozen=True, kw_only=True, tag="dialogue.wav
     payload: DialoguePayload
 
 
-SessionEvent = Turn1WavesReady | DialogueWavesReady
+class UserSentiment(_Envelope, frozen=True, kw_only=True, tag="user_sentiment"):
+    """The mood of the visitor's words, before Turn 1: the water can answer at once.
+
+    Sent at most once a session, with ``seq`` 1, and only with ``RR_CHAT_SENTIMENT``.
+    """
+
+    payload: SentimentPayload
+
+
+class FinalSummaryReady(_Envelope, frozen=True, kw_only=True, tag="final_summary.ready"):
+    """The summary can be played: what one voice says of all that was said.
+
+    Sent at most once a session, after the last dialogue, and only with ``RR_CHAT_SUMMARY``.
+    """
+
+    payload: SummaryPayload
+
+
+SessionEvent = Turn1WavesReady | DialogueWavesReady | UserSentiment | FinalSummaryReady
 
 # The largest integer in SQLite.
 SEQ_MAX: Final = 2**63 - 1
@@ -247,3 +307,29 @@ def waves_of(event: SessionEvent) -> tuple[WaveReference, ...]:
             return event.payload.slots
         case DialogueWavesReady():
             return (*event.payload.commenters, event.payload.respondent)
+        case _:
+            return ()
+
+
+def summary_waves_of(event: SessionEvent) -> tuple[SummaryWave, ...]:
+    """Return the waves of a summary."""
+    if isinstance(event, FinalSummaryReady) and event.payload.wave_info is not None:
+        return event.payload.wave_info.waves
+    return ()
+
+
+def files_of(event: SessionEvent) -> dict[str, str]:
+    """Return the file of each utterance in an event, or the six of a summary: absolute, relative.
+
+    They are the wave-mixes; single waves lie beside them.
+    """
+    mixes = {each.wave_mix_path_abs: each.wave_mix_path_rel for each in waves_of(event)}
+    return mixes | {each.wave_path_abs: each.wave_path_rel for each in summary_waves_of(event)}
+
+
+def played_s(event: SessionEvent) -> float:
+    """Return how long an event plays: Turn 1 and a summary in parallel, a dialogue in sequence."""
+    durations_ms = [each.duration_ms for each in waves_of(event)]
+    durations_ms += [each.duration_ms for each in summary_waves_of(event)]
+    in_sequence = isinstance(event, DialogueWavesReady)
+    return (sum(durations_ms) if in_sequence else max(durations_ms, default=0)) / 1000

@@ -2,17 +2,18 @@
 
 A fact may arrive late, twice, or before the one it builds on. Each is therefore complete in itself,
 and the state of a wave only ever grows: ready > failed > pending. The same `Utterance` travels
-through a wave job, the bus, the ledger, ``session.json`` and the pages' JSON.
+through a wave job, the bus, the ledger, ``session.json`` and the pages' JSON, and so does the
+`Summary`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, TypeVar
 
 from msgspec import Meta, structs
 
 from shared_schema.decoding import CamelStruct
 from shared_schema.ids import AgentId, SessionId, SlotId, TurnIndex, VoiceProfile
-from shared_schema.layout import RelPath
-from shared_schema.water import PlannedWave
+from shared_schema.layout import SUMMARY_WAVE_NAMES, RelPath, wave_path
+from shared_schema.water import PlannedWave, Range
 
 Seconds = Annotated[float, Meta(ge=0)]
 Milliseconds = Annotated[int, Meta(ge=0)]
@@ -47,6 +48,7 @@ class WaveFailed(CamelStruct, frozen=True, kw_only=True, tag="failed"):
 
 
 WaveState = WavePending | WaveReady | WaveFailed
+State = Literal["pending", "ready", "failed"]
 
 
 class Utterance(CamelStruct, frozen=True, kw_only=True, omit_defaults=True):
@@ -65,16 +67,56 @@ class Utterance(CamelStruct, frozen=True, kw_only=True, omit_defaults=True):
     wave: WaveState
 
     @property
-    def state(self) -> Literal["pending", "ready", "failed"]:
+    def state(self) -> State:
         """How its wave-mix stands, in one word."""
-        if isinstance(self.wave, WaveReady):
-            return "ready"
-        return "failed" if isinstance(self.wave, WaveFailed) else "pending"
+        return _STATES[type(self.wave)]
 
     @property
     def mix_path(self) -> str | None:
         """Where its wave-mix lies, relative to the artifacts folder, once it is ready."""
         return self.wave.mix_path if isinstance(self.wave, WaveReady) else None
+
+
+class SummaryReady(CamelStruct, frozen=True, kw_only=True, tag="ready"):
+    """The six waves are in place, complete; there is no mix."""
+
+    audio_duration_ms: Milliseconds
+    sample_rate_hz: int
+
+
+class Summary(CamelStruct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one voice said after the last turn: its text, its speech, how its six waves stand.
+
+    There is none without a text; one whose speech failed has no speech. Wave n is made for the
+    physical slot n, and lies where `wave_paths` says once they are ready.
+    """
+
+    text: Annotated[str, Meta(min_length=1)]
+    voice_profile: VoiceProfile
+    speech_path: RelPath | None = None
+    wave: WavePending | SummaryReady | WaveFailed
+
+    @property
+    def state(self) -> State:
+        """How its waves stand, in one word."""
+        return _STATES[type(self.wave)]
+
+    @property
+    def wave_paths(self) -> tuple[str, ...]:
+        """The six waves, relative to the artifacts folder; none without speech."""
+        speech = self.speech_path
+        return tuple(wave_path(speech, part) for part in SUMMARY_WAVE_NAMES) if speech else ()
+
+
+Mood = Literal["positive", "neutral", "negative"]
+MAX_JUSTIFICATION_CHARS: Final = 200
+
+
+class Sentiment(CamelStruct, frozen=True, kw_only=True):
+    """The mood of the visitor's words, and in a sentence why; it quotes at most three of them."""
+
+    sentiment: Mood
+    justification: Annotated[str, Meta(max_length=MAX_JUSTIFICATION_CHARS)]
 
 
 class SlotAgent(CamelStruct, frozen=True, kw_only=True):
@@ -133,25 +175,60 @@ class Turn3Complete(CamelStruct, frozen=True, kw_only=True, tag="turn3_complete"
     age_s: Seconds
 
 
-class SessionComplete(CamelStruct, frozen=True, kw_only=True, tag="session_complete"):
-    """The backend's last word on a session: no utterance will be added to it.
+class SentimentReported(CamelStruct, frozen=True, kw_only=True, tag="sentiment"):
+    """The mood of the visitor's words was found, so long ago; never after Turn 1."""
+
+    session_id: SessionId
+    sentiment: Sentiment
+    age_s: Seconds
+
+
+class SummaryReported(CamelStruct, frozen=True, kw_only=True, tag="summary"):
+    """The summary was made, its speech failed, or its wave job ended."""
+
+    session_id: SessionId
+    summary: Summary
+
+
+class SessionComplete(
+    CamelStruct, frozen=True, kw_only=True, omit_defaults=True, tag="session_complete"
+):
+    """The backend's last word on a session: nothing will be added to it.
 
     It comes after `Turn3Complete`, once, for every session that did not die with its process.
+    `summary` is the session's summary as it stands, if it has one.
     """
 
     session_id: SessionId
     stopped: bool
+    summary: Summary | None = None
     age_s: Seconds
 
 
-Fact = SessionBegun | UtteranceReported | Turn1Complete | Turn3Complete | SessionComplete
+Fact = (
+    SessionBegun
+    | UtteranceReported
+    | Turn1Complete
+    | Turn3Complete
+    | SentimentReported
+    | SummaryReported
+    | SessionComplete
+)
 
 
-_RANK: dict[type, int] = {WavePending: 0, WaveFailed: 1, WaveReady: 2}
+_STATES: Final[dict[type, State]] = {
+    WavePending: "pending",
+    WaveFailed: "failed",
+    WaveReady: "ready",
+    SummaryReady: "ready",
+}
+_RANK: Final[dict[type, int]] = {WavePending: 0, WaveFailed: 1, WaveReady: 2, SummaryReady: 2}
+
+Spoken = TypeVar("Spoken", Utterance, Summary)
 
 
-def merged(one: Utterance | None, other: Utterance) -> Utterance:
-    """Return what both together know of an utterance: the one whose wave is further."""
+def merged(one: Spoken | None, other: Spoken) -> Spoken:
+    """Return what both together know of an utterance or summary: the one whose wave is further."""
     if one is None or _RANK[type(other.wave)] > _RANK[type(one.wave)]:
         return other
     return one
@@ -235,3 +312,28 @@ class WavesJobResult(CamelStruct, frozen=True, kw_only=True):
         """The job that ended; what matters of its plan, the places, is in the utterance's wave."""
         pending = structs.replace(self.result.utterance, wave=WavePending())
         return DecomposeJob(session_id=self.session_id, utterance=pending)
+
+
+class SummaryJob(CamelStruct, frozen=True, kw_only=True):
+    """Make the six waves of a summary, whose speech exists, each in the range of its slot."""
+
+    session_id: SessionId
+    summary: Summary
+    ranges_hz: tuple[Range | None, ...]
+
+    @property
+    def input_path(self) -> str:
+        """The speech, relative to the artifacts folder; empty if there is none."""
+        return self.summary.speech_path or ""
+
+
+class SummaryJobResult(CamelStruct, frozen=True, kw_only=True):
+    """How a summary's job ended: the summary with its waves ready or failed."""
+
+    session_id: SessionId
+    summary: Summary
+    duration_ms: float = 0.0
+
+
+Job = DecomposeJob | SummaryJob
+JobResult = WavesJobResult | SummaryJobResult

@@ -31,6 +31,10 @@ TURNS: Final[tuple[TurnIndex, ...]] = get_args(TurnIndex)
 Kind = Literal["response", "comment", "reply"]
 KIND_OF_TURN: Final[dict[TurnIndex, Kind]] = {1: "response", 2: "comment", 3: "reply"}
 
+# How the summary is named where turns and slots are.
+SUMMARY_TURN: Final = 4
+SUMMARY_SLOT: Final = 0
+
 # A session id becomes a folder's name, so its form is checked wherever one enters a process.
 SESSION_ID_PATTERN: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 SessionId = Annotated[str, Meta(pattern=rf"\A{SESSION_ID_PATTERN}\Z")]

@@ -24,8 +24,10 @@ from shared_schema.ids import AGENT_IDS, VOICE_PROFILES, AgentId, TurnIndex, Voi
 _STEP: Final = r"[A-Za-z0-9_-][A-Za-z0-9_.-]*+"
 RelPath = Annotated[str, Meta(pattern=rf"\A{_STEP}(?:/{_STEP})*+\Z", max_length=512)]
 
-WavePart = Literal["wave1", "wave2", "wave3", "wave_mix"]
+WavePart = Literal["wave1", "wave2", "wave3", "wave4", "wave5", "wave6", "wave_mix"]
+# Of an utterance, and of a summary: one for each physical slot, in their order.
 WAVE_NAMES: Final[tuple[WavePart, ...]] = ("wave1", "wave2", "wave3")
+SUMMARY_WAVE_NAMES: Final[tuple[WavePart, ...]] = (*WAVE_NAMES, "wave4", "wave5", "wave6")
 WAVE_MIX: Final[WavePart] = "wave_mix"
 
 SPEECH_ROOT: Final = "tts/sessions"
@@ -71,6 +73,11 @@ def speech_path(
     return f"{SPEECH_ROOT}/{session_id}/turn_{turn}/{name}"
 
 
+def summary_speech_path(session_id: str, profile: VoiceProfile) -> str:
+    """Return the path of the summary's speech."""
+    return f"{SPEECH_ROOT}/{session_id}/summary/summary_{profile}.wav"
+
+
 def wave_file_name(speech_stem: str, part: WavePart) -> str:
     """Return the file name of one wave of the speech file with this stem."""
     return f"{speech_stem}_v3_{part}.wav"
@@ -82,7 +89,7 @@ def sibling_wave(mix: str, part: WavePart) -> str:
 
 
 def wave_path(speech: str, part: WavePart) -> str:
-    """Return the path of one wave of the utterance whose speech lies at `speech`."""
+    """Return the path of one wave of the utterance or summary whose speech lies at `speech`."""
     path = PurePosixPath(speech)
     folder = PurePosixPath(WAVES_ROOT) / path.parent.relative_to(SPEECH_ROOT)
     return str(folder / wave_file_name(path.stem, part))

@@ -13,8 +13,10 @@ from shared_schema.decoding import CamelStruct, InvalidMessage, SchemaError, dec
 from shared_schema.facts import (
     Dialogue,
     Milliseconds,
+    Sentiment,
     SlotAgent,
     Stage,
+    Summary,
     Utterance,
     WaveFailed,
     WavePending,
@@ -48,12 +50,17 @@ class SessionDocument(CamelStruct, frozen=True, kw_only=True, omit_defaults=True
     slots: tuple[SlotAgent, ...]
     utterances: tuple[Utterance, ...]
     dialogues: tuple[Dialogue, ...]
+    sentiment: Sentiment | None = None
+    summary: Summary | None = None
     usage: tuple[Any, ...] = ()
 
     @property
     def settled(self) -> bool:
         """Return whether the session is over and no wave job is under way."""
-        return self.state != "running" and all(each.state != "pending" for each in self.utterances)
+        pending = any(each.state == "pending" for each in self.utterances)
+        if self.summary is not None:
+            pending = pending or self.summary.state == "pending"
+        return self.state != "running" and not pending
 
 
 class _Utterance1(CamelStruct, frozen=True, kw_only=True):

@@ -15,18 +15,25 @@ from shared_schema.events import (
     DialoguePayload,
     DialogueWavesReady,
     ErrorEvent,
+    FinalSummaryReady,
     Hello,
     HelloAck,
     Hush,
     PlaybackReport,
     PlayStep,
+    SentimentPayload,
     SessionReplaced,
     SessionStopped,
+    SummaryPayload,
+    SummaryWave,
     Turn1Payload,
     Turn1WavesReady,
+    UserSentiment,
+    WaveInfo,
     WaveReference,
 )
-from shared_schema.layout import Artifacts
+from shared_schema.ids import SLOT_IDS
+from shared_schema.layout import SUMMARY_WAVE_NAMES, Artifacts, summary_speech_path, wave_path
 from shared_schema.settings import Settings
 from shared_schema.water import DEFAULT_WATER
 
@@ -140,6 +147,15 @@ def _wave(turn: int, slot: int, name: str) -> WaveReference:
     )
 
 
+def _summary_waves() -> Iterator[SummaryWave]:
+    speech = summary_speech_path(_SESSION, "calm_soothing")
+    for slot_id, part in zip(SLOT_IDS, SUMMARY_WAVE_NAMES, strict=True):
+        path = wave_path(speech, part)
+        yield SummaryWave(
+            slot_id=slot_id, wave_path_abs=_ROOT + path, wave_path_rel=path, duration_ms=9120
+        )
+
+
 def _examples() -> Iterator[Any]:
     ts = "2026-05-01T19:30:00.000Z"
     yield Turn1WavesReady(
@@ -170,6 +186,25 @@ def _examples() -> Iterator[Any]:
             ),
             missing_commenter_slot_ids=(),
             dialogue_count=1,
+        ),
+    )
+    yield UserSentiment(
+        session_id=_SESSION,
+        seq=1,
+        ts=ts,
+        payload=SentimentPayload(
+            sentiment="positive",
+            justification="What is said with “lovely” sounds bright.",
+        ),
+    )
+    yield FinalSummaryReady(
+        session_id=_SESSION,
+        seq=3,
+        ts=ts,
+        payload=SummaryPayload(
+            status="complete",
+            text="One kept the harbour, one let it go, and the water took both.",
+            wave_info=WaveInfo(voice_profile="calm_soothing", waves=tuple(_summary_waves())),
         ),
     )
     yield HelloAck(replay_count=2, unknown_sessions=())

@@ -17,6 +17,7 @@ MAY_IMPORT = {
 }
 PURE = [
     "event_gateway/core/readiness.py",
+    "event_gateway/core/session.py",
     "event_gateway/core/continuity.py",
     "event_gateway/core/decisions.py",
     "chat_backend/facts/ledger.py",

@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, overload
 
 import numpy as np
 import soundfile
@@ -12,18 +12,23 @@ from shared_schema.decoding import OutsideArtifacts
 from shared_schema.facts import (
     DecomposeJob,
     DecomposeResult,
+    Job,
+    JobResult,
     Stage,
+    SummaryJob,
+    SummaryJobResult,
+    SummaryReady,
     WaveFailed,
     WaveReady,
     WavesJobResult,
     WaveState,
 )
-from shared_schema.layout import WAVE_MIX, Artifacts, wave_path
+from shared_schema.layout import SUMMARY_WAVE_NAMES, WAVE_MIX, Artifacts, wave_path
 from shared_schema.settings import variable
-from waves.dsp.decomposition import Waves, synthesise
+from waves.dsp.decomposition import Waves, synthesise, synthesise_summary
 from waves.dsp.grid import SAMPLE_RATE_HZ, Float32
 from waves.dsp.metrics import Metrics, measure
-from waves.dsp.output import write_waves
+from waves.dsp.output import write_summary, write_waves
 from waves.dsp.plan import UTTERANCE, WavePlan
 from waves.dsp.sound import MAX_DURATION_S, load
 from waves.errors import TooLong, WavesError
@@ -97,14 +102,20 @@ def decompose_file(
     )
 
 
+@overload
 def run_job(
-    job: DecomposeJob, artifacts: Path, *, max_duration_s: float = MAX_DURATION_S
-) -> WavesJobResult:
-    """Make the waves of one utterance and return the result; no bad input raises.
+    job: DecomposeJob, artifacts: Path, *, max_duration_s: float = ...
+) -> WavesJobResult: ...
+@overload
+def run_job(
+    job: SummaryJob, artifacts: Path, *, max_duration_s: float = ...
+) -> SummaryJobResult: ...
+def run_job(job: Job, artifacts: Path, *, max_duration_s: float = MAX_DURATION_S) -> JobResult:
+    """Make the waves of one utterance or summary and return the result; no bad input raises.
 
     Parameters
     ----------
-    job : DecomposeJob
+    job : Job
         Its paths are relative to `artifacts`.
     artifacts : Path
         The artifacts folder.
@@ -114,10 +125,15 @@ def run_job(
     started = time.perf_counter()
     root = Artifacts(artifacts)
     try:
-        folder = root.path(wave_path(job.input_path, WAVE_MIX)).parent
-        done = decompose_file(
-            root.path(job.input_path), folder, plan=_plan(job), max_duration_s=max_duration_s
+        speech, folder = (
+            root.path(job.input_path),
+            root.path(wave_path(job.input_path, WAVE_MIX)).parent,
         )
+        if isinstance(job, SummaryJob):
+            ready = _make_summary(job, speech, folder, max_duration_s)
+            took_ms = 1e3 * (time.perf_counter() - started)
+            return _summary_result(job, ready, duration_ms=took_ms)
+        done = decompose_file(speech, folder, plan=_plan(job), max_duration_s=max_duration_s)
     except (WavesError, OutsideArtifacts, OSError, ValueError, MemoryError) as error:
         # ValueError: a path outside the folder of speech.
         message = str(error) or "not enough memory for the sound"
@@ -136,22 +152,54 @@ def run_job(
 
 
 def failure(
-    job: DecomposeJob, message: str, *, stage: Stage = "waves", duration_ms: float = 0.0
-) -> WavesJobResult:
+    job: Job, message: str, *, stage: Stage = "waves", duration_ms: float = 0.0
+) -> JobResult:
     """Return the result of a job that made no waves."""
-    return _result(job, WaveFailed(stage=stage, message=message), duration_ms=duration_ms)
+    failed = WaveFailed(stage=stage, message=message)
+    if isinstance(job, SummaryJob):
+        return _summary_result(job, failed, duration_ms=duration_ms)
+    return _result(job, failed, duration_ms=duration_ms)
 
 
-def existing_result(job: DecomposeJob, artifacts: Path) -> WavesJobResult | None:
-    """Return a job's success if its mix is in place and intact, even if its worker has died.
+@overload
+def existing_result(job: DecomposeJob, artifacts: Path) -> WavesJobResult | None: ...
+@overload
+def existing_result(job: SummaryJob, artifacts: Path) -> SummaryJobResult | None: ...
+def existing_result(job: Job, artifacts: Path) -> JobResult | None:
+    """Return a job's success if its last file is in place, even if its worker has died.
 
-    The mix is moved into place last and never rewritten, so it is complete if it exists.
+    The mix, or a summary's sixth wave, is moved into place last and never rewritten, so all is
+    complete if it exists.
     """
+    last = SUMMARY_WAVE_NAMES[-1] if isinstance(job, SummaryJob) else WAVE_MIX
     try:
-        header = soundfile.info(Artifacts(artifacts).path(wave_path(job.input_path, WAVE_MIX)))
+        header = soundfile.info(Artifacts(artifacts).path(wave_path(job.input_path, last)))
     except (soundfile.SoundFileError, OutsideArtifacts, OSError, ValueError):
         return None
-    return _result(job, _ready(job, header.frames / header.samplerate, header.samplerate))
+    duration_s, rate_hz = header.frames / header.samplerate, header.samplerate
+    if isinstance(job, SummaryJob):
+        return _summary_result(job, _summary_ready(duration_s, rate_hz))
+    return _result(job, _ready(job, duration_s, rate_hz))
+
+
+def _make_summary(
+    job: SummaryJob, speech: Path, folder: Path, max_duration_s: float
+) -> SummaryReady:
+    samples = load(speech, max_duration_s=max_duration_s)
+    waves = synthesise_summary(samples, WavePlan(job.ranges_hz))
+    write_summary(waves, folder, stem=speech.stem)
+    return _summary_ready(len(samples) / SAMPLE_RATE_HZ, SAMPLE_RATE_HZ)
+
+
+def _summary_ready(duration_s: float, sample_rate_hz: int) -> SummaryReady:
+    return SummaryReady(audio_duration_ms=round(1e3 * duration_s), sample_rate_hz=sample_rate_hz)
+
+
+def _summary_result(
+    job: SummaryJob, wave: SummaryReady | WaveFailed, *, duration_ms: float = 0.0
+) -> SummaryJobResult:
+    summary = structs.replace(job.summary, wave=wave)
+    return SummaryJobResult(session_id=job.session_id, summary=summary, duration_ms=duration_ms)
 
 
 def _result(job: DecomposeJob, wave: WaveState, **figures: Any) -> WavesJobResult:

@@ -11,7 +11,7 @@ import soundfile
 
 from benchmarks.growth.fit import Curve
 from benchmarks.report import median
-from shared_schema.facts import DecomposeJob, Utterance, WavePending, WavesJobResult
+from shared_schema.facts import DecomposeJob, JobResult, Utterance, WavePending, WavesJobResult
 from shared_schema.ids import new_session_id
 from shared_schema.layout import speech_path
 from waves.workers.pool import WavePool
@@ -69,8 +69,8 @@ class _FullQueue:
         self.pool.submit(self._job)
         self.submitting_s.append(time.perf_counter() - started)
 
-    def _ended(self, result: WavesJobResult) -> None:
-        if not self._topping_up:
+    def _ended(self, result: JobResult) -> None:
+        if not self._topping_up or not isinstance(result, WavesJobResult):
             return
         if not result.result.success:
             raise RuntimeError(result.result.error)

@@ -11,6 +11,7 @@ from shared_schema.events import (
     HelloAck,
     SessionEvent,
     Turn1WavesReady,
+    UserSentiment,
     decode_server_event,
 )
 
@@ -72,5 +73,7 @@ def flaw(events: Told, dialogues: int) -> str | None:
     targets = [e.payload.target_slot_id for _, e in events if isinstance(e, DialogueWavesReady)]
     if targets != sorted(set(targets)):
         return "dialogues out of order"
-    partial = sum(event.payload.status != "complete" for _, event in events)
+    partial = sum(
+        not isinstance(e, UserSentiment) and e.payload.status != "complete" for _, e in events
+    )
     return f"{partial} events are partial" if partial else None

@@ -9,7 +9,17 @@ from msgspec import Struct
 from benchmarks.report import table
 from benchmarks.soak.client import TouchDesigner
 from benchmarks.soak.trouble import Outage
-from benchmarks.soak.truth import Known, Told, due, ended_by, may_be_untold, told
+from benchmarks.soak.truth import (
+    SENTIMENT,
+    SUMMARY,
+    TURN1,
+    Known,
+    Told,
+    due,
+    ended_by,
+    may_be_untold,
+    told,
+)
 from benchmarks.soak.visitors import Visit
 from shared_schema.chat import SlotAudio, SlotDone, TurnDone
 
@@ -66,6 +76,8 @@ def balance(
     it = Balance(sessions=Counter(), due=Counter(), seen=Counter(), faults=list(client.faults))
     for session in sessions:
         seen = [told(frame.event) for frame in client.frames.get(session.session_id, [])]
+        if seen and seen[0].key == SENTIMENT:
+            seen.pop(0)  # it comes first or not at all
         frames = [frame.text for frame in client.frames.get(session.session_id, [])]
         record = recorded.get(session.session_id, [])
         if list(map(_decoded, frames)) != list(map(_decoded, record)):
@@ -122,8 +134,11 @@ def _settle_by_the_rules(
     _count(it, "ended with the chat, told as far as it came", recorded, len(seen))
     it.missing += max(0, recorded - len(seen))
     keys = [each.key for each in seen]
-    if keys[0] != "turn1" or keys[1:] != sorted(set(keys[1:]) - {"turn1"}):
-        it.faults.append(f"{name}: seen {_list(seen)}, which is not turn 1 and then dialogues")
+    dialogues = keys[1:-1] if keys[-1] == SUMMARY else keys[1:]
+    if keys[0] != TURN1 or dialogues != sorted(set(dialogues) - {TURN1, SUMMARY}):
+        it.faults.append(
+            f"{name}: seen {_list(seen)}, which is not turn 1, dialogues and then the summary"
+        )
     if keys[1:] and not _turn3_may_be_over(session):
         it.beyond += len(keys) - 1
         it.faults.append(f"{name}: due turn1, since turn 3 was not over; seen {_list(seen)}")

@@ -8,11 +8,21 @@ from msgspec import Struct
 
 from benchmarks.soak.trouble import Outage
 from benchmarks.soak.visitors import Visit
-from shared_schema.events import SessionEvent, Turn1WavesReady, WaveReference
+from shared_schema.events import (
+    DialogueWavesReady,
+    FinalSummaryReady,
+    SessionEvent,
+    Turn1WavesReady,
+    UserSentiment,
+    files_of,
+)
 from shared_schema.facts import Utterance
 from shared_schema.layout import SPEECH_ROOT, session_file
 from shared_schema.session_document import SessionDocument, read_document
 
+SENTIMENT: Final = "sentiment"
+TURN1: Final = "turn1"
+SUMMARY: Final = "summary"
 # session.json, the bus and the stream of the same session are this close to each other.
 CLOSE_S: Final = 1.0
 # A gateway that is ready again has heard everything within this time of it.
@@ -71,15 +81,16 @@ def _oldest(folder: Path) -> float:
 
 def told(event: SessionEvent) -> Told:
     """Return what an event told."""
-    if isinstance(event, Turn1WavesReady):
-        payload = event.payload
-        return Told("turn1", _mixes(payload.slots), payload.missing_slot_ids)
-    dialogue = event.payload
-    return Told(
-        dialogue.dialogue_id,
-        _mixes((*dialogue.commenters, dialogue.respondent)),
-        dialogue.missing_commenter_slot_ids,
-    )
+    mixes = tuple(files_of(event).values())
+    match event:
+        case UserSentiment():
+            return Told(SENTIMENT, mixes, ())
+        case Turn1WavesReady(payload=payload):
+            return Told(TURN1, mixes, payload.missing_slot_ids)
+        case DialogueWavesReady(payload=payload):
+            return Told(payload.dialogue_id, mixes, payload.missing_commenter_slot_ids)
+        case FinalSummaryReady():
+            return Told(SUMMARY, mixes, ())
 
 
 def due(document: SessionDocument) -> list[Told]:
@@ -87,12 +98,15 @@ def due(document: SessionDocument) -> list[Told]:
     said = {(each.turn_index, each.slot_id): each for each in document.utterances}
     slots = sorted(slot.slot_id for slot in document.slots)
     first = {slot: said.get((1, slot)) for slot in slots}
-    events = [_told("turn1", first, None)]
+    events = [_told(TURN1, first, None)]
     for dialogue in sorted(document.dialogues, key=lambda each: each.target_slot_id):
         respondent = said.get((3, dialogue.target_slot_id))
         if respondent is not None and respondent.mix_path is not None:
             commenters = {slot: said.get((2, slot)) for slot in sorted(dialogue.commenter_slot_ids)}
             events.append(_told(dialogue.dialogue_id, commenters, respondent))
+    if document.summary is not None:
+        ready = document.summary.state == "ready"
+        events.append(Told(SUMMARY, document.summary.wave_paths if ready else (), ()))
     return events
 
 
@@ -134,7 +148,3 @@ def _told(key: str, entries: dict[int, Utterance | None], respondent: Utterance 
     mixes = [each.mix_path for each in everyone if each and each.mix_path]
     missing = [slot for slot, each in entries.items() if each is None or not each.mix_path]
     return Told(key, tuple(mixes), tuple(missing))
-
-
-def _mixes(waves: tuple[WaveReference, ...]) -> tuple[str, ...]:
-    return tuple(each.wave_mix_path_rel for each in waves)

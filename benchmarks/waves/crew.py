@@ -16,7 +16,7 @@ import psutil
 from benchmarks.report import median, table, verdict
 from benchmarks.waves.material import Clip
 from benchmarks.waves.memory import peak_mb
-from shared_schema.facts import DecomposeJob, Utterance, WavePending, WavesJobResult
+from shared_schema.facts import DecomposeJob, JobResult, Utterance, WavePending, WavesJobResult
 from shared_schema.ids import new_session_id
 from shared_schema.layout import speech_path
 from waves.workers.pool import WavePool
@@ -40,8 +40,12 @@ class Crew:
             max_workers=workers,
             queue_max_size=256,
             job_timeout_s=60,
-            on_result=lambda result: self._results.put((time.perf_counter(), result)),
+            on_result=self._on_result,
         )
+
+    def _on_result(self, result: JobResult) -> None:
+        if isinstance(result, WavesJobResult):
+            self._results.put((time.perf_counter(), result))
 
     def job(self, clip: Clip, session_id: str, slot_id: int) -> DecomposeJob:
         """Return a job for a copy of the clip."""

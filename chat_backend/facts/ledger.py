@@ -7,7 +7,9 @@ Rules
 3. A session stays until it is complete and none of its wave jobs is pending, and then as long as a
    gateway that was away may still request it (`keep_s`); of settled sessions at most `MAX_FINISHED`
    are kept, the newest.
-4. Times are those of the caller's monotonic clock; what leaves are ages.
+4. The sentiment is a fact once, and only until Turn 1 is closed. The summary is a fact like an
+   utterance, and part of the session's last fact; after that only its wave job can end.
+5. Times are those of the caller's monotonic clock; what leaves are ages.
 """
 
 from typing import Any, Final, TypeVar
@@ -18,9 +20,13 @@ from shared_schema.bus import FactPublished, SnapshotSession
 from shared_schema.facts import (
     Dialogue,
     Fact,
+    Sentiment,
+    SentimentReported,
     SessionBegun,
     SessionComplete,
     SlotAgent,
+    Summary,
+    SummaryReported,
     Turn1Complete,
     Turn3Complete,
     Utterance,
@@ -33,21 +39,24 @@ from shared_schema.session_document import FORMAT_VERSION, SessionDocument, Stat
 
 MAX_FINISHED: Final = 1000
 
-Closing = TypeVar("Closing", Turn1Complete, Turn3Complete, SessionComplete)
+Aging = TypeVar("Aging", SentimentReported, Turn1Complete, Turn3Complete, SessionComplete)
 
 
 class Record(Struct, kw_only=True):
-    """One session, with what closed it so far and when, but for the utterances and the age.
+    """One session, with what closed it so far and when, but for what was said and the age.
 
     `settled_at` is when it was complete with no job pending (rule 3).
     """
 
     begun: SessionBegun
     utterances: dict[tuple[TurnIndex, int], Utterance]
+    sentiment: SentimentReported | None = None
+    sentiment_at: float = 0.0
     turn1: Turn1Complete | None = None
     turn1_at: float = 0.0
     turn3: Turn3Complete | None = None
     turn3_at: float = 0.0
+    summary: Summary | None = None
     complete: SessionComplete | None = None
     complete_at: float = 0.0
     settled_at: float | None = None
@@ -55,7 +64,9 @@ class Record(Struct, kw_only=True):
     @property
     def pending(self) -> bool:
         """Return whether a wave job has not ended."""
-        return any(isinstance(each.wave, WavePending) for each in self.utterances.values())
+        summary = () if self.summary is None else (self.summary,)
+        spoken = (*self.utterances.values(), *summary)
+        return any(isinstance(each.wave, WavePending) for each in spoken)
 
     def of_turns(self, *turns: TurnIndex) -> tuple[Utterance, ...]:
         """Return the utterances of these turns, in the order of turn and slot."""
@@ -78,6 +89,8 @@ class Record(Struct, kw_only=True):
             slots=self.begun.slots,
             utterances=self.of_turns(1, 2, 3),
             dialogues=self.turn3.dialogues if self.turn3 else (),
+            sentiment=self.sentiment.sentiment if self.sentiment else None,
+            summary=self.summary,
             usage=usage,
         )
 
@@ -117,6 +130,27 @@ class Ledger:
         self._settle(record, now)
         return self._numbered(UtteranceReported(session_id=session_id, utterance=utterance))
 
+    def sentiment(self, session_id: str, sentiment: Sentiment, now: float) -> FactPublished | None:
+        """Record the sentiment; None when there is one, or it is too late for one."""
+        record = self._records.get(session_id)
+        if record is None or record.sentiment is not None or record.turn1 is not None:
+            return None
+        record.sentiment_at = now
+        record.sentiment = SentimentReported(session_id=session_id, sentiment=sentiment, age_s=0.0)
+        return self._numbered(record.sentiment)
+
+    def summary(self, session_id: str, summary: Summary, now: float) -> FactPublished | None:
+        """Record the summary, or how its wave job ended; None when that is nothing new."""
+        record = self._records.get(session_id)
+        if record is None or (record.summary is None and record.complete is not None):
+            return None
+        known = record.summary
+        record.summary = best = merged(known, summary)
+        if best is known:
+            return None
+        self._settle(record, now)
+        return self._numbered(SummaryReported(session_id=session_id, summary=summary))
+
     def turn1_complete(self, session_id: str, now: float) -> FactPublished | None:
         """Close Turn 1; None when it was closed before."""
         record = self._records.get(session_id)
@@ -155,7 +189,7 @@ class Ledger:
         record.complete_at = now
         record.complete = SessionComplete(session_id=session_id, stopped=stopped, age_s=0.0)
         self._settle(record, now)
-        return self._numbered(record.complete)
+        return self._numbered(structs.replace(record.complete, summary=record.summary))
 
     def session_ids(self) -> tuple[str, ...]:
         """Return the sessions of a snapshot taken now."""
@@ -169,9 +203,11 @@ class Ledger:
         return SnapshotSession(
             epoch=self.epoch,
             begun=record.begun,
+            sentiment=_aged(record.sentiment, now - record.sentiment_at),
             utterances=record.of_turns(1, 2, 3),
             turn1=_aged(record.turn1, now - record.turn1_at),
             turn3=_aged(record.turn3, now - record.turn3_at),
+            summary=record.summary,
             complete=_aged(record.complete, now - record.complete_at),
         )
 
@@ -205,6 +241,6 @@ class Ledger:
         return FactPublished(epoch=self.epoch, n=self.n, fact=fact)
 
 
-def _aged(closing: Closing | None, age_s: float) -> Closing | None:
-    """Return a session's closing fact, if there is one, as it is now."""
-    return None if closing is None else structs.replace(closing, age_s=max(0.0, age_s))
+def _aged(fact: Aging | None, age_s: float) -> Aging | None:
+    """Return a fact, if there is one, as it is now."""
+    return None if fact is None else structs.replace(fact, age_s=max(0.0, age_s))

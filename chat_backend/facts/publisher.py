@@ -26,7 +26,15 @@ from shared_schema.bus import (
     SnapshotEnd,
     encode_message,
 )
-from shared_schema.facts import Dialogue, SlotAgent, Utterance, WavesJobResult
+from shared_schema.facts import (
+    Dialogue,
+    JobResult,
+    Sentiment,
+    SlotAgent,
+    Summary,
+    Utterance,
+    WavesJobResult,
+)
 from shared_schema.sockets import BusAddress, Frames, LoopReader, open_publisher, send
 
 log = structlog.get_logger("chat")
@@ -58,9 +66,20 @@ class SessionEvents:
         """A slot did its part of a turn, or failed to."""
         self._publish_fact(self.ledger.utterance(session_id, utterance, time.monotonic()))
 
-    def waves_finished(self, finished: WavesJobResult) -> None:
+    def waves_finished(self, finished: JobResult) -> None:
         """A wave job ended. The worker has published that itself; this repeats it, numbered."""
-        self.utterance(finished.session_id, finished.result.utterance)
+        if isinstance(finished, WavesJobResult):
+            self.utterance(finished.session_id, finished.result.utterance)
+        else:
+            self.summary(finished.session_id, finished.summary)
+
+    def sentiment(self, session_id: str, sentiment: Sentiment) -> None:
+        """The mood of the visitor's words is known."""
+        self._publish_fact(self.ledger.sentiment(session_id, sentiment, time.monotonic()))
+
+    def summary(self, session_id: str, summary: Summary) -> None:
+        """The summary was made, or it could not be spoken."""
+        self._publish_fact(self.ledger.summary(session_id, summary, time.monotonic()))
 
     def turn1_complete(self, session_id: str) -> None:
         """Turn 1 is over."""

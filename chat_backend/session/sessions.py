@@ -18,8 +18,8 @@ from chat_backend.session.workflow import Services, Workflow
 from chat_backend.storage.archive import Archive, Removal, write_document
 from chat_backend.storage.leftovers import sweep_session
 from shared_schema.chat import ChatRequest
-from shared_schema.facts import SlotAgent, WavesJobResult
-from shared_schema.ids import new_session_id, timestamp
+from shared_schema.facts import JobResult, SlotAgent, WavesJobResult
+from shared_schema.ids import SUMMARY_SLOT, SUMMARY_TURN, new_session_id, timestamp
 from shared_schema.layout import session_file
 from shared_schema.runtime.said import said
 from shared_schema.session_document import SessionDocument
@@ -155,15 +155,20 @@ class Sessions:
         if saving:
             await asyncio.wait(saving)
 
-    def waves_finished(self, finished: WavesJobResult) -> None:
+    def waves_finished(self, finished: JobResult) -> None:
         """Record a wave job's end; to be called in the event loop."""
         self._services.events.waves_finished(finished)
+        if isinstance(finished, WavesJobResult):
+            took_ms, utterance = finished.result.duration_ms, finished.result.utterance
+            turn, slot = int(utterance.turn_index), utterance.slot_id
+        else:
+            took_ms, turn, slot = finished.duration_ms, SUMMARY_TURN, SUMMARY_SLOT
         log.debug(
             "waves done",
             session=finished.session_id,
-            turn=finished.result.utterance.turn_index,
-            slot=finished.result.utterance.slot_id,
-            took_ms=round(finished.result.duration_ms, 1),
+            turn=turn,
+            slot=slot,
+            took_ms=round(took_ms, 1),
         )
         session = self._sessions.get(finished.session_id)
         if session is not None and session.task is not None and session.task.done():

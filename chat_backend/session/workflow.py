@@ -25,7 +25,7 @@ from chat_backend.session.visits import Visit
 from chat_backend.speech.desk import Desk, Place
 from chat_backend.speech.engine import Speech
 from shared_schema.chat import ChatEvent, Done, ErrorType, TurnDone
-from shared_schema.facts import DecomposeJob, Dialogue, Stage, WaveFailed, WavePending
+from shared_schema.facts import DecomposeJob, Dialogue, Job, Stage, WaveFailed, WavePending
 from shared_schema.ids import TurnIndex
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.said import said
@@ -48,7 +48,7 @@ class Services(Struct, frozen=True, kw_only=True):
     desk: Desk
     events: SessionEvents
     artifacts: Artifacts
-    submit: Callable[[DecomposeJob], None]
+    submit: Callable[[Job], None]
     turn_timeout_s: float
     metrics: Metrics
     water: WaterMap = DEFAULT_WATER

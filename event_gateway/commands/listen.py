@@ -19,6 +19,7 @@ from shared_schema.decoding import InvalidMessage
 from shared_schema.events import (
     DialogueWavesReady,
     ErrorEvent,
+    FinalSummaryReady,
     Hello,
     HelloAck,
     Hush,
@@ -27,9 +28,10 @@ from shared_schema.events import (
     SessionReplaced,
     SessionStopped,
     Turn1WavesReady,
-    WaveReference,
+    UserSentiment,
     decode_server_event,
     encode_event,
+    summary_waves_of,
     waves_of,
 )
 from shared_schema.runtime.process.exits import FAILED, OK
@@ -40,6 +42,8 @@ Show = Callable[[str], None]
 
 RECONNECT_INTERVAL_S: Final = 0.25
 QUOTE_CHARS: Final = 60
+# After a sentiment it has 2.
+_LAST_SEQ_OF_TURN_1: Final = 2
 # Close codes after which a client must not reconnect.
 DO_NOT_RECONNECT: Final = range(4000, 4100)
 # Statuses for which retrying is pointless.
@@ -70,10 +74,12 @@ class Progress:
                 self._turn1(event)
             case DialogueWavesReady():
                 self._dialogue(event)
+            case FinalSummaryReady(payload=payload) if payload.status == "failed":
+                raise ExpectationFailed("the summary has no waves")
         self.has[event.session_id] = event.seq
 
     def _turn1(self, event: Turn1WavesReady) -> None:
-        if event.seq != 1 or event.session_id in self._left:
+        if event.seq > _LAST_SEQ_OF_TURN_1 or event.session_id in self._left:
             raise ExpectationFailed(f"turn1.waves.ready arrived twice or late (seq {event.seq})")
         if event.payload.missing_slot_ids:
             raise ExpectationFailed(f"turn 1 lacks slots {list(event.payload.missing_slot_ids)}")
@@ -241,35 +247,44 @@ def _show(event: ServerEvent, show: Show) -> None:
             show("quiet" if on else "quiet is over")
         case ErrorEvent():
             show(f"error {event.code}: {event.message}")
+        case _:
+            show(f"[{event.session_id[:8]} #{event.seq}] {_what(event)}")
+            for wave in waves_of(event):
+                duration_s = _check(wave.wave_mix_path_abs, wave.duration_ms, wave.sample_rate_hz)
+                quote = _quote(wave.text)
+                show(f"    slot {wave.slot_id} {wave.voice_profile} {duration_s:.1f} s  {quote}")
+            for part in summary_waves_of(event):
+                duration_s = _check(part.wave_path_abs, part.duration_ms)
+                show(f"    slot {part.slot_id} {duration_s:.1f} s")
+
+
+def _what(event: SessionEvent) -> str:
+    match event:
         case Turn1WavesReady(payload=payload):
-            show(
-                f"{_head(event)} turn 1 {payload.status}: {payload.slots_ready} of "
-                f"{payload.slots_expected} slots"
-            )
+            ready = f"{payload.slots_ready} of {payload.slots_expected} slots"
+            return f"turn 1 {payload.status}: {ready}"
         case DialogueWavesReady(payload=payload):
             order = " > ".join(f"{step.role} {step.slot_id}" for step in payload.play_order)
-            show(f"{_head(event)} {payload.dialogue_id} {payload.status}: {order}")
-    if isinstance(event, SessionEvent):
-        for wave in waves_of(event):
-            _check(wave, show)
+            return f"{payload.dialogue_id} {payload.status}: {order}"
+        case UserSentiment(payload=payload):
+            return f"sentiment {payload.sentiment}: {payload.justification}"
+        case FinalSummaryReady(payload=payload):
+            return f"summary {payload.status}: {_quote(payload.text)}"
 
 
-def _head(event: SessionEvent) -> str:
-    return f"[{event.session_id[:8]} #{event.seq}]"
-
-
-def _check(wave: WaveReference, show: Show) -> None:
-    """Read a wave-mix to its end, like a player."""
+def _check(path: str, duration_ms: int, rate_hz: int | None = None) -> float:
+    """Read a wave to its end, like a player; return its length in seconds."""
     try:
-        samples, rate = soundfile.read(wave.wave_mix_path_abs, dtype="float32")
+        samples, rate = soundfile.read(path, dtype="float32")
     except (OSError, RuntimeError) as error:
-        raise ExpectationFailed(f"{wave.wave_mix_path_abs} cannot be read: {error}") from None
-    duration_ms = len(samples) * 1000 / rate
-    if rate != wave.sample_rate_hz or abs(duration_ms - wave.duration_ms) > 1:
-        raise ExpectationFailed(
-            f"{wave.wave_mix_path_abs} has another length or rate than its event"
-        )
+        raise ExpectationFailed(f"{path} cannot be read: {error}") from None
+    duration_s = len(samples) / rate
+    if rate != (rate_hz or rate) or abs(1000 * duration_s - duration_ms) > 1:
+        raise ExpectationFailed(f"{path} has another length or rate than its event")
     if not samples.size or not abs(samples).max() > 0:
-        raise ExpectationFailed(f"{wave.wave_mix_path_abs} is silent")
-    quote = wave.text if len(wave.text) <= QUOTE_CHARS else wave.text[:QUOTE_CHARS] + "..."
-    show(f"    slot {wave.slot_id} {wave.voice_profile} {duration_ms / 1000:.1f} s  {quote}")
+        raise ExpectationFailed(f"{path} is silent")
+    return float(duration_s)
+
+
+def _quote(text: str) -> str:
+    return text if len(text) <= QUOTE_CHARS else text[:QUOTE_CHARS] + "..."

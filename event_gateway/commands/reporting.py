@@ -7,10 +7,13 @@ from msgspec import Struct, structs
 
 from shared_schema.events import (
     DialogueWavesReady,
+    FinalSummaryReady,
     PlaybackReport,
     SessionEvent,
     Turn1WavesReady,
+    played_s,
 )
+from shared_schema.ids import SUMMARY_SLOT, SUMMARY_TURN
 
 _NEVER: Final = float("inf")
 
@@ -94,6 +97,9 @@ def _steps(event: SessionEvent) -> Iterator[_Step]:
                 report = _started(event, payload.dialogue_id, wave.slot_id, turn)
                 yield _Step(report, at_s, at_s + wave.duration_ms / 1000)
                 at_s += wave.duration_ms / 1000
+        case FinalSummaryReady(payload=payload) if payload.wave_info is not None:
+            report = _started(event, "summary", SUMMARY_SLOT, SUMMARY_TURN)
+            yield _Step(report, 0.0, played_s(event))
 
 
 def _started(event: SessionEvent, part: str, slot_id: int, turn: int) -> PlaybackReport:

@@ -41,9 +41,10 @@ from shared_schema.bus import (
     SnapshotBegin,
     SnapshotEnd,
     SnapshotSession,
+    SummaryFinished,
     WavesFinished,
 )
-from shared_schema.facts import UtteranceReported
+from shared_schema.facts import SummaryReported, UtteranceReported
 
 # A snapshot without progress for this long, while its backend is alive, is requested again.
 SNAPSHOT_STALLED_S: Final = 2.0
@@ -172,6 +173,10 @@ class Continuity:
                     session_id=finished.session_id, utterance=finished.result.utterance
                 )
                 return [Observe(fact, Origin(message.epoch))]
+            case SummaryFinished():
+                made = message.result
+                summary = SummaryReported(session_id=made.session_id, summary=made.summary)
+                return [Observe(summary, Origin(message.epoch))]
             case _:
                 return [Ignored("unexpected_topic")]
 

@@ -8,9 +8,11 @@ from typing import ClassVar, Final
 from msgspec import Struct
 
 from shared_schema.bus import SnapshotSession
-from shared_schema.facts import Dialogue, Fact, Utterance
+from shared_schema.facts import Dialogue, Fact, Sentiment, Summary, Utterance
 
+SENTIMENT_KEY: Final = "sentiment"
 TURN1_KEY: Final = "turn1"
+SUMMARY_KEY: Final = "summary"
 CLOSED_KEY: Final = "closed"
 
 
@@ -44,6 +46,15 @@ class BackendBack(Struct, frozen=True, gc=False):
 
 
 Observation = Fact | SnapshotSession | SnapshotMerged | EpochRetired | BackendSilent | BackendBack
+
+
+class SentimentDue(Struct, frozen=True, gc=False, kw_only=True):
+    """Emit the mood of the visitor's words; `live` as in `Turn1Due`."""
+
+    session_id: str
+    sentiment: Sentiment
+    live: bool
+    key: ClassVar[str] = SENTIMENT_KEY
 
 
 class Turn1Due(Struct, frozen=True, gc=False, kw_only=True):
@@ -86,6 +97,15 @@ class DialogueDropped(_OfDialogue, frozen=True, gc=False, kw_only=True):
     reason: str
 
 
+class SummaryDue(Struct, frozen=True, gc=False, kw_only=True):
+    """Emit the summary, with its waves if they are ready; `live` as in `Turn1Due`."""
+
+    session_id: str
+    summary: Summary
+    live: bool
+    key: ClassVar[str] = SUMMARY_KEY
+
+
 class SessionClosed(Struct, frozen=True, gc=False, kw_only=True):
     """Everything of this session is decided."""
 
@@ -94,4 +114,4 @@ class SessionClosed(Struct, frozen=True, gc=False, kw_only=True):
     key: ClassVar[str] = CLOSED_KEY
 
 
-Decision = Turn1Due | DialogueDue | DialogueDropped | SessionClosed
+Decision = SentimentDue | Turn1Due | DialogueDue | DialogueDropped | SummaryDue | SessionClosed

@@ -18,21 +18,27 @@ Rules
    its earlier decisions, from the outbox.
 6. Deadlines are computed from a turn's age and clamped to the timeout; the earliest one counts.
    They expire only in `advance`, which is called after the bus was drained.
-7. While the backend is silent, unresolved waves count as failed, for now. A session is abandoned
+7. The sentiment event is due as soon as the sentiment is known, and before the Turn 1 event or
+   never. Nothing waits for it.
+8. The summary event is due once, when a summary is known (which has a text), all dialogues are
+   decided, and its waves are resolved; or the dialogue timeout after the session was complete,
+   which also makes due what comes before it. A complete session without a summary has none.
+9. While the backend is silent, unresolved waves count as failed, for now. A session is abandoned
    when its backend's epoch is over, when a complete snapshot lacks it, or when its time is up: then
-   Turn 1 is produced once with what is ready, and dialogues only if Turn 3 had completed. A session
-   without any fact about Turn 1 closes without an event.
+   Turn 1 is produced once with what is ready, and dialogues and a known summary only if Turn 3 had
+   completed. A session without any fact about Turn 1 closes without an event.
 """
 
 import heapq
 from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from event_gateway.core.decisions import (
     CLOSED_KEY,
-    TURN1_KEY,
+    SENTIMENT_KEY,
+    SUMMARY_KEY,
     BackendBack,
     BackendSilent,
     Decision,
@@ -41,29 +47,29 @@ from event_gateway.core.decisions import (
     EpochRetired,
     Observation,
     Origin,
+    SentimentDue,
     SessionClosed,
     SnapshotMerged,
+    SummaryDue,
     Turn1Due,
 )
+from event_gateway.core.session import Session
 from shared_schema.bus import SnapshotSession
 from shared_schema.facts import (
     Dialogue,
     Fact,
+    SentimentReported,
     SessionBegun,
     SessionComplete,
-    SlotAgent,
+    Summary,
+    SummaryReported,
     Turn1Complete,
     Turn3Complete,
-    Utterance,
     UtteranceReported,
     WavePending,
-    WaveReady,
     merged,
 )
-from shared_schema.ids import SLOT_IDS, TURNS, TurnIndex
 
-_NEVER: Final = float("inf")
-_WIDTH: Final = len(SLOT_IDS)
 # The heap is rebuilt when deadlines of closed sessions are this many times those of live ones.
 _STALE_FACTOR: Final = 4
 
@@ -79,103 +85,6 @@ class Limits(Struct, frozen=True, kw_only=True):
     dialogue_timeout_s: float
     session_limit_s: float
     replay_window_s: float
-
-
-def _place(turn: TurnIndex, slot_id: int) -> int:
-    """Return an utterance's index in a session's grid."""
-    return _WIDTH * (turn - 1) + slot_id - 1
-
-
-class Session(Struct, gc=False, eq=False, kw_only=True):
-    """The state of one live session, changed only in this module."""
-
-    session_id: str
-    begun_at: float
-    epoch: str | None = None
-    first_n: float = _NEVER
-    slots: tuple[SlotAgent, ...] | None = None
-    # One place for each slot of each turn, turn by turn: a list is faster than a dictionary, and
-    # takes a third of the memory.
-    grid: list[Utterance | None] = field(default_factory=lambda: [None] * (len(TURNS) * _WIDTH))
-    turn1_at: float | None = None
-    turn1_deadline: float = _NEVER
-    turn3_at: float | None = None
-    turn3_deadline: float = _NEVER
-    dialogues: tuple[Dialogue, ...] | None = None
-    decided: set[str] = field(default_factory=set)
-    complete: bool = False
-    abandoned: str | None = None
-
-    @property
-    def slot_ids(self) -> tuple[int, ...]:
-        """The requested slots; those with a fact, while the session's beginning is unknown."""
-        if self.slots is not None:
-            return tuple(sorted(slot.slot_id for slot in self.slots))
-        return tuple(each.slot_id for each in self.grid[:_WIDTH] if each is not None)
-
-    @property
-    def utterances(self) -> tuple[Utterance, ...]:
-        """All known utterances, turn by turn, in increasing slot id."""
-        return tuple(each for each in self.grid if each is not None)
-
-    def utterance(self, turn: TurnIndex, slot_id: int) -> Utterance | None:
-        """Return the utterance, if it is known."""
-        return self.grid[_place(turn, slot_id)]
-
-    def ready(self, turn: TurnIndex, slot_id: int) -> Utterance | None:
-        """Return the utterance if its wave-mix can be played."""
-        utterance = self.utterance(turn, slot_id)
-        return utterance if utterance and isinstance(utterance.wave, WaveReady) else None
-
-    def resolved(self, turn: TurnIndex, slot_id: int) -> bool:
-        """Return whether this slot of this turn is resolved (rule 2)."""
-        utterance = self.utterance(turn, slot_id)
-        if utterance is None:
-            # A completed turn contains all its utterances: any other slot has none.
-            return (self.turn1_at if turn == 1 else self.turn3_at) is not None
-        return not isinstance(utterance.wave, WavePending)
-
-    @property
-    def turn1_decided(self) -> bool:
-        """Return whether the Turn 1 event was decided (rule 4)."""
-        return TURN1_KEY in self.decided
-
-    @property
-    def can_decide_turn1(self) -> bool:
-        """Return whether the requested slots are known, or will never be known better."""
-        return self.slots is not None or (self.abandoned is not None and bool(self.slot_ids))
-
-    @property
-    def turn1_resolved(self) -> bool:
-        """Return whether all requested slots are resolved."""
-        # A plain loop: this runs for every completion.
-        for slot in self.slots or ():
-            if not self.resolved(1, slot.slot_id):
-                return False
-        return self.slots is not None
-
-    def dialogue_resolved(self, dialogue: Dialogue) -> bool:
-        """Return whether all utterances of this dialogue are resolved."""
-        return all(self.resolved(turn, slot) for turn, slot in self.needs(dialogue))
-
-    def needs(self, dialogue: Dialogue) -> list[tuple[TurnIndex, int]]:
-        """Return the utterances of a dialogue, as turn and slot, in play order."""
-        commenters: list[tuple[TurnIndex, int]] = [
-            (2, slot) for slot in sorted(dialogue.commenter_slot_ids)
-        ]
-        return [*commenters, (3, dialogue.target_slot_id)]
-
-    def merge(self, utterance: Utterance) -> None:
-        """Merge a fact about an utterance (rule 1)."""
-        place = _place(utterance.turn_index, utterance.slot_id)
-        known = self.grid[place]
-        self.grid[place] = utterance if known is None else merged(known, utterance)
-
-    def merge_turn(self, turn: Turn1Complete | Turn3Complete) -> None:
-        """Merge a completed turn."""
-        self.slots = turn.slots
-        for utterance in turn.utterances:
-            self.merge(utterance)
 
 
 class Readiness:
@@ -272,7 +181,13 @@ class Readiness:
     def _merge(
         self,
         session: Session,
-        fact: SessionBegun | Turn1Complete | Turn3Complete | SessionComplete | SnapshotSession,
+        fact: SessionBegun
+        | Turn1Complete
+        | Turn3Complete
+        | SentimentReported
+        | SummaryReported
+        | SessionComplete
+        | SnapshotSession,
         now: float,
     ) -> None:
         match fact:
@@ -284,17 +199,22 @@ class Readiness:
             case Turn3Complete():
                 session.merge_turn(fact)
                 self._turn3_ended(session, fact, now)
+            case SentimentReported():
+                session.sentiment = fact
+                session.sentiment_at = now - fact.age_s
+            case SummaryReported(summary=summary):
+                session.summary = merged(session.summary, summary)
             case SessionComplete():
-                session.complete = True
+                self._completed(session, fact, now)
             case _:
                 session.slots = fact.begun.slots
                 for utterance in fact.utterances:
                     session.merge(utterance)
-                if fact.turn1 is not None:
-                    self._merge(session, fact.turn1, now)
-                if fact.turn3 is not None:
-                    self._merge(session, fact.turn3, now)
-                session.complete = session.complete or fact.complete is not None
+                if fact.summary is not None:
+                    session.summary = merged(session.summary, fact.summary)
+                for part in (fact.sentiment, fact.turn1, fact.turn3, fact.complete):
+                    if part is not None:
+                        self._merge(session, part, now)
 
     def _turn1_ended(self, session: Session, ended_at: float, now: float) -> None:
         if session.turn1_at is None or ended_at < session.turn1_at:
@@ -314,6 +234,20 @@ class Readiness:
         deadline = max(now, ended_at + self._limits.dialogue_timeout_s)
         if deadline < session.turn3_deadline:
             session.turn3_deadline = deadline
+            self._set_deadline(session, deadline)
+
+    def _completed(self, session: Session, fact: SessionComplete, now: float) -> None:
+        session.complete = True
+        if fact.summary is not None:
+            session.summary = merged(session.summary, fact.summary)
+        if session.summary is None:
+            return
+        ended_at = now - fact.age_s
+        if session.complete_at is None or ended_at < session.complete_at:
+            session.complete_at = ended_at
+        deadline = max(now, ended_at + self._limits.dialogue_timeout_s)
+        if deadline < session.summary_deadline:
+            session.summary_deadline = deadline
             self._set_deadline(session, deadline)
 
     def _abandon_absent(self, snapshot: SnapshotMerged, now: float) -> list[Decision]:
@@ -343,13 +277,17 @@ class Readiness:
     def _decide(self, session: Session, now: float, *, by_clock: bool = False) -> list[Decision]:
         """Return the due decisions of one session, and close it when none is left.
 
-        Turn 1 comes first (rule 2), then the dialogues in their order (rule 3), then the end
-        (rule 5). While the backend is silent or if the session is abandoned, there is no waiting
-        (rule 7). Deadlines count only if the call is due to the clock (rule 6): `by_clock`.
+        The sentiment and Turn 1 come first (rules 7 and 2), then the dialogues in their order
+        (rule 3) and the summary (rule 8), then the end (rule 5). While the backend is silent or if
+        the session is abandoned, there is no waiting (rule 9). Deadlines count only if the call is
+        due to the clock (rule 6): `by_clock`.
         """
         decisions: list[Decision] = []
+        if session.sentiment is not None:
+            self._decide_sentiment(session, session.sentiment, now, decisions)
         hopeless = self._silent or session.abandoned is not None
-        turn3_is_over = hopeless or (by_clock and now >= session.turn3_deadline)
+        summary_is_over = hopeless or (by_clock and now >= session.summary_deadline)
+        turn3_is_over = summary_is_over or (by_clock and now >= session.turn3_deadline)
         if not session.turn1_decided:
             turn1_is_over = turn3_is_over or (by_clock and now >= session.turn1_deadline)
             if session.can_decide_turn1 and (turn1_is_over or session.turn1_resolved):
@@ -359,6 +297,10 @@ class Readiness:
         elif session.dialogues is None and session.abandoned is None:
             return decisions
         pending = self._decide_dialogues(session, now, turn3_is_over, decisions)
+        if session.summary is not None and session.dialogues is not None and not pending:
+            pending = self._decide_summary(
+                session, session.summary, now, summary_is_over, decisions
+            )
         session.decided.update(decision.key for decision in decisions)
         reason = session.abandoned
         if reason is None and session.complete and session.dialogues is not None and not pending:
@@ -367,6 +309,18 @@ class Readiness:
             del self._sessions[session.session_id]
             decisions.append(SessionClosed(session_id=session.session_id, reason=reason))
         return decisions
+
+    def _decide_sentiment(
+        self, session: Session, reported: SentimentReported, now: float, decisions: list[Decision]
+    ) -> None:
+        """Decide the sentiment, unless it was decided, or is too late."""
+        if session.turn1_decided or SENTIMENT_KEY in session.decided:
+            return
+        session.decided.add(SENTIMENT_KEY)
+        live = now - session.sentiment_at <= self._limits.replay_window_s
+        decisions.append(
+            SentimentDue(session_id=session.session_id, sentiment=reported.sentiment, live=live)
+        )
 
     def _turn1(self, session: Session, now: float) -> Turn1Due:
         slot_ids = session.slot_ids
@@ -412,6 +366,24 @@ class Readiness:
             dialogue_count=len(session.dialogues or ()),
             live=self._is_live(session, session.turn3_at, self._limits.dialogue_timeout_s, now),
         )
+
+    def _decide_summary(
+        self,
+        session: Session,
+        summary: Summary,
+        now: float,
+        summary_is_over: bool,
+        decisions: list[Decision],
+    ) -> bool:
+        """Decide the summary; return whether it is still undecided."""
+        if SUMMARY_KEY in session.decided:
+            return False
+        if isinstance(summary.wave, WavePending) and not summary_is_over:
+            return True
+        ended_at, timeout_s = session.complete_at, self._limits.dialogue_timeout_s
+        live = self._is_live(session, ended_at, timeout_s, now)
+        decisions.append(SummaryDue(session_id=session.session_id, summary=summary, live=live))
+        return False
 
     def _is_live(
         self, session: Session, ended_at: float | None, timeout_s: float, now: float

@@ -18,11 +18,11 @@ from shared_schema.bus import SnapshotSession
 from shared_schema.decoding import CamelStruct, InvalidMessage
 from shared_schema.events import (
     SessionEvent,
-    Turn1WavesReady,
     decode_session_event,
-    waves_of,
+    files_of,
+    played_s,
 )
-from shared_schema.facts import SessionBegun, SessionComplete, Turn3Complete
+from shared_schema.facts import SentimentReported, SessionBegun, SessionComplete, Turn3Complete
 from shared_schema.ids import is_session_id, timestamp
 from shared_schema.layout import SPEECH_ROOT, Artifacts
 from shared_schema.session_document import OddSession, SessionDocument, document_of
@@ -89,11 +89,11 @@ class Recordings:
         steps = self._from_outbox(session_id) or self._from_document(session_id)
         if not steps or any(step.event.payload.rehearsal is True for step in steps):
             return None
-        waves = [each for step in steps for each in waves_of(step.event)]
-        if not all(Path(each.wave_mix_path_abs).is_file() for each in waves):
+        files = [each for step in steps for each in files_of(step.event).items()]
+        if not all(Path(absolute).is_file() for absolute, _ in files):
             return None
-        for each in waves:
-            self._artifacts.path(each.wave_mix_path_rel)  # raises if a link leads out
+        for _, relative in files:
+            self._artifacts.path(relative)  # raises if a link leads out
         return Recording(session_id=session_id, steps=tuple(steps))
 
     def latest(self) -> Recording | None:
@@ -209,6 +209,9 @@ def _snapshot(document: SessionDocument) -> SnapshotSession:
     return SnapshotSession(
         epoch="recording",
         begun=SessionBegun(session_id=session_id, slots=slots),
+        sentiment=SentimentReported(session_id=session_id, sentiment=document.sentiment, age_s=0.0)
+        if document.sentiment
+        else None,
         utterances=document.utterances,
         turn3=Turn3Complete(
             session_id=session_id,
@@ -217,17 +220,11 @@ def _snapshot(document: SessionDocument) -> SnapshotSession:
             dialogues=document.dialogues,
             age_s=0.0,
         ),
+        summary=document.summary,
         complete=SessionComplete(
             session_id=session_id, stopped=document.state == "stopped", age_s=0.0
         ),
     )
-
-
-def played_s(event: SessionEvent) -> float:
-    """Return how long an event's files play: Turn 1 in parallel, a dialogue in sequence."""
-    durations_ms = [each.duration_ms for each in waves_of(event)]
-    together = isinstance(event, Turn1WavesReady)
-    return (max(durations_ms, default=0) if together else sum(durations_ms)) / 1000
 
 
 def as_rehearsal(event: SessionEvent, *, session_id: str, seq: int, ts: str) -> SessionEvent:

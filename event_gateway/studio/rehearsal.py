@@ -20,9 +20,9 @@ from event_gateway.errors import GatewayError, OutboxUnavailable
 from event_gateway.orchestrator import Orchestrator
 from event_gateway.outbox import Entry
 from event_gateway.quiet import Quiet
-from event_gateway.studio.recordings import Recording, Recordings, Step, as_rehearsal, played_s
+from event_gateway.studio.recordings import Recording, Recordings, Step, as_rehearsal
 from shared_schema.decoding import CamelStruct
-from shared_schema.events import encode_event
+from shared_schema.events import encode_event, played_s
 from shared_schema.ids import SESSION_ID_PATTERN, new_session_id, timestamp
 
 log = structlog.get_logger("gateway")

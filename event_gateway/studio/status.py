@@ -13,7 +13,8 @@ import msgspec
 from msgspec import Struct, field
 from sse_starlette import ServerSentEvent
 
-from event_gateway.core.readiness import Session
+from event_gateway.core.decisions import SUMMARY_KEY
+from event_gateway.core.session import Session
 from event_gateway.delivery import Client, Delivery
 from event_gateway.orchestrator import Orchestrator
 from event_gateway.outbox import Row
@@ -21,7 +22,7 @@ from event_gateway.playback import PlaybackState
 from event_gateway.studio.rehearsal import Rehearsal, RehearsalStatus
 from shared_schema import VERSION
 from shared_schema.decoding import CamelStruct
-from shared_schema.facts import Dialogue, Utterance
+from shared_schema.facts import Dialogue, Sentiment, Summary, Utterance
 from shared_schema.ids import timestamp
 
 POLL_INTERVAL_S: Final = 0.25
@@ -53,6 +54,9 @@ class SessionStatus(CamelStruct, frozen=True, kw_only=True):
     complete: bool
     utterances: tuple[Utterance, ...]
     dialogues: tuple[DialogueStatus, ...]
+    sentiment: Sentiment | None
+    summary: Summary | None
+    summary_decided: bool
 
     @classmethod
     def of(cls, session: Session, now: float) -> "SessionStatus":
@@ -78,6 +82,9 @@ class SessionStatus(CamelStruct, frozen=True, kw_only=True):
                 )
                 for dialogue in session.dialogues or ()
             ),
+            sentiment=session.sentiment.sentiment if session.sentiment else None,
+            summary=session.summary,
+            summary_decided=SUMMARY_KEY in session.decided,
         )
 
 

@@ -10,7 +10,8 @@ import random
 import sys
 from pathlib import Path
 
-from shared_schema.bus import WavesFinished, encode_message
+from shared_schema.bus import SummaryFinished, WavesFinished, encode_message
+from shared_schema.facts import Summary, SummaryJobResult
 from shared_schema.ids import TurnIndex
 from tests.chaos.plan import truth_of
 from tests.support.client import Backend, backend
@@ -65,6 +66,12 @@ def completion(truth: Truth, turn: TurnIndex, slot: int, epoch: str) -> bytes:
     return encode_message(WavesFinished(epoch=epoch, result=truth.finished(turn, slot)))
 
 
+def summary_completion(truth: Truth, summary: Summary, epoch: str) -> bytes:
+    """Return what a worker says of a summary's job."""
+    result = SummaryJobResult(session_id=truth.session_id, summary=summary)
+    return encode_message(SummaryFinished(epoch=epoch, result=result))
+
+
 async def happen(it: Backend, truth: Truth, workers: Workers, chance: random.Random) -> None:
     """Let one session happen, in one to three seconds."""
     session = truth.session_id
@@ -79,6 +86,15 @@ async def happen(it: Backend, truth: Truth, workers: Workers, chance: random.Ran
         await asyncio.sleep(chance.uniform(0.0, 0.2))
         it.events.utterance(session, truth.utterance(turn, slot))
 
+    async def summary_job(summary: Summary) -> None:
+        await asyncio.sleep(chance.uniform(0.0, 0.5))
+        if chance.random() < 0.8:
+            await workers.publish(summary_completion(truth, summary, it.ledger.epoch))
+        await asyncio.sleep(chance.uniform(0.0, 0.2))
+        it.events.summary(session, summary)
+
+    if truth.sentiment is not None:
+        it.events.sentiment(session, truth.sentiment)
     for turn in TURNS:
         for part in truth.parts():
             if part[0] == turn:
@@ -88,6 +104,11 @@ async def happen(it: Backend, truth: Truth, workers: Workers, chance: random.Ran
         if turn == 1:
             it.events.turn1_complete(session)
     it.events.turn3_complete(session, truth.dialogues)
+    begun, ended = truth.summary(ended=False), truth.summary()
+    if begun is not None and ended is not None:
+        await asyncio.sleep(chance.uniform(0.0, 0.3))
+        it.events.summary(session, begun)
+        jobs.append(asyncio.create_task(summary_job(ended)))
     it.events.session_complete(session, stopped=False)
     await asyncio.gather(*jobs)
 

@@ -4,9 +4,10 @@ import random
 
 from msgspec import structs
 
-from tests.support.sessions import Truth, session_id
+from tests.support.sessions import Truth, session_id, with_additions
 
 FAILURES = 0.08  # share of wave jobs that fail
+ADDITIONS = 0.5  # share of sessions with a sentiment and a summary
 
 
 def truth_of(seed: int, number: int) -> Truth:
@@ -24,4 +25,7 @@ def truth_of(seed: int, number: int) -> Truth:
         ready=frozenset(),
     )
     ready = frozenset(part for part in bare.parts() if chance.random() > FAILURES)
-    return structs.replace(bare, ready=ready)
+    truth = structs.replace(bare, ready=ready)
+    if chance.random() < ADDITIONS:
+        truth = with_additions(truth, summary_ready=chance.random() > FAILURES)
+    return truth

@@ -13,8 +13,17 @@ import httpx
 import msgspec
 from msgspec import Struct
 
+from event_gateway.core.decisions import SENTIMENT_KEY, SUMMARY_KEY, TURN1_KEY
 from event_gateway.outbox import Outbox, RowStatus
-from shared_schema.events import SessionEvent, Turn1WavesReady
+from shared_schema.events import (
+    DialogueWavesReady,
+    FinalSummaryReady,
+    SessionEvent,
+    Turn1WavesReady,
+    UserSentiment,
+    WaveReference,
+    files_of,
+)
 from shared_schema.layout import GATEWAY_DIR
 from tests.chaos.plan import truth_of
 from tests.chaos.viewer import Viewer
@@ -161,6 +170,11 @@ class Run:
     # Counting
 
     @property
+    def _heard(self) -> int:
+        """Return how many events came, but for sentiments, which nobody waits for."""
+        return sum(not isinstance(event, UserSentiment) for event in self.viewer.events)
+
+    @property
     def _truths(self) -> dict[str, Truth]:
         truths = [truth_of(self.plan.seed, number) for number in range(self.plan.sessions)]
         return {truth.session_id: truth for truth in truths}
@@ -169,7 +183,7 @@ class Run:
         """Wait until the client has all that is due, or nothing more comes."""
         due = sum(len(expected(truth)) for truth in self._truths.values())
         heard, quiet_since = -1, time.monotonic()
-        while len(self.viewer.events) < due and time.monotonic() - quiet_since < QUIET_S:
+        while self._heard < due and time.monotonic() - quiet_since < QUIET_S:
             if len(self.viewer.events) != heard:
                 heard, quiet_since = len(self.viewer.events), time.monotonic()
             await asyncio.sleep(0.05)
@@ -212,6 +226,8 @@ class Run:
         decided = self._decided()
         for session, truth in self._truths.items():
             told = [key_of(event) for event in by_session[session]]
+            if told[:1] == [SENTIMENT_KEY]:  # the first, or not at all
+                told.pop(0)
             if self.plan.lives == 1 and told != expected(truth):
                 faults.append(f"{session}: told {told}, due {expected(truth)}")
             elif not _may_remain_of(told, expected(truth), decided[session]):
@@ -227,7 +243,7 @@ class Run:
             counted=Counter(
                 {
                     "sessions": self.plan.sessions,
-                    "events seen": len(self.viewer.events),
+                    "events seen": self._heard,
                     "events due": sum(len(expected(truth)) for truth in self._truths.values()),
                     "connections of the client": self.viewer.connections,
                 }
@@ -238,18 +254,27 @@ class Run:
 
 def key_of(event: SessionEvent) -> str:
     """Return what an event is about."""
-    return "turn1" if isinstance(event, Turn1WavesReady) else event.payload.dialogue_id
+    match event:
+        case UserSentiment():
+            return SENTIMENT_KEY
+        case Turn1WavesReady():
+            return TURN1_KEY
+        case DialogueWavesReady():
+            return event.payload.dialogue_id
+        case FinalSummaryReady():
+            return SUMMARY_KEY
 
 
 def expected(truth: Truth) -> list[str]:
-    """Return what a session has to tell, in order."""
+    """Return what a session has to tell, in order; a sentiment may come before it."""
     return [
-        "turn1",
+        TURN1_KEY,
         *[
             dialogue.dialogue_id
             for dialogue in truth.dialogues
             if (3, dialogue.target_slot_id) in truth.ready
         ],
+        *([] if truth.summary_ready is None else [SUMMARY_KEY]),
     ]
 
 
@@ -267,20 +292,26 @@ def _may_remain_of(told: list[str], due: list[str], decided: dict[str, RowStatus
 
 def wrong_in(event: SessionEvent, truth: Truth) -> list[str]:
     """Return what an event says that is not true."""
-    if isinstance(event, Turn1WavesReady):
-        waves = event.payload.slots
-        due = [slot for slot in truth.slots if (1, slot) in truth.ready]
-    else:
-        waves = event.payload.commenters
-        target = event.payload.target_slot_id
-        due = [
-            slot
-            for slot, chosen in sorted(truth.targets.items())
-            if chosen == target and (2, slot) in truth.ready
-        ]
-    faults = [
-        f"no file {w.wave_mix_path_abs}" for w in waves if not Path(w.wave_mix_path_abs).is_file()
-    ]
+    faults = [f"no file {path}" for path in files_of(event) if not Path(path).is_file()]
+    waves: tuple[WaveReference, ...] = ()
+    due: list[int] = []
+    match event:
+        case UserSentiment(payload=payload):
+            if payload.sentiment != "positive":
+                faults.append(f"seq {event.seq} is {payload.sentiment}")
+        case FinalSummaryReady(payload=payload):
+            if (payload.status == "complete") != truth.summary_ready:
+                faults.append(f"seq {event.seq} is {payload.status}")
+        case Turn1WavesReady(payload=payload):
+            waves = payload.slots
+            due = [slot for slot in truth.slots if (1, slot) in truth.ready]
+        case DialogueWavesReady(payload=payload):
+            waves = payload.commenters
+            due = [
+                slot
+                for slot, chosen in sorted(truth.targets.items())
+                if chosen == payload.target_slot_id and (2, slot) in truth.ready
+            ]
     if [wave.slot_id for wave in waves] != due:
         faults.append(f"seq {event.seq} has {[wave.slot_id for wave in waves]}, due {due}")
     return faults

@@ -37,6 +37,7 @@ from shared_schema.chat import (
 from shared_schema.facts import (
     DecomposeJob,
     Fact,
+    Job,
     SessionComplete,
     Turn1Complete,
     Turn3Complete,
@@ -149,7 +150,8 @@ async def _play(plan: Plan) -> Played:
     def publish(message: FactPublished) -> None:
         played.facts.append((now(), message.fact))
 
-    def submit(job: DecomposeJob) -> None:
+    def submit(job: Job) -> None:
+        assert isinstance(job, DecomposeJob)
         played.jobs.append((now(), (job.turn_index, job.utterance.slot_id)))
 
     cast: Any = Cast(plan)

@@ -11,6 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 import event_gateway.core.readiness
 from event_gateway.core.decisions import (
     CLOSED_KEY,
+    SENTIMENT_KEY,
+    SUMMARY_KEY,
     TURN1_KEY,
     BackendBack,
     BackendSilent,
@@ -19,14 +21,16 @@ from event_gateway.core.decisions import (
     DialogueDue,
     EpochRetired,
     Origin,
+    SentimentDue,
     SnapshotMerged,
+    SummaryDue,
     Turn1Due,
 )
 from event_gateway.core.readiness import Readiness
 from shared_schema.bus import SnapshotSession
 from shared_schema.facts import Fact
 from tests.support.readiness import LIMITS
-from tests.support.sessions import Truth, session_id
+from tests.support.sessions import BRIGHT, Truth, session_id
 
 SLOTS = (1, 2, 3, 4, 5, 6)
 
@@ -57,7 +61,21 @@ def truths(draw: st.DrawFn, number: int = 1) -> Truth:
         targets=targets,
         replied=replied,
         ready=frozenset(ready),
+        sentiment=draw(st.sampled_from([None, BRIGHT])),
+        summary_ready=draw(st.sampled_from([None, False, True])),
     )
+
+
+def due(truth: Truth) -> list[str]:
+    """Return every key of a session in order, but for its sentiment's."""
+    dialogues = [each.dialogue_id for each in truth.dialogues]
+    summary = [] if truth.summary_ready is None else [SUMMARY_KEY]
+    return [TURN1_KEY, *dialogues, *summary, CLOSED_KEY]
+
+
+def without_sentiment(keys: list[str]) -> list[str]:
+    """Return the keys after a sentiment, if it is the first."""
+    return keys[1:] if keys[:1] == [SENTIMENT_KEY] else keys
 
 
 class Ledger:
@@ -131,10 +149,15 @@ class Show(RuleBasedStateMachine):
         self.outbox.record(self.readiness.apply(BackendBack(), self.now))
 
     @invariant()
-    def turn1_comes_first_and_dialogues_in_order(self) -> None:
-        for decisions in self.outbox.decisions.values():
-            keys = [each.key for each in decisions]
-            assert keys[0] == TURN1_KEY
+    def each_comes_in_its_place(self) -> None:
+        for session, decisions in self.outbox.decisions.items():
+            keys = without_sentiment([each.key for each in decisions])
+            # A sentiment is the first or none.
+            assert SENTIMENT_KEY not in keys
+            assert keys[:1] in ([], [TURN1_KEY])
+            if SUMMARY_KEY in keys:
+                dialogues = [each.dialogue_id for each in self.truths[session].dialogues]
+                assert keys[: keys.index(SUMMARY_KEY)] == [TURN1_KEY, *dialogues]
             targets = [
                 each.dialogue.target_slot_id
                 for each in decisions
@@ -167,6 +190,10 @@ class Show(RuleBasedStateMachine):
                 elif isinstance(decision, DialogueDue):
                     assert (3, decision.dialogue.target_slot_id) in truth.ready
                     assert {(2, each.slot_id) for each in decision.commenters} <= truth.ready
+                elif isinstance(decision, SummaryDue):
+                    assert truth.summary_ready or decision.summary.state != "ready"
+                elif isinstance(decision, SentimentDue):
+                    assert decision.sentiment == truth.sentiment
 
     def teardown(self) -> None:
         """In the end a snapshot comes and deadlines pass: then everything was told once."""
@@ -176,8 +203,7 @@ class Show(RuleBasedStateMachine):
             self.hear(truth.snapshot(), Origin("life", 99))
         self.outbox.record(self.readiness.advance(self.now + 31))
         for session, truth in self.truths.items():
-            expected = [TURN1_KEY, *[each.dialogue_id for each in truth.dialogues], CLOSED_KEY]
-            assert self.outbox.keys(session) == expected
+            assert without_sentiment(self.outbox.keys(session)) == due(truth)
         assert len(self.readiness) == 0
 
 
@@ -196,16 +222,19 @@ def test_any_order_with_repeats_tells_the_same(truth: Truth, data: st.DataObject
     for fact in heard:
         outbox.record(readiness.apply(fact, 0.0, origin=Origin("life", 1)))
     decisions = outbox.decisions[truth.session_id]
+    if isinstance(decisions[0], SentimentDue):
+        assert decisions.pop(0).key == SENTIMENT_KEY
+    assert [each.key for each in decisions] == due(truth)
     turn1 = decisions[0]
     assert isinstance(turn1, Turn1Due)
     assert {(1, each.slot_id) for each in turn1.ready} == {p for p in truth.ready if p[0] == 1}
-    for dialogue, decision in zip(truth.dialogues, decisions[1:-1], strict=True):
-        assert decision.key == dialogue.dialogue_id
+    summaries = [each.summary for each in decisions if isinstance(each, SummaryDue)]
+    assert summaries == ([] if truth.summary() is None else [truth.summary()])
+    for dialogue, decision in zip(truth.dialogues, decisions[1:], strict=False):
         assert isinstance(decision, DialogueDue) == ((3, dialogue.target_slot_id) in truth.ready)
         if isinstance(decision, DialogueDue):
             told = {each.slot_id for each in decision.commenters}
             assert told == {s for s in dialogue.commenter_slot_ids if (2, s) in truth.ready}
-    assert decisions[-1].key == CLOSED_KEY
 
 
 @given(truth=truths(), heard=st.integers(0, 60), epoch=st.booleans())
@@ -218,8 +247,9 @@ def test_giving_up_ends_every_session(truth: Truth, heard: int, epoch: bool) -> 
         outbox.record(readiness.apply(fact, 0.0, origin=Origin("life", 1)))
     gone = EpochRetired("life") if epoch else SnapshotMerged("life", 1, frozenset())
     outbox.record(readiness.apply(gone, 1.0))
-    keys = outbox.keys(truth.session_id)
+    keys = without_sentiment(outbox.keys(truth.session_id))
     assert keys[0] == TURN1_KEY
+    assert keys[:-1] == due(truth)[: len(keys) - 1]
     assert keys[-1] == CLOSED_KEY
     assert len(readiness) == 0
     assert readiness.advance(math.inf) == []

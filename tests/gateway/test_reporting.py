@@ -10,7 +10,7 @@ from event_gateway.rendering import Renderer
 from shared_schema.events import DialogueWavesReady, SessionEvent, decode_session_event, waves_of
 from shared_schema.layout import Artifacts
 from tests.support.client import write_wav
-from tests.support.sessions import whole
+from tests.support.sessions import Truth, whole, with_additions
 
 TRUTH = whole(1)
 NEVER = float("inf")
@@ -19,14 +19,18 @@ NEVER = float("inf")
 @pytest.fixture
 def events(tmp_path: Path) -> list[SessionEvent]:
     """Turn 1 and two dialogues, as the gateway sends them."""
+    return events_of(TRUTH, tmp_path)
+
+
+def events_of(truth: Truth, folder: Path) -> list[SessionEvent]:
     readiness = Readiness(
         Limits(turn1_timeout_s=1, dialogue_timeout_s=1, session_limit_s=9, replay_window_s=9)
     )
-    for part in TRUTH.parts():
-        write_wav(tmp_path / str(TRUTH.utterance(*part).mix_path))
-    decisions = [due for fact in TRUTH.facts() for due in readiness.apply(fact, 0.0)]
+    for path in truth.wave_files():
+        write_wav(folder / path)
+    decisions = [due for fact in truth.facts() for due in readiness.apply(fact, 0.0)]
     entries = [
-        Renderer(Artifacts(tmp_path)).entry(due, "2026-01-01T00:00:00.000Z") for due in decisions
+        Renderer(Artifacts(folder)).entry(due, "2026-01-01T00:00:00.000Z") for due in decisions
     ]
     rendered = [entry.render(n) for n, entry in enumerate(entries, start=1) if entry.render]
     return [decode_session_event(text) for text in rendered]
@@ -60,6 +64,18 @@ def test_a_session_is_reported_in_its_order(events: list[SessionEvent]) -> None:
     total_s = sum(wave.duration_ms for event in dialogues for wave in waves_of(event)) / 1000
     assert told[-1][0] == pytest.approx(100.0 + longest_s + total_s)
     assert len(told) == 2 * len(started)
+
+
+def test_a_summary_is_reported_as_one_utterance(tmp_path: Path) -> None:
+    """Its six waves play together, after all dialogues; a sentiment is not reported."""
+    reports = Reports()
+    for event in events_of(with_additions(TRUTH), tmp_path):
+        reports.add(event, 100.0)
+    *before, started, ended = played(reports)
+    assert (started[1:], ended[1:]) == (("summary", 0, "started"), ("summary", 0, "ended"))
+    assert started[0] == max(at for at, *_ in before)
+    assert ended[0] == pytest.approx(started[0] + 4.0)
+    assert {part for _, part, _, _ in before} == {"turn1", "turn23-slot1", "turn23-slot2"}
 
 
 def test_a_stop_ends_what_plays_and_drops_what_waits(events: list[SessionEvent]) -> None:

@@ -10,11 +10,12 @@ from shared_schema import bus, chat, events
 from shared_schema.facts import (
     DecomposeResult,
     Fact,
+    SummaryJobResult,
     UtteranceReported,
     WaveFailed,
     WavesJobResult,
 )
-from tests.support.sessions import session_id, utterance, whole
+from tests.support.sessions import session_id, utterance, whole, with_additions
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 SESSION = session_id()
@@ -41,6 +42,12 @@ LOST = msgspec.structs.replace(
     utterance(SESSION, 1, 4), wave=WaveFailed(stage="model", message="took too long")
 )
 
+MORE = with_additions(whole())
+SUMMARY, MOOD = MORE.summary(), MORE.sentiment_fact(age_s=0.5)
+assert SUMMARY is not None
+assert MOOD is not None
+SUMMARISED = SummaryJobResult(session_id=SESSION, summary=SUMMARY, duration_ms=20.5)
+
 MESSAGES: dict[str, bus.Message] = {
     "fact_session_begun": bus.FactPublished(epoch="life", n=1, fact=whole().begun()),
     "fact_utterance": bus.FactPublished(
@@ -52,10 +59,17 @@ MESSAGES: dict[str, bus.Message] = {
     "fact_turn3_complete": bus.FactPublished(epoch="life", n=4, fact=whole().turn3(age_s=2.5)),
     "heartbeat": bus.Heartbeat(epoch="life", n=4, artifacts_dir="/show/artifacts"),
     "fact_session_complete": bus.FactPublished(epoch="life", n=5, fact=whole().complete(age_s=2.5)),
+    "fact_sentiment": bus.FactPublished(epoch="life", n=2, fact=MOOD),
+    "fact_summary": bus.FactPublished(epoch="life", n=5, fact=MORE.summary_fact(ended=False)[0]),
+    "fact_session_complete_with_summary": bus.FactPublished(
+        epoch="life", n=6, fact=MORE.complete(age_s=2.5)
+    ),
+    "summary_finished": bus.SummaryFinished(epoch="life", result=SUMMARISED),
     "waves_finished": bus.WavesFinished(epoch="life", result=MADE),
     "waves_failed": bus.WavesFinished(epoch="life", result=FAILED),
     "snapshot_begin": bus.SnapshotBegin(epoch="life", n=4),
     "snapshot_session": whole().snapshot(age_s=3.0),
+    "snapshot_session_with_additions": MORE.snapshot(age_s=3.0),
     "snapshot_end": bus.SnapshotEnd(epoch="life", count=1),
 }
 
@@ -126,6 +140,38 @@ EVENTS: dict[str, events.ServerEvent] = {
             missing_commenter_slot_ids=(),
             dialogue_count=1,
         ),
+    ),
+    "user_sentiment": events.UserSentiment(
+        session_id=SESSION,
+        seq=1,
+        ts="2026-11-24T12:00:00.000Z",
+        payload=events.SentimentPayload(sentiment="negative", justification="It sounds heavy."),
+    ),
+    "final_summary_ready": events.FinalSummaryReady(
+        session_id=SESSION,
+        seq=4,
+        ts="2026-11-24T12:00:02.000Z",
+        payload=events.SummaryPayload(
+            status="complete",
+            text="What remained.",
+            wave_info=events.WaveInfo(
+                voice_profile="calm_soothing",
+                waves=(
+                    events.SummaryWave(
+                        slot_id=1,
+                        wave_path_abs="/show/artifacts/waves/s_v3_wave1.wav",
+                        wave_path_rel="waves/s_v3_wave1.wav",
+                        duration_ms=4000,
+                    ),
+                ),
+            ),
+        ),
+    ),
+    "final_summary_failed": events.FinalSummaryReady(
+        session_id=SESSION,
+        seq=4,
+        ts="2026-11-24T12:00:02.000Z",
+        payload=events.SummaryPayload(status="failed", text="What remained.", wave_info=None),
     ),
     "hello_ack": events.HelloAck(),
     "hello_ack_after_resume": events.HelloAck(replay_count=3, unknown_sessions=("x",)),

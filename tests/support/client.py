@@ -17,6 +17,7 @@ from chat_backend.facts.publisher import SessionEvents, bus_publisher
 from shared_schema.bus import TOPIC_FACTS
 from shared_schema.events import (
     DialogueWavesReady,
+    FinalSummaryReady,
     HelloAck,
     ServerEvent,
     SessionEvent,
@@ -52,15 +53,19 @@ class Listener:
         assert isinstance(event, SessionEvent), event
         return event
 
-    async def told(self, session: str | None = None) -> list[SessionEvent]:
-        """Return a session's events up to its last dialogue."""
+    async def told(
+        self, session: str | None = None, *, summary: bool = False
+    ) -> list[SessionEvent]:
+        """Return a session's events up to its last dialogue, or its summary."""
         events: list[SessionEvent] = []
         while True:
             event = await self.session_event()
             if session is not None and event.session_id != session:
                 continue
             events.append(event)
-            if isinstance(event, DialogueWavesReady):
+            if isinstance(event, FinalSummaryReady):
+                return events
+            if isinstance(event, DialogueWavesReady) and not summary:
                 count = sum(isinstance(each, DialogueWavesReady) for each in events)
                 if count == event.payload.dialogue_count:
                     return events
@@ -120,6 +125,8 @@ class Backend:
             self.write(truth)
         session = truth.session_id
         self.events.begin_session(session, slots=truth.begun().slots)
+        if truth.sentiment is not None:
+            self.events.sentiment(session, truth.sentiment)
         for turn in (1, 2, 3):
             parts = [part for part in truth.parts() if part[0] == turn]
             for part in parts:
@@ -130,6 +137,10 @@ class Backend:
                 for part in parts:
                     self.events.utterance(session, truth.utterance(*part))
         self.events.turn3_complete(session, truth.dialogues)
+        summaries = [truth.summary(ended=False), truth.summary() if ended else None]
+        for summary in summaries:
+            if summary is not None:
+                self.events.summary(session, summary)
         self.events.session_complete(session, stopped=False)
 
 

@@ -7,9 +7,14 @@ from shared_schema.facts import (
     DecomposeResult,
     Dialogue,
     Fact,
+    Sentiment,
+    SentimentReported,
     SessionBegun,
     SessionComplete,
     SlotAgent,
+    Summary,
+    SummaryReady,
+    SummaryReported,
     Turn1Complete,
     Turn3Complete,
     Utterance,
@@ -21,7 +26,14 @@ from shared_schema.facts import (
     WaveState,
 )
 from shared_schema.ids import AGENT_IDS, VOICE_PROFILES, TurnIndex
-from shared_schema.layout import WAVE_MIX, WAVE_NAMES, sibling_wave, speech_path, wave_path
+from shared_schema.layout import (
+    WAVE_MIX,
+    WAVE_NAMES,
+    sibling_wave,
+    speech_path,
+    summary_speech_path,
+    wave_path,
+)
 from shared_schema.water import DEFAULT_WATER
 
 
@@ -73,6 +85,7 @@ class Truth(Struct, frozen=True, kw_only=True):
     """What really happened in a session, in the end.
 
     `targets` says whom each slot commented on; `ready` holds the (turn, slot) whose wave-mix came.
+    `summary_ready` says whether the summary's waves came; None: there was no summary.
     """
 
     session_id: str
@@ -80,6 +93,8 @@ class Truth(Struct, frozen=True, kw_only=True):
     targets: dict[int, int]
     replied: tuple[int, ...]
     ready: frozenset[tuple[int, int]]
+    sentiment: Sentiment | None = None
+    summary_ready: bool | None = None
 
     @property
     def dialogues(self) -> tuple[Dialogue, ...]:
@@ -119,12 +134,46 @@ class Truth(Struct, frozen=True, kw_only=True):
     def wave_files(self) -> list[str]:
         """Every wave and wave-mix that was made, relative to the artifacts folder."""
         mixes = [self.utterance(*part).mix_path for part in self.parts()]
+        summary = self.summary()
+        made = summary.wave_paths if summary is not None and self.summary_ready else ()
         return [
-            sibling_wave(mix, part)
-            for mix in mixes
-            if mix is not None
-            for part in (*WAVE_NAMES, WAVE_MIX)
+            *made,
+            *(
+                sibling_wave(mix, part)
+                for mix in mixes
+                if mix is not None
+                for part in (*WAVE_NAMES, WAVE_MIX)
+            ),
         ]
+
+    def summary(self, *, ended: bool = True) -> Summary | None:
+        """Return the summary before or after its wave job ended, if there is one."""
+        if self.summary_ready is None:
+            return None
+        wave: WavePending | SummaryReady | WaveFailed = WavePending()
+        if ended and self.summary_ready:
+            wave = SummaryReady(audio_duration_ms=4000, sample_rate_hz=8000)
+        elif ended:
+            wave = WaveFailed(stage="waves", message="broken")
+        return Summary(
+            text="What remained.",
+            voice_profile="calm_soothing",
+            speech_path=summary_speech_path(self.session_id, "calm_soothing"),
+            wave=wave,
+        )
+
+    def summary_fact(self, *, ended: bool = True) -> list[Fact]:
+        """Return the fact of the summary, if there is one."""
+        summary = self.summary(ended=ended)
+        if summary is None:
+            return []
+        return [SummaryReported(session_id=self.session_id, summary=summary)]
+
+    def sentiment_fact(self, *, age_s: float = 0.0) -> SentimentReported | None:
+        """Return the fact of the sentiment, if there is one."""
+        if self.sentiment is None:
+            return None
+        return SentimentReported(session_id=self.session_id, sentiment=self.sentiment, age_s=age_s)
 
     def begun(self) -> SessionBegun:
         """The session's first fact."""
@@ -151,19 +200,26 @@ class Truth(Struct, frozen=True, kw_only=True):
             age_s=age_s,
         )
 
-    def complete(self, *, age_s: float = 0.0) -> SessionComplete:
-        """The backend's last word."""
-        return SessionComplete(session_id=self.session_id, stopped=False, age_s=age_s)
+    def complete(self, *, ended: bool = True, age_s: float = 0.0) -> SessionComplete:
+        """The backend's last word, the summary's wave job ended or still pending."""
+        return SessionComplete(
+            session_id=self.session_id,
+            stopped=False,
+            summary=self.summary(ended=ended),
+            age_s=age_s,
+        )
 
     def snapshot(self, *, age_s: float = 0.0, epoch: str = "life") -> SnapshotSession:
         """The whole session, over, as a snapshot holds it."""
         return SnapshotSession(
             epoch=epoch,
             begun=self.begun(),
+            sentiment=self.sentiment_fact(age_s=age_s),
             utterances=tuple(self.utterance(*part) for part in self.parts()),
             turn1=self.turn1(age_s=age_s),
             turn3=self.turn3(age_s=age_s),
-            complete=self.complete(age_s=age_s),
+            summary=self.summary(),
+            complete=structs.replace(self.complete(age_s=age_s), summary=None),
         )
 
     def facts(self) -> list[Fact]:
@@ -174,8 +230,10 @@ class Truth(Struct, frozen=True, kw_only=True):
             for ended, facts in ((False, made), (True, ends)):
                 one = self.utterance(turn, slot, ended=ended)
                 facts[turn].append(UtteranceReported(session_id=self.session_id, utterance=one))
+        sentiment = self.sentiment_fact()
         return [
             self.begun(),
+            *([sentiment] if sentiment is not None else []),
             *made[1],
             self.turn1(ended=False),
             *ends[1],
@@ -183,9 +241,19 @@ class Truth(Struct, frozen=True, kw_only=True):
             *ends[2],
             *made[3],
             self.turn3(ended=False),
-            self.complete(),
+            *self.summary_fact(ended=False),
+            self.complete(ended=False),
             *ends[3],
+            *self.summary_fact(),
         ]
+
+
+BRIGHT = Sentiment(sentiment="positive", justification="What is said sounds bright.")
+
+
+def with_additions(truth: Truth, *, summary_ready: bool = True) -> Truth:
+    """Return a session with a sentiment and a summary."""
+    return structs.replace(truth, sentiment=BRIGHT, summary_ready=summary_ready)
 
 
 def whole(number: int = 1, *, lost: frozenset[tuple[int, int]] = frozenset()) -> Truth:

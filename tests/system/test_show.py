@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from shared_schema.chat import Done, SlotAudio, SlotDone, SlotError, TurnStart
-from shared_schema.events import DialogueWavesReady, SessionEvent, Turn1WavesReady
+from shared_schema.events import DialogueWavesReady, SessionEvent, Turn1WavesReady, waves_of
 from tests.support.client import Listener, listening, turn1_of
 from tests.support.platforms import SIGNALS
 from tests.support.processes import Process, System, until
@@ -35,7 +35,7 @@ def utterances(events: list[SessionEvent]) -> list[tuple[int, int]]:
     for event in events:
         if isinstance(event, Turn1WavesReady):
             told += [(1, wave.slot_id) for wave in event.payload.slots]
-        else:
+        elif isinstance(event, DialogueWavesReady):
             told += [(2, wave.slot_id) for wave in event.payload.commenters]
             told.append((3, event.payload.respondent.slot_id))
     return told
@@ -69,12 +69,7 @@ async def test_ac2_ac3_a_session_is_told_whole_and_in_order(show: System) -> Non
         assert payload.dialogue_count == len(repliers)
     texts = {(d.turn_index, d.slot_id): d.text for d in stream.of(SlotDone)}
     for event in events:
-        references = (
-            event.payload.slots
-            if isinstance(event, Turn1WavesReady)
-            else (*event.payload.commenters, event.payload.respondent)
-        )
-        for wave in references:
+        for wave in waves_of(event):
             sound(wave.wave_mix_path_abs)
             assert Path(wave.speech_path_abs).is_file()
             assert wave.text in texts.values()

@@ -13,7 +13,7 @@ import soundfile
 import zmq
 
 from shared_schema.bus import MAX_MESSAGE_BYTES, TOPIC_WAVES, WavesFinished, decode_message
-from shared_schema.facts import DecomposeJob, Utterance, WavePending, WavesJobResult
+from shared_schema.facts import DecomposeJob, JobResult, Utterance, WavePending, WavesJobResult
 from shared_schema.ids import new_session_id
 from shared_schema.layout import speech_path
 from shared_schema.sockets import BusAddress, open_subscriber
@@ -31,7 +31,8 @@ class Results:
         self._heard = threading.Condition()
         self._results: list[WavesJobResult] = []
 
-    def __call__(self, result: WavesJobResult) -> None:
+    def __call__(self, result: JobResult) -> None:
+        assert isinstance(result, WavesJobResult)
         with self._heard:
             self._results.append(result)
             self._heard.notify_all()
@@ -84,11 +85,15 @@ class Gateway:
                     self._heard.put(subscriber.recv_multipart())
             subscriber.close(linger=0)
 
-    def completion(self) -> WavesFinished:
-        """Return the next completion on the bus."""
+    def payload(self) -> bytes:
+        """Return the next message on the bus."""
         topic, payload = self._heard.get(timeout=DEADLINE_S)
         assert topic == TOPIC_WAVES
-        message = decode_message(payload)
+        return payload
+
+    def completion(self) -> WavesFinished:
+        """Return the next completion of an utterance."""
+        message = decode_message(self.payload())
         assert isinstance(message, WavesFinished)
         return message
 

@@ -1,11 +1,17 @@
-"""Writes the four files of one utterance."""
+"""Writes the four files of one utterance, or the six of a summary."""
 
 import wave
 from pathlib import Path
 
 import numpy as np
 
-from shared_schema.layout import WAVE_MIX, WAVE_NAMES, moved_into_place, wave_file_name
+from shared_schema.layout import (
+    SUMMARY_WAVE_NAMES,
+    WAVE_MIX,
+    WAVE_NAMES,
+    moved_into_place,
+    wave_file_name,
+)
 from waves.dsp.decomposition import Waves
 from waves.dsp.grid import SAMPLE_RATE_HZ, Int16
 
@@ -25,6 +31,18 @@ def write_waves(waves: Waves, folder: Path, *, stem: str) -> Path:
     mix = folder / wave_file_name(stem, WAVE_MIX)
     _write(mix, waves.mix)
     return mix
+
+
+def write_summary(waves: Int16, folder: Path, *, stem: str) -> None:
+    """Write six waves, shape (6, n), as `write_waves` does, in their order: the sixth is the last.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be created or written, or the disk is full.
+    """
+    for part, samples in zip(SUMMARY_WAVE_NAMES, waves, strict=True):
+        _write(folder / wave_file_name(stem, part), samples)
 
 
 def _write(path: Path, samples: Int16) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 from distributed import Client
 from distributed.client import ClosedClientError
 
-from shared_schema.facts import DecomposeJob, WavesJobResult
+from shared_schema.facts import Job, JobResult
 from shared_schema.sockets import BusAddress
 from waves.job import existing_result
 from waves.workers import worker
@@ -81,14 +81,14 @@ class Cluster:
             return False
         return bool(threads)
 
-    def perform(self, job: DecomposeJob, *, timeout_s: float) -> Future[WavesJobResult]:
+    def perform(self, job: Job, *, timeout_s: float) -> Future[JobResult]:
         """Submit a job; see `waves.workers.workforce.Workforce`."""
         try:
-            inner: Future[WavesJobResult] = self._executor.submit(perform, self._context, job)
+            inner: Future[JobResult] = self._executor.submit(perform, self._context, job)
         except ClosedClientError as error:  # it was healthy a moment ago
             self._asked, self._healthy = time.monotonic(), False
             raise RuntimeError(str(error)) from error
-        promised: Future[WavesJobResult] = Future()
+        promised: Future[JobResult] = Future()
         once = threading.Lock()  # set by the job's end or its time limit, whichever is first
 
         def expire() -> None:
@@ -100,7 +100,7 @@ class Cluster:
         alarm.daemon = True
         alarm.start()
 
-        def ended(done: Future[WavesJobResult]) -> None:
+        def ended(done: Future[JobResult]) -> None:
             alarm.cancel()
             if once.acquire(blocking=False):
                 _copy(done, promised)
@@ -120,7 +120,7 @@ _lock = threading.Lock()
 _publishers: dict[tuple[BusAddress, str], worker.CompletionPublisher] = {}
 
 
-def perform(context: worker.Context, job: DecomposeJob) -> WavesJobResult:
+def perform(context: worker.Context, job: Job) -> JobResult:
     """Run a job in a process of the cluster, which may not be initialised.
 
     If another worker finished it before it died, its result is published instead.
@@ -151,7 +151,7 @@ def _publisher(context: worker.Context) -> worker.CompletionPublisher | None:
         return _publishers[key]
 
 
-def _copy(done: Future[WavesJobResult], promised: Future[WavesJobResult]) -> None:
+def _copy(done: Future[JobResult], promised: Future[JobResult]) -> None:
     error = CancelledError() if done.cancelled() else done.exception()
     if isinstance(error, CancelledError):
         # The scheduler forgot it: it was restarted, or the connection was lost.

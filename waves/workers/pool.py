@@ -29,7 +29,7 @@ from typing import Final
 from msgspec import Struct, field
 from pebble import ProcessExpired
 
-from shared_schema.facts import DecomposeJob, Stage, WavesJobResult
+from shared_schema.facts import Job, JobResult, Stage
 from shared_schema.settings import variable
 from shared_schema.sockets import BusAddress
 from waves.dsp.sound import MAX_DURATION_S
@@ -50,13 +50,13 @@ _END_TIMEOUT_S: Final = 1.0
 
 _log = logging.getLogger(__name__)
 
-OnResult = Callable[[WavesJobResult], None]
+OnResult = Callable[[JobResult], None]
 
 
 class _Entry(Struct, eq=False):
     """A job that was accepted and has not finished."""
 
-    job: DecomposeJob
+    job: Job
     attempts: int = 0
     since: float = field(default_factory=time.monotonic)
 
@@ -130,7 +130,7 @@ class WavePool:
         with self._changed:
             self._start_dispatcher()
 
-    def submit(self, job: DecomposeJob) -> None:
+    def submit(self, job: Job) -> None:
         """Submit a job; neither blocks nor raises.
 
         If the pool is full or closed, `on_result` is called with the failure before this returns.
@@ -259,7 +259,7 @@ class WavePool:
 
     # Results of jobs
 
-    def _ended(self, entry: _Entry, future: Future[WavesJobResult]) -> None:
+    def _ended(self, entry: _Entry, future: Future[JobResult]) -> None:
         try:
             finished = future.result()
         except BrokenProcessPool:
@@ -291,7 +291,7 @@ class WavePool:
         finished = existing_result(entry.job, self._context.artifacts)
         self._finish(entry, finished or failure(entry.job, message, stage=stage))
 
-    def _finish(self, entry: _Entry, finished: WavesJobResult) -> None:
+    def _finish(self, entry: _Entry, finished: JobResult) -> None:
         with self._changed:
             if entry not in self._in_hand:
                 return  # reported before, when the pool was closed

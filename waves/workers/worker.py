@@ -17,8 +17,8 @@ import numpy as np
 import zmq
 from msgspec import Struct
 
-from shared_schema.bus import TOPIC_WAVES, WavesFinished, encode_message
-from shared_schema.facts import DecomposeJob, WavesJobResult
+from shared_schema.bus import TOPIC_WAVES, SummaryFinished, WavesFinished, encode_message
+from shared_schema.facts import Job, JobResult, WavesJobResult
 from shared_schema.sockets import DRAIN_BATCH, BusAddress, drain, open_publisher, send
 from waves.dsp.decomposition import decompose
 from waves.dsp.grid import SAMPLE_RATE_HZ
@@ -51,10 +51,13 @@ class CompletionPublisher:
             if not self._socket.closed:
                 self._socket.poll(_CONNECT_TIMEOUT_MS)
 
-    def publish(self, result: WavesJobResult) -> None:
+    def publish(self, result: JobResult) -> None:
         """Send a completion to the subscribers, if any, without waiting for them."""
+        finished_at = time.time()
         message = encode_message(
-            WavesFinished(epoch=self._epoch, result=result, finished_at=time.time())
+            WavesFinished(epoch=self._epoch, result=result, finished_at=finished_at)
+            if isinstance(result, WavesJobResult)
+            else SummaryFinished(epoch=self._epoch, result=result, finished_at=finished_at)
         )
         with self._lock:
             if self._socket.closed:
@@ -120,16 +123,14 @@ def initialise_batch() -> None:
     warm_up()
 
 
-def run(job: DecomposeJob) -> WavesJobResult:
+def run(job: Job) -> JobResult:
     """Run a job in an initialised process."""
     if _prepared is None:
         raise RuntimeError("initialise() was not called in this process")
     return run_and_publish(job, *_prepared)
 
 
-def run_and_publish(
-    job: DecomposeJob, context: Context, publisher: CompletionPublisher | None
-) -> WavesJobResult:
+def run_and_publish(job: Job, context: Context, publisher: CompletionPublisher | None) -> JobResult:
     """Run a job, publish its result, and return it."""
     try:
         finished = run_job(job, context.artifacts, max_duration_s=context.max_duration_s)

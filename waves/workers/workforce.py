@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 from typing import Protocol
 
-from shared_schema.facts import DecomposeJob, WavesJobResult
+from shared_schema.facts import Job, JobResult
 from waves.workers import worker
 from waves.workers.processes import Processes
 
@@ -23,7 +23,7 @@ class Workforce(Protocol):
     def healthy(self) -> bool:
         """Whether it accepts jobs."""
 
-    def perform(self, job: DecomposeJob, *, timeout_s: float) -> Future[WavesJobResult]:
+    def perform(self, job: Job, *, timeout_s: float) -> Future[JobResult]:
         """Submit a job.
 
         The future raises `TimeoutError` at the time limit, and `BrokenProcessPool` if the job was
@@ -53,6 +53,6 @@ class LocalWorkers(Processes):
     def __init__(self, count: int, context: worker.Context) -> None:
         super().__init__(count=count, initialiser=worker.initialise, arguments=(context,))
 
-    def perform(self, job: DecomposeJob, *, timeout_s: float) -> Future[WavesJobResult]:
+    def perform(self, job: Job, *, timeout_s: float) -> Future[JobResult]:
         """Submit a job; see `Workforce`."""
         return self.schedule(worker.run, job, timeout_s=timeout_s)
