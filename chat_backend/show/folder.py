@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 
 from chat_backend.agents.models import table
-from chat_backend.agents.offline import persona
+from chat_backend.agents.offline import persona, summary
 from chat_backend.show import water, words
-from chat_backend.show.show import AGENTS, PERSONAS, VOICES, WATER, WORDS
+from chat_backend.show.show import AGENTS, PERSONAS, SUMMARY, VOICES, WATER, WORDS
 from chat_backend.speech import voices
 from shared_schema.decoding import InvalidSetting
 
@@ -33,6 +33,7 @@ def write_show(folder: Path, *, dome: bool = False) -> list[Path]:
         folder / VOICES: voices.OWN,
         folder / WORDS: words.OWN,
         folder / WATER: water.OWN,
+        folder / SUMMARY: summary.OWN,
         **{folder / PERSONAS / each.name: each for each in sorted(persona.OWN.glob("*.toml"))},
     }
     try:

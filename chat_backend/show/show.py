@@ -9,6 +9,7 @@ from msgspec import Struct
 from chat_backend.agents.models.table import Models, load_models
 from chat_backend.agents.offline.composing import shortest_lengths
 from chat_backend.agents.offline.persona import Persona, built_in_personas, load_personas
+from chat_backend.agents.offline.summary import SummaryTexts, load_summary_texts, summary_texts
 from chat_backend.show.water import load_water
 from chat_backend.show.words import Words, default_words
 from chat_backend.speech.voices import Voices, load_voices
@@ -22,8 +23,9 @@ AGENTS: Final = "agents.toml"
 VOICES: Final = "voices.toml"
 WORDS: Final = "words.toml"
 WATER: Final = "water.toml"
+SUMMARY: Final = "summary.toml"
 PERSONAS: Final = "personas"
-FILES: Final = (AGENTS, VOICES, WORDS, WATER)
+FILES: Final = (AGENTS, VOICES, WORDS, WATER, SUMMARY)
 
 
 class Show(Struct, frozen=True, kw_only=True):
@@ -41,6 +43,8 @@ class Show(Struct, frozen=True, kw_only=True):
         Where each wave plays, and in which range.
     personas : mapping of AgentId to Persona
         The six characters.
+    summary : SummaryTexts
+        The sentences of a summary without a model.
     """
 
     models: Models
@@ -48,6 +52,7 @@ class Show(Struct, frozen=True, kw_only=True):
     words: Words
     water: WaterMap
     personas: Mapping[AgentId, Persona]
+    summary: SummaryTexts
 
 
 def load_show(settings: Settings) -> Show:
@@ -63,13 +68,14 @@ def load_show(settings: Settings) -> Show:
     folder = settings.show
     if folder is not None:
         _check_names(folder)
-    words, water = _file(folder, WORDS), _file(folder, WATER)
+    words, water, summary = (_file(folder, name) for name in (WORDS, WATER, SUMMARY))
     show = Show(
         models=load_models(settings.agent_models, show=_file(folder, AGENTS)),
         voices=load_voices(settings.tts_voices, show=_file(folder, VOICES)),
         words=read_toml(words).converted(Words, default_words()) if words else default_words(),
         water=load_water(water) if water else DEFAULT_WATER,
         personas=load_personas(folder / PERSONAS) if folder else built_in_personas(),
+        summary=load_summary_texts(summary) if summary else summary_texts(),
     )
     if folder is not None:
         _check_lengths(show, folder)

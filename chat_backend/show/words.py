@@ -20,6 +20,7 @@ class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     response: Text
     comment: Text
     reply: Text
+    summary: Text
 
 
 class Words(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -43,11 +43,14 @@ class Voices(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Each profile's voice.
     guide : dict
         What each profile is good for, as models are told.
+    summary : VoiceProfile
+        Who speaks the summary.
     """
 
     elevenlabs: dict[VoiceProfile, ElevenLabsVoice] = field(default_factory=dict)
     openai: dict[VoiceProfile, OpenAIVoice] = field(default_factory=dict)
     guide: dict[VoiceProfile, Text] = field(default_factory=dict)
+    summary: VoiceProfile = "calm_soothing"
 
 
 def load_voices(path: Path | None, *, show: Path | None = None) -> Voices:
@@ -77,5 +80,6 @@ def load_voices(path: Path | None, *, show: Path | None = None) -> Voices:
             elevenlabs=voices.elevenlabs | content.elevenlabs,
             openai=voices.openai | content.openai,
             guide=voices.guide | content.guide,
+            summary=content.summary if "summary" in file.content else voices.summary,
         )
     return voices

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_backend.agents.base import Agents, Heard, Lengths, SummaryQuestion
+from chat_backend.agents.base import Agents, Heard, SpokenResponse, SummaryQuestion
 from chat_backend.agents.limits import sentences
 from chat_backend.agents.offline import OfflineAgents
-from chat_backend.agents.offline.summary import summarize, summary_texts
+from chat_backend.agents.offline.summary import summarize as summarize_with
+from chat_backend.agents.offline.summary import summary_texts
 from shared_schema.ids import AGENT_IDS, SLOT_IDS
 from tests.agents.questions import AGENT_OF, play
 
@@ -37,6 +38,11 @@ def question(message: str, seed: int) -> SummaryQuestion:
             for slot, spoken in turn.items()
         ),
     )
+
+
+def summarize(asked: SummaryQuestion, max_chars: int = 400) -> SpokenResponse:
+    """The summary in our own sentences."""
+    return summarize_with(asked, summary_texts(), max_chars=max_chars, voice="calm_soothing")
 
 
 def said_by(*texts: str) -> SummaryQuestion:
@@ -116,7 +122,7 @@ def test_consecutive_sessions_do_not_read_alike(step: int) -> None:
 def test_a_summary_keeps_to_the_length_of_a_show(limit: int) -> None:
     """With fewer sentences, and with shorter quotations."""
     for seed in range(20):
-        text = summarize(question(MESSAGES[0], seed), Lengths(summary=limit)).text
+        text = summarize(question(MESSAGES[0], seed), limit).text
         assert 0 < len(text) <= limit
         assert not text.endswith("\u2026")
 
@@ -141,7 +147,7 @@ def test_fewer_voices_are_enough(texts: list[str], quoted: int) -> None:
 @given(texts=st.lists(st.text(max_size=300), max_size=6), limit=st.integers(60, 400))
 def test_voices_may_say_anything(texts: list[str], limit: int) -> None:
     """Quotations stay exact, and the length is kept."""
-    text = summarize(said_by(*texts), Lengths(summary=limit)).text
+    text = summarize(said_by(*texts), limit).text
     assert len(text) <= limit
     assert all(any(quote in each for each in texts) for quote in quotes_in(text))
 

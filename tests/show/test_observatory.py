@@ -5,16 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from chat_backend.agents.base import Lengths
+from chat_backend.agents.base import Heard, Lengths, SummaryQuestion
 from chat_backend.agents.limits import sentences
 from chat_backend.agents.models import prompts
 from chat_backend.agents.offline import OfflineAgents, built_in_personas
+from chat_backend.agents.offline.summary import summarize, summary_texts
 from chat_backend.show.show import Show, load_show
 from chat_backend.show.water import beats
 from shared_schema.ids import AGENT_IDS, KIND_OF_TURN, AgentId
 from shared_schema.settings import Settings
 from shared_schema.water import DEFAULT_WATER
-from tests.agents.questions import play
+from tests.agents.questions import AGENT_OF, play
 from tests.agents.test_personas import fields
 
 FOLDER = Path(__file__).parents[2] / "docs" / "shows" / "observatory"
@@ -68,6 +69,26 @@ def test_every_sentence_is_whole_within_the_lengths(message: str) -> None:
             for spoken in turn:
                 assert len(spoken.text) <= lengths.of(kind)
                 assert re.search(r"[.!?]\Z", spoken.text), spoken.text
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_a_summary_is_whole_and_of_the_observatory(message: str) -> None:
+    """Three voices' words in its own sentences, within 200 characters."""
+    for seed in range(20):
+        said = play(OfflineAgents(SHOW.personas, SHOW.words.lengths), message, seed)
+        remarks = tuple(
+            Heard(slot_id=slot, agent_id=AGENT_OF[slot], text=spoken.text)
+            for turn in (said.responses, said.comments, said.replies)
+            for slot, spoken in turn.items()
+        )
+        asked = SummaryQuestion(seed=seed, message=message, remarks=remarks)
+        spoken = summarize(asked, SHOW.summary, max_chars=200, voice=SHOW.voices.summary)
+        assert len(spoken.text) <= 200
+        assert re.search(r"[.!?]\Z", spoken.text), spoken.text
+        assert spoken.text.count("“") == 3
+    ours = summary_texts()
+    assert set(SHOW.summary.three).isdisjoint(ours.three)
+    assert set(SHOW.summary.closings).isdisjoint(ours.closings)
 
 
 def test_two_visits_do_not_sound_alike() -> None:
