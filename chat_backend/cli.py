@@ -9,6 +9,7 @@ from chat_backend.commands.show import app as show
 from shared_schema.runtime.process.cli import server_cli
 from shared_schema.runtime.process.exits import exit_code_of
 from shared_schema.runtime.process.logs import configure_logging
+from shared_schema.runtime.process.output import echo
 from shared_schema.settings import load_settings
 
 app = server_cli("chat_backend", "chat")
@@ -53,3 +54,14 @@ def check() -> None:
         return try_all(settings)
 
     raise typer.Exit(exit_code_of(run, name="check"))
+
+
+@app.command()
+def linecheck() -> None:
+    """Make a recording to check the loudspeakers with: each place by turns, through its range.
+
+    Calls no provider and needs no running server. Example: python -m chat_backend linecheck
+    """
+    from chat_backend.commands.linecheck import linecheck as make  # noqa: PLC0415  # only here
+
+    raise typer.Exit(exit_code_of(lambda: make(load_settings(), echo), name="linecheck"))

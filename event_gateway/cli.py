@@ -96,6 +96,20 @@ def sample(
 
 
 @app.command()
+def linecheck() -> None:
+    """Make a recording to check the loudspeakers with: each place says its number, by turns.
+
+    Then it steps through its range. Rehearse it afterwards. Needs no running server.
+    Example: python -m event_gateway linecheck
+    """
+    import subprocess  # noqa: PLC0415  # only here
+    import sys  # noqa: PLC0415  # only here
+
+    # The voices and the show are the chat backend's.
+    raise typer.Exit(subprocess.call([sys.executable, "-m", "chat_backend", "linecheck"]))
+
+
+@app.command()
 def history(session: Annotated[str, typer.Argument(help="The session's id.")]) -> None:
     """Print a session's events, one JSON object a line, with or without a running gateway.
 
