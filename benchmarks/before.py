@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.document import ROOT
+from tests.support.processes import System, system
 
 COMMIT: Final = "eb00a66"
 
@@ -22,6 +23,21 @@ def checkout() -> Iterator[Path]:
             yield folder
         finally:
             _git("worktree", "remove", "--force", str(folder))
+
+
+@contextmanager
+def servers(root: Path, **settings: object) -> Iterator[System]:
+    """Yield an installation whose two servers are those of the checkout at `root`."""
+    with (
+        tempfile.TemporaryDirectory(prefix="session-") as folder,
+        system(Path(folder), **settings) as show,
+    ):
+        show.prepend_to_path(root)
+        # Without the working directory, which would come first.
+        gateway = show.start("gateway", "-P", "-m", "event_gateway")
+        show.wait_ready(gateway, f"{show.gateway_url}/readyz")
+        show.chat("-P", "-m", "chat_backend")
+        yield show
 
 
 def _git(*arguments: str) -> None:

@@ -2,15 +2,16 @@
 
 What is seen:
 
-* the visitor's events: when a slot was asked, had its text, had its sound;
 * the moment a file was moved into place (its ctime): the speech, and the wave-mix, which is last;
-* how long a wave job took, in the backend's log (`waves done`, at level debug);
+* in the backend's log, at level debug, how long a text took, its wait to be spoken and the speech
+  (`speech done`), and the wave job (`waves done`);
 * the client's frames.
 
-From these: a *speech job* runs from the moment its text was there and one of RR_SPEECH_WORKERS
-threads was free (they take jobs in order) until its file is in place. A *wave job* runs for as long
-as its worker says, and ends when its mix is in place; what lies between the speech and that
-beginning is the queue.
+The visitor's events do not say it: turns overlap, and events of a later turn are held until the
+earlier one is done. From these: a *speech job* runs for as long as the log says, and ends when its
+file is in place; its text came and its question was asked as long before as the log says. A *wave
+job* runs for as long as its worker says, and ends when its mix is in place; what lies between the
+speech and that beginning is the queue.
 
 The *critical path* is covered by work at a moment if at least one speech or wave job of the session
 runs then. What is left of the time from the message to the last dialogue event, the moments at
@@ -22,12 +23,13 @@ lengthen the session by waiting; one that waits while nothing runs counts as "ev
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
 from benchmarks.session.listener import Told
 from benchmarks.session.visitor import Visit
-from shared_schema.chat import SlotAudio, SlotDone, SlotStart
+from shared_schema.chat import SlotAudio
 from shared_schema.layout import WAVE_MIX, wave_path
 
 Span = tuple[float, float]
@@ -96,54 +98,40 @@ class Timeline(Struct, frozen=True, kw_only=True):
         return self.turn1 - self.last_of_turn1.mixed
 
 
-def timeline(visit: Visit, told: Told, artifacts: Path, log: str, voices: int) -> Timeline:
+def timeline(visit: Visit, told: Told, artifacts: Path, log: str) -> Timeline:
     """Return a session's timeline. `log` is the backend's, with lines of JSON at level debug."""
-    took = job_times(log, visit.session_id)
-    asked, texts = visit.at(SlotStart), visit.at(SlotDone)
-    sounds: dict[Place, str] = {
-        (event.turn_index, event.slot_id): event.audio_path
-        for _, event in visit.events
-        if isinstance(event, SlotAudio)
-    }
-    spoken = {place: (artifacts / path).stat().st_ctime_ns / 1e9 for place, path in sounds.items()}
-    speaking = begun_in_threads(texts, spoken, voices)
+    speeches = _logged(log, "speech done", visit.session_id)
+    jobs = _logged(log, "waves done", visit.session_id)
     ways = []
-    for place, path in sounds.items():
-        mixed = (artifacts / wave_path(path, WAVE_MIX)).stat().st_ctime_ns / 1e9
-        way = Way(
-            place=place,
-            asked=asked[place],
-            text=texts[place],
-            speaking=speaking[place],
-            spoken=spoken[place],
-            decomposing=mixed - took[place],
-            mixed=mixed,
-        )
-        ways.append(way)
+    for _, event in visit.events:
+        if isinstance(event, SlotAudio):
+            place = (event.turn_index, event.slot_id)
+            spoken = _placed_at(artifacts / event.audio_path)
+            mixed = _placed_at(artifacts / wave_path(event.audio_path, WAVE_MIX))
+            speaking = spoken - speeches[place]["spoken_ms"] / 1e3
+            text = speaking - speeches[place]["waited_ms"] / 1e3
+            way = Way(
+                place=place,
+                asked=text - speeches[place]["asked_ms"] / 1e3,
+                text=text,
+                speaking=speaking,
+                spoken=spoken,
+                decomposing=mixed - jobs[place]["took_ms"] / 1e3,
+                mixed=mixed,
+            )
+            ways.append(way)
     return Timeline(sent=visit.sent_at, ways=ways, turn1=told[0][0], last=told[-1][0])
 
 
-def job_times(log: str, session_id: str) -> dict[Place, float]:
-    """Return how long each wave job took, in seconds, by turn and slot."""
-    lines = (json.loads(line) for line in log.splitlines() if '"waves done"' in line)
-    return {
-        (line["turn"], line["slot"]): line["took_ms"] / 1e3
-        for line in lines
-        if line["session"] == session_id
-    }
+def _placed_at(path: Path) -> float:
+    """Return when a file was moved into place, in seconds of the wall clock."""
+    return path.stat().st_ctime_ns / 1e9
 
 
-def begun_in_threads(
-    wanted: dict[Place, float], ended: dict[Place, float], threads: int
-) -> dict[Place, float]:
-    """Return when each job began, of those that threads take in the order in which they came."""
-    free = [0.0] * threads
-    begun = {}
-    for place in sorted(ended, key=wanted.__getitem__):
-        at = min(free)
-        begun[place] = min(max(wanted[place], at), ended[place])
-        free[free.index(at)] = ended[place]
-    return begun
+def _logged(log: str, what: str, session_id: str) -> dict[Place, dict[str, Any]]:
+    """Return the lines about a session's utterances, by turn and slot."""
+    lines = (json.loads(line) for line in log.splitlines() if f'"{what}"' in line)
+    return {(line["turn"], line["slot"]): line for line in lines if line["session"] == session_id}
 
 
 def union(spans: Iterable[Span]) -> list[Span]:

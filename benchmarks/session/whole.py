@@ -1,18 +1,18 @@
 """One visitor after another: how long a session takes, and where the time goes."""
 
 import re
-import tempfile
 from pathlib import Path
 
 from msgspec import Struct
 
+from benchmarks import before, document
 from benchmarks.report import median, percentile, table
-from benchmarks.session.listener import Listener, flaw
+from benchmarks.session.listener import Listener, Told, flaw
+from benchmarks.session.silence import unplanned_s
 from benchmarks.session.timeline import Timeline, length, timeline, union
-from benchmarks.session.visitor import ask, visit
+from benchmarks.session.visitor import Visit, ask, visit
 from shared_schema.chat import SlotAudio
-from shared_schema.settings import Settings
-from tests.support.processes import Process, System, system, until
+from tests.support.processes import System, until
 
 TOLD_WITHIN_S = 60.0
 LOGGED_WITHIN_S = 10.0
@@ -21,45 +21,68 @@ _SUM = re.compile(r"^rr_done_to_sent_seconds_sum (\S+)", re.MULTILINE)
 _COUNT = re.compile(r"^rr_done_to_sent_seconds_count (\S+)", re.MULTILINE)
 
 
-class Whole(Struct, kw_only=True):
-    """Sessions one after another, the warm-up left out. All in seconds."""
+class Waits(Struct, kw_only=True):
+    """How long after the message something came, one figure a session, in seconds."""
 
-    first_audio: list[float]
+    first_sound: list[float] = []
+    turn1: list[float] = []
+    last: list[float] = []
+    silent: list[float] = []
+
+    def add(self, told: Visit, events: Told) -> None:
+        """Take a session."""
+        self.first_sound.append(min(told.at(SlotAudio).values()) - told.sent_at)
+        self.turn1.append(events[0][0] - told.sent_at)
+        self.last.append(events[-1][0] - told.sent_at)
+        self.silent.append(unplanned_s(events))
+
+
+class Whole(Struct, kw_only=True):
+    """Sessions one after another, now and before, the warm-up left out. All in seconds."""
+
+    now: Waits
+    before: Waits
     timelines: list[Timeline]
     done_to_sent: float
 
 
-def measure(sessions: int) -> Whole:
-    """Run sessions on the embedded default, with a client connected."""
+def measure(sessions: int, checkout: Path) -> Whole:
+    """Run sessions on the embedded default, in turns with those of the older `checkout`."""
+    figures = Whole(now=Waits(), before=Waits(), timelines=[], done_to_sent=0.0)
     with (
-        tempfile.TemporaryDirectory(prefix="session-") as folder,
-        system(Path(folder), log_level="debug", log_format="json") as show,
+        before.servers(document.ROOT, log_level="debug", log_format="json") as show,
+        before.servers(checkout, log_level="debug", log_format="json") as older,
+        Listener(show.gateway_port) as client,
+        Listener(older.gateway_port) as older_client,
     ):
-        show.gateway()
-        chat = show.chat()
-        figures = Whole(first_audio=[], timelines=[], done_to_sent=0.0)
-        with Listener(show.gateway_port) as client:
-            before = (0.0, 0.0)
-            for number in range(1 + sessions):
-                figure = _session(show, chat, client)
-                if number == 0:  # the first one pays for caches and lazy imports
-                    before = _done_to_sent(show)
-                    continue
-                figures.first_audio.append(figure[0])
-                figures.timelines.append(figure[1])
-            after = _done_to_sent(show)
-        figures.done_to_sent = (after[0] - before[0]) / max(1.0, after[1] - before[1])
+        # The first ones pay for caches and lazy imports.
+        session(show, client)
+        session(older, older_client)
+        start = _done_to_sent(show)
+        for _ in range(sessions):
+            figures.before.add(*session(older, older_client))
+            told, events = session(show, client)
+            figures.now.add(told, events)
+            figures.timelines.append(logged_timeline(show, told, events))
+        end = _done_to_sent(show)
+    figures.done_to_sent = (end[0] - start[0]) / max(1.0, end[1] - start[1])
     return figures
 
 
-def _session(show: System, chat: Process, client: Listener) -> tuple[float, Timeline]:
+def session(show: System, client: Listener) -> tuple[Visit, Told]:
+    """Run a session without a flaw, and return what its visitor and its client were told."""
     told = visit(show.chat_port)
     problem = told.problem()
     assert problem is None, problem
     events = client.told(told.session_id, told.dialogues, within_s=TOLD_WITHIN_S)
     wrong = flaw(events, told.dialogues)
     assert wrong is None, wrong
-    first = min(told.at(SlotAudio).values()) - told.sent_at
+    return told, events
+
+
+def logged_timeline(show: System, told: Visit, events: Told) -> Timeline:
+    """Return a session's timeline, of servers that log as JSON at level debug."""
+    chat = next(process for process in show.processes if process.name == "chat")
     jobs = len(told.at(SlotAudio))
 
     def logged() -> bool:
@@ -67,8 +90,7 @@ def _session(show: System, chat: Process, client: Listener) -> tuple[float, Time
         return sum(told.session_id in line for line in lines) == jobs
 
     until(logged, "every wave job in the log", within_s=LOGGED_WITHIN_S)
-    voices = Settings().speech_workers
-    return first, timeline(told, events, show.artifacts, chat.log, voices)
+    return timeline(told, events, show.artifacts, chat.log)
 
 
 def _done_to_sent(show: System) -> tuple[float, float]:
@@ -81,21 +103,24 @@ def _done_to_sent(show: System) -> tuple[float, float]:
 def report(whole: Whole) -> str:
     """Return the tables of one visitor at a time."""
     timelines = whole.timelines
-    waits = {
-        "first sound announced": whole.first_audio,
-        "turn1.waves.ready at the client": [each.turn1 - each.sent for each in timelines],
-        "last dialogue event at the client": [each.wall for each in timelines],
-    }
-    rows = [
-        (name, f"{1e3 * median(v):.0f}", f"{1e3 * percentile(v, 0.95):.0f}")
-        for name, v in waits.items()
-    ]
+    rows = []
+    for name, place in (
+        ("first sound announced", "first_sound"),
+        ("turn1.waves.ready at the client, the dead air", "turn1"),
+        ("last dialogue event at the client", "last"),
+    ):
+        now, older = getattr(whole.now, place), getattr(whole.before, place)
+        figures = (median(now), percentile(now, 0.95), median(older))
+        rows.append((name, *(f"{1e3 * each:.0f}" for each in figures)))
     return "\n".join(
         [
-            f"{len(timelines)} sessions one after another, six slots, three turns, embedded voices;"
-            " from the message to:",
+            f"{len(timelines)} sessions one after another, in turns with as many of "
+            f"{before.COMMIT}; six slots, three turns, embedded voices; from the message to:",
             "",
-            table(("", "median in ms", "p95 in ms"), rows),
+            table(("", "median in ms", "p95 in ms", f"median of {before.COMMIT}"), rows),
+            "",
+            "Silences of the water within a session that nobody planned, where it plays Turn 1 and "
+            f"then the dialogues as they come: {max(whole.now.silent):.1f} s at most.",
             "",
             "The way of the answer that completes Turn 1 (medians):",
             "",
