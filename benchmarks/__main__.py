@@ -98,6 +98,16 @@ def session(
 
 
 @app.command()
+def providers(
+    sessions: int = typer.Option(3, help="Sessions of each kind, one after another."),
+) -> None:
+    """Sessions with stand-ins for providers. Example: python -m benchmarks providers"""
+    from benchmarks.providers.run import run  # noqa: PLC0415
+
+    raise _ended(run(sessions=sessions))
+
+
+@app.command()
 def voice(
     rounds: int = typer.Option(9, help="Interleaved rounds against the voice before."),
 ) -> None:

@@ -15,6 +15,7 @@ SUBJECTS: Final = {
     "decomposition": "The waves: cost against length",
     "gateway": "The gateway",
     "session": "A session as the visitor has it",
+    "providers": "A session with providers",
     "voice": "The embedded voice",
     "sse": "What the gateway costs the visitor (AC4)",
     "starting": "Starting",

@@ -7,8 +7,10 @@ from benchmarks.document import ROOT
 from benchmarks.session.timeline import Timeline
 
 PICTURE = ROOT / "docs" / "images" / "benchmarks-session.png"
+TITLE = "Where a session's time goes"
 # Colours that also those tell apart who do not see red and green (Okabe and Ito).
 COLOURS = {
+    "agent": "#56b4e9",
     "waiting for a voice": "#dddddd",
     "speech": "#0072b2",
     "queue for waves": "#999999",
@@ -16,7 +18,7 @@ COLOURS = {
 }
 
 
-def draw(session: Timeline, path: Path = PICTURE) -> str:
+def draw(session: Timeline, path: Path = PICTURE, *, title: str = TITLE) -> str:
     """Draw a session and return the line that shows it in the document."""
     if find_spec("matplotlib") is None:
         return "No picture: matplotlib is not installed (`uv sync --extra bench`)."
@@ -29,6 +31,7 @@ def draw(session: Timeline, path: Path = PICTURE) -> str:
     ways = sorted(session.ways, key=lambda way: way.place)
     for row, way in enumerate(ways):
         at = {
+            "agent": way.asked,
             "waiting for a voice": way.text,
             "speech": way.speaking,
             "queue for waves": way.spoken,
@@ -54,4 +57,4 @@ def draw(session: Timeline, path: Path = PICTURE) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
-    return f"![Where a session's time goes](images/{path.name})"
+    return f"![{title}](images/{path.name})"

@@ -100,8 +100,8 @@ class Timeline(Struct, frozen=True, kw_only=True):
 
 def timeline(visit: Visit, told: Told, artifacts: Path, log: str) -> Timeline:
     """Return a session's timeline. `log` is the backend's, with lines of JSON at level debug."""
-    speeches = _logged(log, "speech done", visit.session_id)
-    jobs = _logged(log, "waves done", visit.session_id)
+    speeches = logged(log, "speech done", visit.session_id)
+    jobs = logged(log, "waves done", visit.session_id)
     ways = []
     for _, event in visit.events:
         if isinstance(event, SlotAudio):
@@ -128,7 +128,7 @@ def _placed_at(path: Path) -> float:
     return path.stat().st_ctime_ns / 1e9
 
 
-def _logged(log: str, what: str, session_id: str) -> dict[Place, dict[str, Any]]:
+def logged(log: str, what: str, session_id: str) -> dict[Place, dict[str, Any]]:
     """Return the lines about a session's utterances, by turn and slot."""
     lines = (json.loads(line) for line in log.splitlines() if f'"{what}"' in line)
     return {(line["turn"], line["slot"]): line for line in lines if line["session"] == session_id}

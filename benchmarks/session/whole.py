@@ -63,15 +63,16 @@ def measure(sessions: int, checkout: Path) -> Whole:
             figures.before.add(*session(older, older_client))
             told, events = session(show, client)
             figures.now.add(told, events)
-            figures.timelines.append(logged_timeline(show, told, events))
+            log = whole_log(show, told)
+            figures.timelines.append(timeline(told, events, show.artifacts, log))
         end = _done_to_sent(show)
     figures.done_to_sent = (end[0] - start[0]) / max(1.0, end[1] - start[1])
     return figures
 
 
-def session(show: System, client: Listener) -> tuple[Visit, Told]:
+def session(show: System, client: Listener, *, slots: int = 6) -> tuple[Visit, Told]:
     """Run a session without a flaw, and return what its visitor and its client were told."""
-    told = visit(show.chat_port)
+    told = visit(show.chat_port, slots)
     problem = told.problem()
     assert problem is None, problem
     events = client.told(told.session_id, told.dialogues, within_s=TOLD_WITHIN_S)
@@ -80,8 +81,8 @@ def session(show: System, client: Listener) -> tuple[Visit, Told]:
     return told, events
 
 
-def logged_timeline(show: System, told: Visit, events: Told) -> Timeline:
-    """Return a session's timeline, of servers that log as JSON at level debug."""
+def whole_log(show: System, told: Visit) -> str:
+    """Return the chat backend's log once it has every wave job of a session."""
     chat = next(process for process in show.processes if process.name == "chat")
     jobs = len(told.at(SlotAudio))
 
@@ -90,7 +91,7 @@ def logged_timeline(show: System, told: Visit, events: Told) -> Timeline:
         return sum(told.session_id in line for line in lines) == jobs
 
     until(logged, "every wave job in the log", within_s=LOGGED_WITHIN_S)
-    return timeline(told, events, show.artifacts, chat.log)
+    return chat.log
 
 
 def _done_to_sent(show: System) -> tuple[float, float]:

@@ -10,6 +10,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -123,11 +124,15 @@ class Wire:
                     return other
                 while act == "together" and self.most_at_once[protocol] < 2:
                     await asyncio.sleep(0.001)
-                text = _words(act, schema_of(protocol, body))
+                text = self.words(act, schema_of(protocol, body))
                 answer = shape(text, str(body.get("model", "gemini")))
                 return JSONResponse(_cut_by_limit(answer) if act == "endless" else answer)
 
         return answer
+
+    def words(self, act: Act, schema: dict[str, Any]) -> str:
+        """Return a model's answer."""
+        return _words(act, schema)
 
     def _speech(self, protocol: str, field: str) -> Any:
         async def answer(request: Request) -> Response:
@@ -173,9 +178,9 @@ class Wire:
 
 
 @contextmanager
-def serving() -> Iterator[Wire]:
+def serving(wire: Wire | None = None) -> Iterator[Wire]:
     """Yield servers that run in a thread of this process, on a port of their own."""
-    wire = Wire()
+    wire = wire or Wire()
     port = free_port()
     wire.url = f"http://127.0.0.1:{port}"
     config = uvicorn.Config(
@@ -393,6 +398,7 @@ def _sound(act: Act, text: str) -> tuple[bytes, str]:
             return voiced(S_PER_CHARACTER * len(text)), "audio/pcm"
 
 
+@lru_cache(maxsize=16)
 def voiced(seconds: float) -> bytes:
     """Return a hum with syllables: raw samples, 24 kHz, mono, 16 bit."""
     time = np.arange(round(seconds * RATE_HZ)) / RATE_HZ

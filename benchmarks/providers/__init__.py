@@ -1,0 +1,1 @@
+"""Sessions with stand-ins for providers of models and speech, beside the best possible schedule."""
