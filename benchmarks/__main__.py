@@ -108,6 +108,16 @@ def providers(
 
 
 @app.command()
+def profile(
+    sessions: int = typer.Option(5, help="Sessions that are added up."),
+) -> None:
+    """The dearest functions of a whole session. Example: python -m benchmarks profile"""
+    from benchmarks.profile.run import run  # noqa: PLC0415
+
+    raise _ended(run(sessions=sessions))
+
+
+@app.command()
 def voice(
     rounds: int = typer.Option(9, help="Interleaved rounds against the voice before."),
 ) -> None:

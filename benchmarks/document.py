@@ -16,6 +16,7 @@ SUBJECTS: Final = {
     "gateway": "The gateway",
     "session": "A session as the visitor has it",
     "providers": "A session with providers",
+    "profile": "Where a session's processors go",
     "voice": "The embedded voice",
     "sse": "What the gateway costs the visitor (AC4)",
     "starting": "Starting",

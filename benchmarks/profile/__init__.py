@@ -1,0 +1,1 @@
+"""Where the processor's time of a whole session goes, function by function."""
