@@ -6,7 +6,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
+from xml.etree import ElementTree
 
 import pytest
 
@@ -94,3 +95,19 @@ def test_the_readmes_commands_mean_the_same_in_every_shell() -> None:
     assert len(commands) > 4
     for command in commands:
         assert re.fullmatch(r'[\w ./:=-]+(?:"[\w ?]+")?', command), command
+
+
+def test_the_task_for_windows_has_no_limit_and_comes_back() -> None:
+    """By default a task ends after 72 hours or on a battery, and is not started again."""
+    space = "{http://schemas.microsoft.com/windows/2004/02/mit/task}"
+    task = ElementTree.parse(ROOT / "docs" / "windows-task.xml").getroot()  # noqa: S314  # ours
+    settings = {
+        each.tag.removeprefix(space): (each.text or "").strip()
+        for each in task.iterfind(f"{space}Settings//*")
+    }
+    assert settings["ExecutionTimeLimit"] == "PT0S"
+    assert settings["DisallowStartIfOnBatteries"] == settings["StopIfGoingOnBatteries"] == "false"
+    assert settings["Interval"] == "PT1M"
+    assert int(settings["Priority"]) < 7
+    command = task.findtext(f"{space}Actions/{space}Exec/{space}Command", "")
+    assert (ROOT / PureWindowsPath(command).name).is_file()

@@ -7,6 +7,7 @@ worker calls them ready, as the real one does.
 import argparse
 import asyncio
 import random
+import subprocess
 import sys
 from pathlib import Path
 
@@ -21,44 +22,33 @@ TURNS: tuple[TurnIndex, ...] = (1, 2, 3)
 
 
 class Workers:
-    """Two processes that publish completions; each is killed now and then and replaced."""
+    """Two processes that publish completions; each is killed now and then and replaced.
+
+    They end with their stdin, so also with this process.
+    """
 
     def __init__(self, bus: str, chance: random.Random) -> None:
         self._bus = bus
         self._chance = chance
-        self._processes: list[asyncio.subprocess.Process] = []
+        self._processes = [self._spawn() for _ in range(2)]
         self.killed = 0
 
-    async def start(self) -> None:
-        for _ in range(2):
-            self._processes.append(await self._spawn())
-
-    async def _spawn(self) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.chaos.worker", self._bus, stdin=asyncio.subprocess.PIPE
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.chaos.worker", self._bus], stdin=subprocess.PIPE
         )
 
-    async def publish(self, line: bytes) -> None:
+    def publish(self, line: bytes) -> None:
         place = self._chance.randrange(2)
         process = self._processes[place]
-        if process.stdin is None:
-            return
-        try:
-            process.stdin.write(line + b"\n")
-            await process.stdin.drain()
-        except (BrokenPipeError, ConnectionResetError):
-            return
+        assert process.stdin is not None
+        process.stdin.write(line + b"\n")
+        process.stdin.flush()
         if self._chance.random() < 0.01:
             process.kill()
-            await process.wait()
+            process.communicate()
             self.killed += 1
-            self._processes[place] = await self._spawn()
-
-    async def close(self) -> None:
-        for process in self._processes:
-            if process.stdin is not None:
-                process.stdin.close()
-            await process.wait()
+            self._processes[place] = self._spawn()
 
 
 def completion(truth: Truth, turn: TurnIndex, slot: int, epoch: str) -> bytes:
@@ -82,14 +72,14 @@ async def happen(it: Backend, truth: Truth, workers: Workers, chance: random.Ran
     async def job(turn: TurnIndex, slot: int) -> None:
         await asyncio.sleep(chance.uniform(0.0, 0.5))
         if chance.random() < 0.8:
-            await workers.publish(completion(truth, turn, slot, it.ledger.epoch))
+            workers.publish(completion(truth, turn, slot, it.ledger.epoch))
         await asyncio.sleep(chance.uniform(0.0, 0.2))
         it.events.utterance(session, truth.utterance(turn, slot))
 
     async def summary_job(summary: Summary) -> None:
         await asyncio.sleep(chance.uniform(0.0, 0.5))
         if chance.random() < 0.8:
-            await workers.publish(summary_completion(truth, summary, it.ledger.epoch))
+            workers.publish(summary_completion(truth, summary, it.ledger.epoch))
         await asyncio.sleep(chance.uniform(0.0, 0.2))
         it.events.summary(session, summary)
 
@@ -114,7 +104,7 @@ async def happen(it: Backend, truth: Truth, workers: Workers, chance: random.Ran
 
 
 async def main() -> None:
-    """Run the sessions, say when they are over, and stay until stdin ends."""
+    """Run the sessions, say when they are over, and stay until ended."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--bus", required=True)
     parser.add_argument("--artifacts", type=Path, required=True)
@@ -127,7 +117,6 @@ async def main() -> None:
     chance = random.Random(arguments.seed)
     workers = Workers(arguments.bus, chance)
     async with backend(arguments.bus, arguments.artifacts, epoch=arguments.epoch) as it:
-        await workers.start()
 
         async def later(number: int) -> None:
             await asyncio.sleep(arguments.spread_s * number / arguments.sessions)
@@ -138,9 +127,9 @@ async def main() -> None:
             for number in range(arguments.sessions):
                 group.create_task(later(number))
         print(f"told workers_killed={workers.killed}", flush=True)  # noqa: T201  # the runner reads it
-        await asyncio.to_thread(sys.stdin.read)
-        await workers.close()
+        await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        runner.run(main())

@@ -1,16 +1,15 @@
 """One run: inject, wait until all is told, and count."""
 
 import asyncio
-import os
 import random
-import signal
-import sys
+import re
 import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
 import httpx
 import msgspec
+import psutil
 from msgspec import Struct
 
 from event_gateway.core.decisions import SENTIMENT_KEY, SUMMARY_KEY, TURN1_KEY
@@ -71,7 +70,6 @@ class Run:
         self.viewer = Viewer(self.installation.events_url)
         self.injected: Counter[str] = Counter()
         self.faults: list[str] = []
-        self._backend: asyncio.subprocess.Process | None = None
         self._gateway: Process | None = None
 
     async def run(self) -> Report:
@@ -81,57 +79,50 @@ class Run:
         try:
             share = self.plan.sessions // self.plan.lives
             for life in range(self.plan.lives):
-                backend = self._backend = await self._start_backend(life, share)
-                await self._fire(backend, life)
+                await self._fire(self._start_backend(life, share), life)
             await self._settle()
             await self._compare_with_history()
         finally:
             viewing.cancel()
             await asyncio.gather(viewing, return_exceptions=True)
-            if self._backend is not None and self._backend.returncode is None:
-                assert self._backend.stdin is not None
-                self._backend.stdin.close()
-                await self._backend.wait()
             self.installation.close()
         return self._report()
 
-    async def _start_backend(self, life: int, share: int) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.chaos.backend"),
+    def _start_backend(self, life: int, share: int) -> Process:
+        return self.installation.start(
+            f"backend-{life}",
+            *("-m", "tests.chaos.backend"),
             *("--bus", self.installation.bus_url),
             *("--artifacts", str(self.installation.artifacts)),
             *("--seed", str(self.plan.seed)),
             *("--first", str(life * share), "--sessions", str(share)),
             *("--spread-s", str(self.plan.spread_s / self.plan.lives)),
             *("--epoch", f"life-{life}"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
         )
 
     # Injection
 
-    async def _fire(self, backend: asyncio.subprocess.Process, life: int) -> None:
+    async def _fire(self, backend: Process, life: int) -> None:
         """Kill, stop and cut until the backend has told its sessions; kill it unless it is last."""
-        assert backend.stdout is not None
-        told = asyncio.create_task(backend.stdout.readline())
         last = life == self.plan.lives - 1
         kill_at = time.monotonic() + 0.6 * self.plan.spread_s / self.plan.lives
         due = self.plan.kills * (life + 1) // self.plan.lives
-        while self.injected["gateway killed"] < due or (last and not told.done()):
+        told = None
+        while self.injected["gateway killed"] < due or (last and told is None):
             await asyncio.sleep(self.chance.uniform(0.05, 0.6))
             await self._harm(backend)
+            told = re.search(r"told workers_killed=(\d+)", backend.log)
             if not last and time.monotonic() > kill_at:
                 break
-        if last:
-            line = (await told).decode()
-            self.injected["workers killed"] += int(line.split("=")[1])
+        if told is not None and last:
+            self.injected["workers killed"] += int(told[1])
             return
-        told.cancel()
-        backend.kill()
-        await backend.wait()
+        backend.popen.kill()
+        await asyncio.to_thread(backend.wait)
+        self.installation.processes.remove(backend)
         self.injected["backend killed"] += 1
 
-    async def _harm(self, backend: asyncio.subprocess.Process) -> None:
+    async def _harm(self, backend: Process) -> None:
         match self.chance.choices(["kill", "stop", "cut", "stop backend"], weights=[5, 2, 4, 1]):
             case ["kill"]:
                 await self._kill_gateway()
@@ -142,12 +133,12 @@ class Run:
                 await self._until_connected()
                 self.injected["client cut off"] += await self.viewer.drop()
             case _:
-                if backend.returncode is None:
+                if backend.popen.poll() is None:
                     await self._pause(backend.pid, "backend stopped")
 
     async def _kill_gateway(self) -> None:
         assert self._gateway is not None
-        self._gateway.send(signal.SIGKILL)
+        self._gateway.popen.kill()
         await asyncio.to_thread(self._gateway.wait)
         self.installation.processes.remove(self._gateway)
         self._gateway = self.installation.start("gateway", "-m", "event_gateway")
@@ -162,9 +153,10 @@ class Run:
             await asyncio.sleep(0.01)
 
     async def _pause(self, pid: int, name: str) -> None:
-        os.kill(pid, signal.SIGSTOP)
+        process = psutil.Process(pid)
+        process.suspend()
         await asyncio.sleep(self.chance.uniform(0.1, 1.5))
-        os.kill(pid, signal.SIGCONT)
+        process.resume()
         self.injected[name] += 1
 
     # Counting

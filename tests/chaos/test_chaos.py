@@ -3,9 +3,6 @@
 from pathlib import Path
 
 from tests.chaos.run import Plan, Run
-from tests.support.platforms import SIGNALS
-
-pytestmark = SIGNALS
 
 
 async def test_whatever_is_killed_every_event_comes_exactly_once(tmp_path: Path) -> None:

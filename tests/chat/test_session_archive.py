@@ -15,6 +15,7 @@ from shared_schema.decoding import InvalidSetting
 from shared_schema.facts import SlotAgent, Utterance, WavePending, WaveReady
 from shared_schema.layout import Artifacts, session_file
 from shared_schema.session_document import MAX_BYTES, SessionDocument, State, encode_document
+from tests.support.platforms import make_link
 from tests.support.sessions import session_id
 
 DAY_S = 86_400.0
@@ -161,10 +162,7 @@ def link(path: Path, target: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        path.symlink_to(target, target_is_directory=target.is_dir())
-    except OSError:
-        pytest.skip("links need a privilege here")
+    make_link(path, target)
 
 
 @pytest.mark.parametrize(

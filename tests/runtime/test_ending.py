@@ -20,7 +20,7 @@ gone = threading.Event()
 print(watch_supervisor(gone.set, name="toy") is not None, flush=True, end=" ")
 print(watch_supervisor(gone.set) is None, flush=True)
 child = "import os, sys; print(sys.stdin.read() == '', 'REFLECTIVE_SUPERVISED' in os.environ)"
-print(subprocess.run([sys.executable, "-c", child], capture_output=True).stdout.decode(), end="")
+print(subprocess.run([sys.executable, "-c", child], capture_output=True, text=True).stdout, end="")
 sys.stdout.flush()
 gone.wait(60)
 print("gone", flush=True)

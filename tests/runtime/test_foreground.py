@@ -20,7 +20,7 @@ from .toys import ROOT, gone, wait_for
 
 # Works for ever, and says which process it is.
 STAYING = "import os; from shared_schema.runtime.process.foreground import Foreground as F;"
-STAYING += "print(os.getpid(), flush=True); F().stay()"
+STAYING += "foreground = F(); print(os.getpid(), flush=True); foreground.stay()"
 
 
 def test_results_are_shown_in_order_in_the_calling_thread() -> None:

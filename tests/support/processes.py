@@ -84,6 +84,14 @@ def until(condition: Callable[[], Any], what: str, *, within_s: float = START_WI
         time.sleep(LOOK_EVERY_S)
 
 
+def runs(process: psutil.Process) -> bool:
+    """Return whether a process has not ended; on POSIX a zombie has."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 class Process:
     """One process of the system, its output in a file."""
 
@@ -113,6 +121,17 @@ class Process:
     def send(self, number: int) -> None:
         os.kill(self.pid, number)
 
+    def kill(self) -> None:
+        """Kill it alone: SIGKILL, or on Windows TerminateProcess."""
+        self.popen.kill()
+
+    def suspend(self) -> None:
+        """Stop it, on every system, until `resume`."""
+        psutil.Process(self.pid).suspend()
+
+    def resume(self) -> None:
+        psutil.Process(self.pid).resume()
+
     def wait(self, within_s: float = END_WITHIN_S) -> int:
         try:
             return self.popen.wait(within_s)
@@ -130,11 +149,7 @@ class Process:
 
     def left(self) -> list[psutil.Process]:
         """Return what of it still runs."""
-        return [
-            each
-            for each in self._seen.values()
-            if each.is_running() and each.status() != psutil.STATUS_ZOMBIE
-        ]
+        return [each for each in self._seen.values() if runs(each)]
 
     def kill_all(self) -> None:
         """End whatever is left, by id."""

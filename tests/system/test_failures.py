@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -16,7 +15,6 @@ import pytest
 
 from shared_schema.chat import Done, SlotAudio, SlotDone, SlotError, TurnDone
 from tests.support.client import backend, listening, turn1_of
-from tests.support.platforms import SIGNALS
 from tests.support.processes import System, system, until
 from tests.support.sessions import whole
 from tests.support.visitor import post, request
@@ -31,7 +29,6 @@ def installation(tmp_path: Path) -> Iterator[System]:
         yield it
 
 
-@SIGNALS
 async def test_a_stopped_backend_is_silent_and_goes_on_when_it_is_continued(
     installation: System,
 ) -> None:
@@ -46,14 +43,14 @@ async def test_a_stopped_backend_is_silent_and_goes_on_when_it_is_continued(
             if isinstance(event, SlotAudio) and event.turn_index == 1:
                 heard.append(event)
                 if len(heard) == 2:
-                    chat.send(signal.SIGSTOP)
+                    chat.suspend()
             return True
 
         visiting = asyncio.create_task(
             asyncio.to_thread(post, installation.chat_url, MESSAGE, on_event=stop_at_second_audio)
         )
         turn1 = await touchdesigner.session_event()
-        chat.send(signal.SIGCONT)
+        chat.resume()
         stream = await visiting
         stream.assert_in_order()
         replies = len(stream.of(SlotDone, 3))
@@ -63,7 +60,6 @@ async def test_a_stopped_backend_is_silent_and_goes_on_when_it_is_continued(
     assert turn1_of([turn1]).payload.status == "partial"
 
 
-@SIGNALS
 async def test_a_long_stop_of_the_gateway_changes_nothing_for_the_visitor(
     installation: System,
 ) -> None:
@@ -73,11 +69,11 @@ async def test_a_long_stop_of_the_gateway_changes_nothing_for_the_visitor(
     async with listening(installation.events_url, ping_interval=None) as touchdesigner:
         await asyncio.to_thread(post, installation.chat_url, MESSAGE)
         await touchdesigner.told()
-        gateway.send(signal.SIGSTOP)
+        gateway.suspend()
         stream = await asyncio.to_thread(post, installation.chat_url, MESSAGE)
         stream.assert_in_order()
         await asyncio.sleep(2 * SILENCE_S)  # it stands still for longer than any silence
-        gateway.send(signal.SIGCONT)
+        gateway.resume()
         events = await touchdesigner.told(stream.session_id)
         await touchdesigner.nothing()
     assert turn1_of(events).payload.status == "complete"
@@ -131,7 +127,6 @@ async def test_a_full_disk_is_told_per_slot_and_passes(small_disk: Path, tmp_pat
         assert len(again.of(SlotAudio)) == 1
 
 
-@SIGNALS
 def test_a_gateway_killed_on_a_full_disk_is_back_when_there_is_room(
     small_disk: Path, tmp_path: Path
 ) -> None:
@@ -141,13 +136,13 @@ def test_a_gateway_killed_on_a_full_disk_is_back_when_there_is_room(
         installation.wait_ready(supervisor, f"{installation.gateway_url}/readyz")
         server = until(lambda: next(iter(supervisor.note_children()), None), "a server")
         run_file = small_disk / "run" / "event_gateway.json"
-        supervisor.send(signal.SIGSTOP)
+        supervisor.suspend()
         server.kill()
         until(lambda: server.status() == psutil.STATUS_ZOMBIE, "the gateway's end")
         for path in (small_disk / "gateway").iterdir():
             path.unlink()  # a new outbox needs room
         ballast = fill(small_disk)
-        supervisor.send(signal.SIGCONT)
+        supervisor.resume()
         until(lambda: "server refuses to start" in supervisor.log, "refused")
         time.sleep(3)  # several tries
         assert supervisor.log.count("server refuses to start") == 1

@@ -1,7 +1,6 @@
 """The gateway as a process: a real bus, a real socket, a made-up backend."""
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from websockets.typing import Origin
 
 from shared_schema.events import DialogueWavesReady, ErrorEvent, HelloAck
 from tests.support.client import Backend, backend, listening, turn1_of
-from tests.support.platforms import SIGNALS
 from tests.support.processes import System, system
 from tests.support.sessions import whole
 
@@ -104,7 +102,6 @@ async def test_started_late_it_tells_what_happened_before(
         assert [event.seq for event in await touchdesigner.told()] == [1, 2, 3]
 
 
-@SIGNALS
 async def test_killed_and_started_again_it_repeats_nothing(
     installation: System, chat: Backend
 ) -> None:
@@ -118,7 +115,7 @@ async def test_killed_and_started_again_it_repeats_nothing(
             chat.events.utterance(truth.session_id, truth.utterance(1, slot))
         chat.events.turn1_complete(truth.session_id)
         assert (await touchdesigner.session_event()).seq == 1
-        gateway.send(signal.SIGKILL)
+        gateway.kill()
         gateway.wait()
     for part in truth.parts():
         chat.events.utterance(truth.session_id, truth.utterance(*part))
@@ -131,7 +128,6 @@ async def test_killed_and_started_again_it_repeats_nothing(
     assert all(isinstance(event, DialogueWavesReady) for event in events)
 
 
-@SIGNALS
 async def test_stopped_and_continued_it_tells_everything_once(
     installation: System, chat: Backend
 ) -> None:
@@ -140,10 +136,10 @@ async def test_stopped_and_continued_it_tells_everything_once(
     async with listening(installation.events_url) as touchdesigner:
         chat.tell(whole(1))
         await touchdesigner.told()
-        gateway.send(signal.SIGSTOP)
+        gateway.suspend()
         chat.tell(whole(2))
         await asyncio.sleep(1.2)  # longer than the pause that the gateway must notice
-        gateway.send(signal.SIGCONT)
+        gateway.resume()
         assert [event.seq for event in await touchdesigner.told()] == [1, 2, 3]
         await touchdesigner.nothing()
 

@@ -15,7 +15,7 @@ from shared_schema.events import DialogueWavesReady
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION
 from tests.support.client import listening, turn1_of
 from tests.support.platforms import SIGNALS
-from tests.support.processes import Process, System, system, until
+from tests.support.processes import Process, System, runs, system, until
 from tests.support.visitor import post, request, session_document
 
 MESSAGE = {"message": "What does the river owe to the bridge?"}
@@ -39,7 +39,7 @@ def server_pid(process: Process, package: str) -> int | None:
             command = each.cmdline()
         except psutil.Error:
             continue
-        if command[-2:] == ["-m", package] and each.status() != psutil.STATUS_ZOMBIE:
+        if command[-2:] == ["-m", package] and runs(each):
             return each.pid
     return None
 
@@ -61,7 +61,6 @@ def test_the_demo_ends_by_itself_with_0(installation: System) -> None:
     until(lambda: not demo.left(), "nothing left", within_s=8)
 
 
-@SIGNALS
 def test_ten_kills_of_the_gateway_leave_the_chat_alone(installation: System) -> None:
     """Under honcho, each killed gateway is back; the chat's pid and streams go on."""
     show = honcho(installation, "Procfile")
@@ -76,7 +75,7 @@ def test_ten_kills_of_the_gateway_leave_the_chat_alone(installation: System) -> 
         due = isinstance(event, SlotDone) and kills < 10 and event.slot_id in (1, 4, 6)
         if due:
             gateway = until(lambda: server_pid(show, "event_gateway"), "a gateway")
-            psutil.Process(gateway).send_signal(signal.SIGKILL)
+            psutil.Process(gateway).kill()
             until(lambda: server_pid(show, "event_gateway") not in (None, gateway), "another")
             until(lambda: ready(f"{installation.gateway_url}/readyz"), "gateway back")
             kills += 1
@@ -213,18 +212,15 @@ def workers_of(chat: Process) -> list[psutil.Process]:
     return [
         each
         for each in chat.note_children()
-        if each.is_running()
-        and each.status() != psutil.STATUS_ZOMBIE
-        and "spawn_main" in " ".join(each.cmdline())
+        if runs(each) and "spawn_main" in " ".join(each.cmdline())
     ]
 
 
-@SIGNALS
 def test_a_killed_chat_leaves_no_worker(installation: System) -> None:
     """SIGKILL of the backend: its pool is gone within seconds, its ports are free."""
     chat = installation.chat()
     until(lambda: workers_of(chat), "workers")
-    chat.send(signal.SIGKILL)
+    chat.kill()
     chat.wait()
     until(lambda: not chat.left(), "workers gone", within_s=8)
     again = installation.chat()
@@ -232,7 +228,6 @@ def test_a_killed_chat_leaves_no_worker(installation: System) -> None:
     assert again.pid != chat.pid
 
 
-@SIGNALS
 async def test_a_killed_chat_is_told_as_far_as_it_came(installation: System) -> None:
     """A new backend's life closes the old one's sessions: Turn 1 once, no dialogues."""
     installation.gateway()
@@ -241,7 +236,7 @@ async def test_a_killed_chat_is_told_as_far_as_it_came(installation: System) -> 
 
         def kill_in_turn_2(event: object) -> bool:
             if isinstance(event, SlotDone) and event.turn_index == 2:
-                chat.send(signal.SIGKILL)
+                chat.kill()
                 return False
             return True
 

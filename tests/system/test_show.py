@@ -1,7 +1,6 @@
 """The whole system from outside: real visitors, real voices, real waves, a real client."""
 
 import asyncio
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import soundfile
 from shared_schema.chat import Done, SlotAudio, SlotDone, SlotError, TurnStart
 from shared_schema.events import DialogueWavesReady, SessionEvent, Turn1WavesReady, waves_of
 from tests.support.client import Listener, listening, turn1_of
-from tests.support.platforms import SIGNALS
 from tests.support.processes import Process, System, until
 from tests.support.staged_chat import LONG_CALLBACK
 from tests.support.staging import MESSAGE, stage, visit
@@ -197,17 +195,19 @@ async def test_a_single_slot_has_no_later_turns(show: System) -> None:
     assert stream.of(Done)[0].turns == 3
 
 
-@SIGNALS
 @pytest.mark.parametrize("state", ["stopped", "absent"])
 async def test_ac4_the_stream_needs_no_gateway(show: System, state: str) -> None:
     """AC4: SSE is complete and in order with the gateway stopped or absent; then it catches up."""
     gateway = gateway_of(show)
-    gateway.send(signal.SIGSTOP if state == "stopped" else signal.SIGKILL)
+    if state == "stopped":
+        gateway.suspend()
+    else:
+        gateway.kill()
     try:
         stream = await visit(show)
     finally:
         if state == "stopped":
-            gateway.send(signal.SIGCONT)
+            gateway.resume()
         else:
             gateway.wait()
             show.processes[0] = show.gateway()

@@ -14,7 +14,7 @@ from msgspec import structs
 from shared_schema.facts import DecomposeJob, WaveReady
 from shared_schema.layout import WAVE_MIX, WAVE_NAMES, WavePart, wave_path
 from shared_schema.water import WaterMap
-from tests.support.platforms import posix
+from tests.support.platforms import make_link, posix
 from tests.support.speechlike import speech_like
 from waves import decompose_file, run_job
 from waves.job import existing_result
@@ -112,10 +112,7 @@ def test_a_path_outside_the_artifacts_is_a_failed_job(tmp_path: Path, make_job: 
     job = make_job()
     outside = tmp_path.with_name(tmp_path.name + "-outside.wav")
     (tmp_path / job.input_path).replace(outside)
-    try:
-        (tmp_path / job.input_path).symlink_to(outside)
-    except OSError:
-        pytest.skip("links need a privilege here")
+    make_link(tmp_path / job.input_path, outside)
     result = run_job(job, tmp_path).result
     assert not result.success
     assert "leads out of the artifacts folder" in str(result.error)

@@ -1,0 +1,22 @@
+"""A plugin for pytest: what is not run under Wine, and why."""
+
+import sys
+
+import pytest
+
+if sys.platform == "win32":
+    import _winapi
+
+    # Wine 8 lacks it, and the process would end; without it, shutil copies in another way.
+    del _winapi.CopyFile2
+
+# The beginning of test ids, and the reason.
+REASONS: dict[str, str] = {}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what Wine cannot run."""
+    for item in items:
+        for beginning, reason in REASONS.items():
+            if item.nodeid.startswith(beginning):
+                item.add_marker(pytest.mark.skip(reason=f"Wine: {reason}"))

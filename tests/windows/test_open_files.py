@@ -1,0 +1,103 @@
+"""Sessions while another program has their files open: a sync client, a scanner, an editor."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from shared_schema.chat import SlotAudio, SlotError
+from shared_schema.events import DialogueWavesReady
+from shared_schema.layout import SESSION_ROOTS
+from shared_schema.session_document import read_document
+from tests.support.client import listening, turn1_of
+from tests.support.platforms import windows
+from tests.support.processes import system, until
+from tests.support.visitor import post
+
+pytestmark = [
+    windows("files that cannot be replaced while they are open"),
+    pytest.mark.timeout(600),
+]
+
+MESSAGE = {"message": "What does the scanner dream of?"}
+SCAN_S = 0.04
+HELD_S = 4.0
+
+
+@contextmanager
+def scanning(artifacts: Path) -> Iterator[set[Path]]:
+    """Open every new file of a session, once, for as long as a scanner does; yield which."""
+    scanned: set[Path] = set()
+    over = threading.Event()
+
+    def scan() -> None:
+        while not over.wait(0.002):
+            for path in (
+                path for root in SESSION_ROOTS for path in artifacts.glob(f"{root}/*/**/*")
+            ):
+                if path not in scanned and path.is_file():
+                    scanned.add(path)
+                    try:
+                        with path.open("rb") as file:
+                            file.read(4096)
+                            time.sleep(SCAN_S)
+                    except OSError:  # it was renamed just now
+                        scanned.discard(path)
+
+    thread = threading.Thread(target=scan)
+    thread.start()
+    try:
+        yield scanned
+    finally:
+        over.set()
+        thread.join()
+
+
+async def test_three_sessions_beside_a_scanner_lose_nothing(tmp_path: Path) -> None:
+    with system(tmp_path, events_turn1_timeout_s=300, events_dialogue_timeout_s=300) as it:
+        it.gateway()
+        it.chat()
+        async with listening(it.events_url, ping_interval=None) as touchdesigner:
+            with scanning(it.artifacts) as scanned:
+                for _ in range(3):
+                    stream = await asyncio.to_thread(post, it.chat_url, MESSAGE)
+                    events = await touchdesigner.told(stream.session_id)
+                    assert stream.of(SlotError) == []
+                    assert len(stream.of(SlotAudio, 1)) == 6
+                    assert turn1_of(events).payload.status == "complete"
+                    dialogues = [each for each in events if isinstance(each, DialogueWavesReady)]
+                    assert {each.payload.status for each in dialogues} == {"complete"}
+        assert len(scanned) > 100
+        assert not list(it.artifacts.rglob("*.tmp"))
+
+
+def test_a_session_file_that_an_editor_holds_is_right_in_the_end(tmp_path: Path) -> None:
+    held = threading.Event()
+
+    def hold() -> None:
+        path = until(
+            lambda: next(tmp_path.glob("artifacts/tts/sessions/*/session.json"), None), "it"
+        )
+        with path.open("rb"):
+            held.set()
+            time.sleep(HELD_S)  # longer than a refused replacement is tried again at once
+
+    with system(tmp_path) as it:
+        chat = it.chat()
+        editor = threading.Thread(target=hold)
+        editor.start()
+        stream = post(it.chat_url, MESSAGE)
+        path = it.artifacts / "tts" / "sessions" / stream.session_id / "session.json"
+
+        def settled() -> bool:
+            document = read_document(path)
+            return document is not None and document.settled
+
+        until(settled, "the file's last state")
+        editor.join()
+        assert held.is_set()
+        assert "session.json not written" in chat.log
