@@ -125,6 +125,10 @@ async def open_chat(settings: Settings, *, speech: Speech | None = None) -> Asyn
                 metrics=metrics,
                 lengths=show.words.lengths,
                 water=show.water,
+                summary=settings.chat_summary,
+                sentiment_timeout_s=(
+                    settings.chat_sentiment_timeout_s if settings.chat_sentiment else None
+                ),
             )
 
         sessions = Sessions(

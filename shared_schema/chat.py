@@ -6,8 +6,19 @@ import msgspec
 from msgspec import Meta
 
 from shared_schema.decoding import CamelStruct, InvalidMessage, decode
+from shared_schema.facts import Mood
 from shared_schema.foreign_text import without_controls
-from shared_schema.ids import AGENT_IDS, SLOT_IDS, AgentId, Kind, SlotId, TurnIndex, VoiceProfile
+from shared_schema.ids import (
+    AGENT_IDS,
+    SLOT_IDS,
+    AgentId,
+    AnyKind,
+    AnySlot,
+    AnyTurn,
+    SlotId,
+    Summarizer,
+    VoiceProfile,
+)
 
 # What a client calls one visitor's stay.
 VisitId = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
@@ -44,25 +55,31 @@ class _Event(CamelStruct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TurnStart(_Event, frozen=True, kw_only=True):
-    """A turn begins."""
+    """A turn begins; the fourth, if there is one, is the summary."""
 
-    turn_index: TurnIndex
+    turn_index: AnyTurn
 
 
 class TurnDone(_Event, frozen=True, kw_only=True):
     """A turn is over; `slot_count` slots have a text."""
 
-    turn_index: TurnIndex
+    turn_index: AnyTurn
     slot_count: int
 
 
-class SlotStart(_Event, frozen=True, kw_only=True):
-    """The question went to a slot's agent."""
+class UserSentiment(_Event, frozen=True, kw_only=True):
+    """The mood of the visitor's words; before Turn 1 is over, or never."""
 
-    turn_index: TurnIndex
-    kind: Kind
-    slot_id: SlotId
-    agent_id: AgentId
+    sentiment: Mood
+
+
+class SlotStart(_Event, frozen=True, kw_only=True):
+    """The question went to a slot's agent. The summary has slot 0 and the agent ``summary``."""
+
+    turn_index: AnyTurn
+    kind: AnyKind
+    slot_id: AnySlot
+    agent_id: AgentId | Summarizer
 
 
 class SlotDone(SlotStart, frozen=True, kw_only=True):
@@ -105,7 +122,9 @@ class Done(_Event, frozen=True, kw_only=True):
     turns: int
 
 
-ChatEvent = TurnStart | SlotStart | SlotDone | SlotAudio | SlotError | TurnDone | Done
+ChatEvent = (
+    TurnStart | SlotStart | SlotDone | SlotAudio | SlotError | TurnDone | UserSentiment | Done
+)
 
 EVENT_NAMES: dict[type, str] = {
     TurnStart: "turn.start",
@@ -114,6 +133,7 @@ EVENT_NAMES: dict[type, str] = {
     SlotAudio: "slot.audio",
     SlotError: "slot.error",
     TurnDone: "turn.done",
+    UserSentiment: "user.sentiment",
     Done: "done",
 }
 EVENT_TYPES: dict[str, type] = {name: kind for kind, name in EVENT_NAMES.items()}

@@ -6,7 +6,7 @@ through a wave job, the bus, the ledger, ``session.json`` and the pages' JSON, a
 `Summary`.
 """
 
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar, get_args
 
 from msgspec import Meta, structs
 
@@ -109,6 +109,7 @@ class Summary(CamelStruct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 Mood = Literal["positive", "neutral", "negative"]
+MOODS: Final[tuple[Mood, ...]] = get_args(Mood)
 MAX_JUSTIFICATION_CHARS: Final = 200
 
 

@@ -31,9 +31,15 @@ TURNS: Final[tuple[TurnIndex, ...]] = get_args(TurnIndex)
 Kind = Literal["response", "comment", "reply"]
 KIND_OF_TURN: Final[dict[TurnIndex, Kind]] = {1: "response", 2: "comment", 3: "reply"}
 
-# How the summary is named where turns and slots are.
-SUMMARY_TURN: Final = 4
+# How the summary is named where turns, kinds, slots and agents are.
+AnyTurn = Literal[1, 2, 3, 4]
+AnyKind = Literal["response", "comment", "reply", "summary"]
+AnySlot = Annotated[int, Meta(ge=0, le=6)]
+Summarizer = Literal["summary"]
+SUMMARY_TURN: Final[AnyTurn] = 4
+SUMMARY_KIND: Final[AnyKind] = "summary"
 SUMMARY_SLOT: Final = 0
+SUMMARIZER: Final[Summarizer] = "summary"
 
 # A session id becomes a folder's name, so its form is checked wherever one enters a process.
 SESSION_ID_PATTERN: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"

@@ -55,6 +55,12 @@ class SessionDocument(CamelStruct, frozen=True, kw_only=True, omit_defaults=True
     usage: tuple[Any, ...] = ()
 
     @property
+    def lost(self) -> bool:
+        """Return whether the waves of something that was said failed."""
+        summary_failed = self.summary is not None and self.summary.state == "failed"
+        return summary_failed or any(each.state == "failed" for each in self.utterances)
+
+    @property
     def settled(self) -> bool:
         """Return whether the session is over and no wave job is under way."""
         pending = any(each.state == "pending" for each in self.utterances)

@@ -79,6 +79,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     chat_history_turns: Annotated[int, Meta(ge=0)] = 12
     chat_visit_idle_s: Positive = 180.0
     chat_turn_timeout_s: Positive = 60.0
+    chat_summary: bool = False
+    chat_sentiment: bool = False
+    chat_sentiment_timeout_s: Positive = 5.0
     cors_origins: tuple[str, ...] = (*GATEWAY_PAGES, *CHAT_PAGES, *FRONTEND_PAGES)
     seed: int | None = None
     speech_workers: Whole = 2

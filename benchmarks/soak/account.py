@@ -22,6 +22,7 @@ from benchmarks.soak.truth import (
 )
 from benchmarks.soak.visitors import Visit
 from shared_schema.chat import SlotAudio, SlotDone, TurnDone
+from shared_schema.ids import SUMMARY_SLOT, SUMMARY_TURN
 
 Fate = Literal[
     "told to the end",
@@ -171,8 +172,12 @@ def stream_faults(session: Known) -> list[str]:
         return []
     heard = {(e.turn_index, e.slot_id): e.text for e in visit.stream.of(SlotDone)}
     sounds = {(e.turn_index, e.slot_id): e.audio_path for e in visit.stream.of(SlotAudio)}
-    written = {(e.turn_index, e.slot_id): e.text for e in document.utterances if e.text}
-    spoken = {(e.turn_index, e.slot_id): e.speech_path for e in document.utterances}
+    written = {(int(e.turn_index), e.slot_id): e.text for e in document.utterances if e.text}
+    spoken = {(int(e.turn_index), e.slot_id): e.speech_path for e in document.utterances}
+    summary = document.summary
+    if summary is not None:
+        written[SUMMARY_TURN, SUMMARY_SLOT] = summary.text
+        spoken[SUMMARY_TURN, SUMMARY_SLOT] = summary.speech_path
     faults = []
     if heard != written:
         faults.append(f"{session.session_id}: the stream's texts are not those of session.json")

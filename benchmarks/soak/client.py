@@ -11,7 +11,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
 
-from shared_schema.events import SessionEvent, decode_server_event, waves_of
+from shared_schema.events import SessionEvent, decode_server_event, summary_waves_of, waves_of
 
 RETRY_S: Final = 0.5
 # The newest sessions that a resume names; older ones are outside the replay window.
@@ -121,4 +121,20 @@ def _unsound(event: SessionEvent) -> list[str]:
         )
         if not (whole and told and Path(each.speech_path_abs).is_file()):
             unsound.append(each.wave_mix_path_abs)
+    unsound += [
+        each.wave_path_abs
+        for each in summary_waves_of(event)
+        if abs(_duration_ms(each.wave_path_abs) - each.duration_ms) > 1
+    ]
     return unsound
+
+
+def _duration_ms(path: str) -> float:
+    """Return the length of a file that is there and whole; of another, -1 s."""
+    try:
+        with wave.open(path, "rb") as file:
+            count, rate_hz = file.getnframes(), file.getframerate()
+            whole = len(file.readframes(count)) == count * file.getsampwidth()
+    except (OSError, EOFError, wave.Error):
+        return -1000.0
+    return 1000 * count / rate_hz if whole else -1000.0

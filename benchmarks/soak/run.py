@@ -47,7 +47,8 @@ class _Soak:
     def __init__(self, folder: Path, *, minutes: float, seed: int) -> None:
         self._minutes = minutes
         self._seed = seed
-        self._show = Show(folder)
+        # Every second seed: sessions with a sentiment and a summary.
+        self._show = Show(folder, additions=seed % 2 == 0)
         self._client = TouchDesigner(self._show.events_url)
         # One stream of chance each: what one of them does leaves the others as they are.
         self._visitors = Visitors(self._show.chat_url, random.Random(f"visitors {seed}"))

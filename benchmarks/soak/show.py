@@ -33,7 +33,7 @@ KEPT_S: Final = _REPLAY_WINDOW_S + 2 * _TURN_TIMEOUT_S
 class Show(System):
     """A private installation with both servers under their supervisors, and its own temp folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, additions: bool) -> None:
         super().__init__(
             folder,
             agents="offline",
@@ -41,6 +41,8 @@ class Show(System):
             events_turn1_timeout_s=_TURN_TIMEOUT_S,
             events_dialogue_timeout_s=_TURN_TIMEOUT_S,
             events_replay_window_s=_REPLAY_WINDOW_S,
+            chat_sentiment=additions,
+            chat_summary=additions,
         )
         self.temporary = folder / "tmp"
         self.temporary.mkdir(parents=True)

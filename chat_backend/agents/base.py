@@ -4,6 +4,7 @@ from typing import Annotated, Final, Protocol
 
 from msgspec import Meta, Struct
 
+from shared_schema.facts import Mood, Sentiment
 from shared_schema.ids import AgentId, Kind, SlotId, VoiceProfile
 
 # The contract's limits, in characters and sentences.
@@ -77,17 +78,39 @@ class ReplyQuestion(Question, frozen=True, kw_only=True):
 
 
 class SummaryQuestion(Struct, frozen=True, kw_only=True):
-    """After the last turn: say what remained of `remarks`, all texts in order."""
+    """After the last turn: say what remained of `remarks`, all texts in order.
+
+    `agent_ids` are those of the session, by slot: the first that is a model is asked.
+    """
 
     seed: int
+    agent_ids: tuple[AgentId, ...] = ()
     message: str
     remarks: tuple[Heard, ...]
 
 
-class SpokenResponse(Struct, frozen=True, kw_only=True):
-    """A text and the voice that it asks for."""
+class SentimentQuestion(Struct, frozen=True, kw_only=True):
+    """Beside Turn 1: tell the mood of the visitor's message. `agent_ids` as for a summary."""
+
+    agent_ids: tuple[AgentId, ...] = ()
+    message: str
+
+
+class PlainText(Struct, frozen=True, kw_only=True):
+    """A text."""
 
     text: str
+
+
+class MoodReading(PlainText, frozen=True, kw_only=True):
+    """A mood; the text says why."""
+
+    sentiment: Mood
+
+
+class SpokenResponse(PlainText, frozen=True, kw_only=True):
+    """A text and the voice that it asks for."""
+
     voice_profile: VoiceProfile
 
 
@@ -110,11 +133,27 @@ class Agent(Protocol):
         """Reply to the comments in one or two sentences."""
 
 
+class ObservingAgent(Agent, Protocol):
+    """An agent that can also look at a session as a whole: a model. Raises `AgentFailed` too."""
+
+    async def summarize(self, question: SummaryQuestion) -> SpokenResponse:
+        """Say what remained of a session."""
+
+    async def sentiment(self, question: SentimentQuestion) -> Sentiment:
+        """Tell the mood of a message."""
+
+
 class Agents(Protocol):
-    """The agents by their id."""
+    """The agents by their id, and who looks at the session as a whole."""
 
     def of(self, agent_id: AgentId) -> Agent:
         """Return the agent with this id."""
 
     def describe(self, agent_id: AgentId) -> str:
         """Return in a few words what answers under this id, e.g. a persona's or a model's name."""
+
+    async def summarize(self, question: SummaryQuestion) -> SpokenResponse:
+        """Say what remained of a session; raises `AgentFailed`."""
+
+    async def sentiment(self, question: SentimentQuestion) -> Sentiment | None:
+        """Tell the mood of a message; None when it took too long."""

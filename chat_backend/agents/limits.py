@@ -46,9 +46,17 @@ def clip(text: str, kind: Kind, lengths: Lengths = _CONTRACT) -> str:
     what is still too long is cut at a word, with an ellipsis within the limit. A text that fits is
     returned as it is.
     """
-    collapsed = " ".join(without_controls(text).split())
-    kept = " ".join(sentences(collapsed)[: MAX_SENTENCES[kind]])
+    kept = " ".join(sentences(_collapsed(text))[: MAX_SENTENCES[kind]])
     return cut(kept, lengths.of(kind))
+
+
+def clip_summary(text: str, lengths: Lengths = _CONTRACT) -> str:
+    """Return a summary's text within its limit, which is of characters only; see `clip`."""
+    return cut(_collapsed(text), lengths.summary)
+
+
+def _collapsed(text: str) -> str:
+    return " ".join(without_controls(text).split())
 
 
 def cut(text: str, max_chars: int) -> str:

@@ -19,11 +19,12 @@ from shared_schema.chat import (
     SlotStart,
     TurnDone,
     TurnStart,
+    UserSentiment,
     decode_chat_event,
 )
 from shared_schema.decoding import InvalidMessage
 from shared_schema.foreign_text import shown
-from shared_schema.ids import TURNS
+from shared_schema.ids import SUMMARY_TURN, TURNS
 from shared_schema.runtime.process.exits import FAILED, OK
 from shared_schema.runtime.process.foreground import Foreground
 from shared_schema.runtime.process.output import echo
@@ -147,6 +148,8 @@ def _line(event: ChatEvent) -> str:
     match event:
         case TurnStart(turn_index=turn):
             return f"turn {turn}"
+        case UserSentiment(sentiment=mood):
+            return f"  the mood is {mood}"
         case SlotDone():
             to = f" to {event.target_slot_id}" if event.target_slot_id else ""
             return f"  {event.slot_id}{to} {event.agent_id} ({event.voice_profile}): {event.text}"
@@ -169,12 +172,16 @@ class Board:
         self._cells: dict[tuple[int, int], str] = {}
         self._agents: dict[int, str] = {}
         self._ended = ""
+        self._summary = ""
 
     def add(self, event: ChatEvent) -> None:
         """Add an event to the table."""
         if isinstance(event, Done):
             self._ended = _line(event)
         if not isinstance(event, SlotStart):
+            return
+        if event.turn_index == SUMMARY_TURN:
+            self._summary = getattr(event, "text", self._summary)
             return
         self._agents[event.slot_id] = event.agent_id
         cell = (event.slot_id, event.turn_index)
@@ -191,7 +198,9 @@ class Board:
 
     def table(self) -> Table:
         """Return the current table."""
-        table = Table(caption=self._ended or "the voices are speaking", expand=True)
+        state = self._ended or "the voices are speaking"
+        lines = [escape(shown(self._summary)), state] if self._summary else [state]
+        table = Table(caption="\n".join(lines), expand=True)
         table.add_column("slot", width=4)
         for title in TITLES:
             table.add_column(title, ratio=1, overflow="fold")

@@ -7,6 +7,7 @@ const TITLES = {
   1: ["They answer", "each on its own"],
   2: ["They listen", "each comments on another"],
   3: ["They answer each other", "those who were spoken to"],
+  4: ["What remains", "one voice, for all"],
 };
 const VOICES = {
   friendly_casual: "friendly, casual",
@@ -15,6 +16,11 @@ const VOICES = {
   calm_soothing: "calm, soothing",
   confident_charming: "confident, charming",
   playful_expressive: "playful, expressive",
+};
+const MOODS = {
+  positive: "The water hears a light in your words.",
+  neutral: "The water hears your words.",
+  negative: "The water hears a weight in your words.",
 };
 // What a failure means for a visitor; what the machine says stands beside it.
 const PROBLEMS = {
@@ -43,6 +49,7 @@ export class Conversation {
     write(document.getElementById("conversation-title"), `“${message}”`);
     document.getElementById("conversation").hidden = false;
     document.getElementById("hear").hidden = true;
+    document.getElementById("mood").hidden = true;
     this.#trouble();
   }
 
@@ -67,6 +74,10 @@ export class Conversation {
       case "slot.error":
         this.#failed(card, data);
         break;
+      case "user.sentiment":
+        document.getElementById("mood").hidden = false;
+        write(document.getElementById("mood"), MOODS[data.sentiment]);
+        return;
       case "done":
         this.#over(data);
         return;
@@ -117,8 +128,8 @@ export class Conversation {
       element(
         "div",
         { class: "voice-head" },
-        element("span", { class: "drop", "aria-hidden": "true" }, String(data.slotId)),
-        element("span", { class: "agent" }, data.agentId),
+        element("span", { class: "drop", "aria-hidden": "true" }, String(data.slotId || "∞")),
+        element("span", { class: "agent" }, data.slotId ? data.agentId : "the water"),
         element("span", { class: "manner quiet" }),
       ),
       element("p", { class: "thinking" }, "thinking…"),
@@ -137,7 +148,7 @@ export class Conversation {
   }
 
   #heard(card, data) {
-    const what = `${data.agentId}, slot ${data.slotId}, ${data.kind}`;
+    const what = data.slotId ? `${data.agentId}, slot ${data.slotId}, ${data.kind}` : "the water";
     const whole = sound(data.audioPath, "Hear it", what);
     card.querySelector(".thinking")?.remove();
     card.append(whole);
@@ -163,17 +174,19 @@ export class Conversation {
     const note = document.getElementById("troubles");
     note.hidden = this.#lost.length === 0;
     if (note.hidden) return;
-    const slots = [...new Set(this.#lost.map((each) => each.slotId))].sort().join(", ");
+    const slots = [...new Set(this.#lost.map((each) => each.slotId))].filter(Boolean).sort();
+    const where = slots.length ? `slot ${slots.join(", ")}` : "the last words";
     write(
       note,
-      `Something went wrong in slot ${slots}. Everything else goes on: the other voices, their` +
+      `Something went wrong in ${where}. Everything else goes on: the other voices, their` +
         " waves, and what TouchDesigner is told of them.",
     );
   }
 
   #progress(turn) {
     const lost = this.#lost.filter((each) => each.turnIndex === turn).length;
-    const words = `Turn ${turn} of 3: ${this.#spoken} of ${this.#asked} voices are ready`;
+    const ready = `${this.#spoken} of ${this.#asked} voices are ready`;
+    const words = turn === 4 ? "The last words" : `Turn ${turn} of 3: ${ready}`;
     write(document.getElementById("progress"), lost ? `${words}, ${lost} failed` : words);
   }
 

@@ -4,7 +4,7 @@ from msgspec import Struct, field
 
 from chat_backend.agents.base import CommentSelection, Heard, SpokenResponse
 from shared_schema.facts import SlotAgent
-from shared_schema.ids import AgentId, TurnIndex
+from shared_schema.ids import TURNS, AgentId, TurnIndex
 
 
 class Conversation(Struct, kw_only=True):
@@ -28,6 +28,18 @@ class Conversation(Struct, kw_only=True):
             slot_id=slot_id,
             agent_id=self.agent_of(slot_id),
             text=self.answers[turn][slot_id].text,
+        )
+
+    @property
+    def agent_ids(self) -> tuple[AgentId, ...]:
+        """The agents in the order of their slots."""
+        return tuple(each.agent_id for each in sorted(self.slots, key=lambda each: each.slot_id))
+
+    @property
+    def remarks(self) -> tuple[Heard, ...]:
+        """Every text so far, turn by turn, in increasing slot id."""
+        return tuple(
+            self.remark(turn, slot_id) for turn in TURNS for slot_id in sorted(self.answers[turn])
         )
 
     @property

@@ -23,13 +23,13 @@ from shared_schema.chat import (
     TurnDone,
     TurnStart,
 )
-from shared_schema.ids import TurnIndex
+from shared_schema.ids import AnyTurn
 
 
 class _Turn(Struct, kw_only=True):
     """A turn that is not over. `unfinished` are its slots that have not ended."""
 
-    index: TurnIndex
+    index: AnyTurn
     unfinished: set[int]
     answered: int = 0
     held: list[ChatEvent] = field(default_factory=list)
@@ -43,7 +43,7 @@ class TurnOrder:
         self._turns: list[_Turn] = []
         self._stopped = False
 
-    def begin(self, index: TurnIndex, slots: Iterable[int]) -> list[ChatEvent]:
+    def begin(self, index: AnyTurn, slots: Iterable[int]) -> list[ChatEvent]:
         """Begin a turn, later than all before, with at least one slot."""
         turn = _Turn(index=index, unfinished=set(slots))
         turn.held.append(TurnStart(session_id=self._session_id, turn_index=index))

@@ -241,5 +241,5 @@ class Sessions:
     def _write_file(self, path: Path, content: SessionDocument) -> None:
         """Write session.json; after the last time, remove what killed workers left. Blocks."""
         write_document(path, content)
-        if content.settled and any(each.state == "failed" for each in content.utterances):
+        if content.settled and content.lost:
             sweep_session(self._services.artifacts, content.session_id)

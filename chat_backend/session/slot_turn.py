@@ -1,86 +1,78 @@
-"""One slot's work in one turn: the events and the utterance that describe it."""
+"""One slot's work in one turn: its question, its utterance, its wave job."""
 
-import asyncio
-from typing import TypeVar
-
-from chat_backend.agents.base import SpokenResponse
+from chat_backend.agents.base import Agents, Exchange, Lengths, SpokenResponse
+from chat_backend.agents.limits import clip
+from chat_backend.facts.publisher import SessionEvents
 from chat_backend.session.conversation import Conversation
+from chat_backend.session.part import Part
 from chat_backend.session.turns import Turn, target_of
-from chat_backend.speech.engine import FallbackUsed
-from shared_schema.chat import ErrorType, SlotAudio, SlotDone, SlotError, SlotProblem, SlotStart
-from shared_schema.facts import Utterance, WaveState
+from shared_schema.facts import DecomposeJob, Utterance, WaveFailed, WavePending
+from shared_schema.ids import AgentId
 from shared_schema.layout import speech_path
+from shared_schema.water import WaterMap
 
-Event = TypeVar("Event", bound=SlotStart)
 
+class SlotTurn(Part):
+    """Which slot, in which turn."""
 
-class SlotTurn:
-    """Which slot, in which turn; `answer` is None until the slot has a text.
-
-    `asked` is set once it has a text, or will have none.
-    """
+    agent_id: AgentId
 
     def __init__(self, conversation: Conversation, turn: Turn, slot_id: int) -> None:
-        self.conversation = conversation
-        self.turn = turn
+        super().__init__(conversation)
+        self._turn = turn
+        self.turn_index = turn.index
+        self.kind = turn.kind
         self.slot_id = slot_id
         self.agent_id = conversation.agent_of(slot_id)
-        self.answer: SpokenResponse | None = None
-        self.asked = asyncio.Event()
 
-    def started(self) -> SlotStart:
-        """The question went to the slot's agent."""
-        return self._event(SlotStart)
+    async def ask(self, agents: Agents, history: tuple[Exchange, ...]) -> SpokenResponse:
+        """Ask the slot's agent."""
+        agent = agents.of(self.agent_id)
+        return await self._turn.ask(agent, self.conversation, self.slot_id, history)
 
-    def done(self, answer: SpokenResponse) -> SlotDone:
-        """The slot has its text."""
-        return self._event(
-            SlotDone,
-            text=answer.text,
-            voice_profile=answer.voice_profile,
-            target_slot_id=target_of(answer),
-        )
+    def fitted(self, text: str, lengths: Lengths) -> str:
+        """Return a text within the limits of the turn."""
+        return clip(text, self._turn.kind, lengths)
 
-    def audio(self, answer: SpokenResponse, path: str, fallback: FallbackUsed | None) -> SlotAudio:
-        """The slot's speech lies at `path`."""
-        return self._event(
-            SlotAudio,
-            voice_profile=answer.voice_profile,
-            audio_format="wav",
-            audio_path=path,
-            fallback_engine=fallback.engine if fallback else None,
-        )
+    def keep(self, answer: SpokenResponse, lengths: Lengths) -> SpokenResponse:
+        """Keep an answer, for the later turns too."""
+        kept = super().keep(answer, lengths)
+        self.conversation.answers[self._turn.index][self.slot_id] = kept
+        return kept
 
-    def failed(self, error_type: ErrorType, message: str) -> SlotError:
-        """The slot could not do its part."""
-        return self._event(SlotError, error=SlotProblem(type=error_type, message=message))
-
-    def _event(self, kind: type[Event], **more: object) -> Event:
-        return kind(
-            session_id=self.conversation.session_id,
-            turn_index=self.turn.index,
-            kind=self.turn.kind,
-            slot_id=self.slot_id,
-            agent_id=self.agent_id,
-            **more,
-        )
+    def target_of(self, answer: SpokenResponse) -> int | None:
+        """Return the slot that an answer is for, if it is a comment."""
+        return target_of(answer)
 
     def speech_path(self, answer: SpokenResponse) -> str:
         """Return where the speech goes, relative to the artifacts folder."""
         return speech_path(
             self.conversation.session_id,
-            self.turn.index,
+            self._turn.index,
             self.slot_id,
             self.agent_id,
             answer.voice_profile,
             target_slot_id=target_of(answer),
         )
 
-    def utterance(self, wave: WaveState, *, speech: str | None = None) -> Utterance:
-        """Return the slot's utterance, with as much of it as there is; `speech` is its path."""
+    def report(
+        self, events: SessionEvents, wave: WavePending | WaveFailed, *, speech: str | None = None
+    ) -> None:
+        """Publish the slot's utterance."""
+        events.utterance(self.conversation.session_id, self._utterance(wave, speech))
+
+    def job(self, speech: str, water: WaterMap) -> DecomposeJob:
+        """Return the job for the slot's three waves."""
+        return DecomposeJob(
+            session_id=self.conversation.session_id,
+            utterance=self._utterance(WavePending(), speech),
+            waves=water.waves_of(self.slot_id),
+        )
+
+    def _utterance(self, wave: WavePending | WaveFailed, speech: str | None) -> Utterance:
         answer = self.answer
         return Utterance(
-            turn_index=self.turn.index,
+            turn_index=self._turn.index,
             slot_id=self.slot_id,
             agent_id=self.agent_id,
             voice_profile=answer.voice_profile if answer else None,

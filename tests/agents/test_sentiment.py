@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_backend.agents.offline.sentiment import (
-    MAX_JUSTIFICATION_CHARS,
-    Mood,
     sentiment_of,
 )
+from shared_schema.facts import MAX_JUSTIFICATION_CHARS, Mood
 
 MOODS = Path(__file__).with_name("moods")
 SETS = {path.stem: tomllib.loads(path.read_text("utf-8")) for path in sorted(MOODS.glob("*.toml"))}

@@ -1,29 +1,10 @@
 """Whole sessions whose turns overlap, in virtual time: what is told, when, and of whom."""
 
-import asyncio
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import hypothesis.strategies as st
 from hypothesis import given
-from msgspec import Struct
-from structlog.testing import capture_logs
 
-from chat_backend.agents.base import (
-    CommentQuestion,
-    CommentSelection,
-    Question,
-    SpokenResponse,
-)
-from chat_backend.errors import AgentFailed, SpeechFailed
-from chat_backend.facts.ledger import Ledger
-from chat_backend.facts.publisher import SessionEvents
-from chat_backend.metrics import Metrics
-from chat_backend.session.conversation import Conversation
-from chat_backend.session.visits import Visit
-from chat_backend.session.workflow import Services, Workflow
-from chat_backend.speech.desk import Desk
-from shared_schema.bus import FactPublished
 from shared_schema.chat import (
     ChatEvent,
     Done,
@@ -33,156 +14,21 @@ from shared_schema.chat import (
     SlotStart,
     TurnDone,
     TurnStart,
+    UserSentiment,
 )
 from shared_schema.facts import (
-    DecomposeJob,
-    Fact,
-    Job,
+    SentimentReported,
     SessionComplete,
+    SummaryReported,
     Turn1Complete,
     Turn3Complete,
     UtteranceReported,
 )
-from shared_schema.ids import SLOT_IDS, TURNS, VoiceProfile
-from shared_schema.layout import Artifacts
-from tests.support.sessions import session_id, slot_agent
-from tests.support.virtual_time import run
+from shared_schema.ids import SLOT_IDS, TURNS
+from tests.support.planned_session import SESSION, SUMMARY, TURN_TIMEOUT_S, Key, Plan, Work, play
 from tests.support.visitor import Stream
 
-TURN_TIMEOUT_S = 10.0
-SESSION = session_id()
-
-End = Literal["well", "fails", "hangs"]
-Key = tuple[int, int]  # turn, slot
-
-
-class Work(Struct, frozen=True):
-    """How long something takes, in seconds, and how it ends."""
-
-    takes_s: float = 0.0
-    end: End = "well"
-
-    async def do(self, failure: Exception) -> None:
-        """Take the time."""
-        await asyncio.sleep(1e6 if self.end == "hangs" else self.takes_s)
-        if self.end == "fails":
-            raise failure
-
-
-class Plan(Struct, frozen=True, kw_only=True):
-    """What every text and every speech of a session will take; nothing where it does not say."""
-
-    slots: tuple[int, ...] = SLOT_IDS
-    texts: dict[Key, Work] = {}
-    speech: dict[Key, Work] = {}
-    lanes: int = 2
-    stopped_at: float | None = None
-
-
-class Cast:
-    """Agents and voice that follow a plan: each says its turn and slot, which the voice reads."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-
-    def of(self, _: str) -> "Cast":
-        return self
-
-    def describe(self, _: str) -> str:
-        return ""
-
-    async def respond(self, question: Question) -> SpokenResponse:
-        return await self._say(1, question)
-
-    async def comment(self, question: CommentQuestion) -> CommentSelection:
-        said = await self._say(2, question)
-        target = question.others[question.slot_id % len(question.others)].slot_id
-        return CommentSelection(
-            text=said.text, voice_profile=said.voice_profile, target_slot_id=target
-        )
-
-    async def reply(self, question: Question) -> SpokenResponse:
-        return await self._say(3, question)
-
-    async def _say(self, turn: int, question: Question) -> SpokenResponse:
-        work = self._plan.texts.get((turn, question.slot_id), Work())
-        await work.do(AgentFailed("planned", error_type="server_error"))
-        return SpokenResponse(text=f"{turn} {question.slot_id}", voice_profile="friendly_casual")
-
-    async def start(self) -> None:
-        pass
-
-    async def speak(self, text: str, profile: VoiceProfile, path: Path) -> None:
-        turn, slot = map(int, text.split())
-        await self._plan.speech.get((turn, slot), Work()).do(SpeechFailed("planned"))
-
-    async def close(self) -> None:
-        pass
-
-
-class Played(Struct, kw_only=True):
-    """What became of a session; facts, jobs and events each with their time."""
-
-    facts: list[tuple[float, Fact]]
-    jobs: list[tuple[float, Key]]
-    events: list[tuple[float, ChatEvent]]
-
-    def first(self, kind: type) -> float:
-        """Return when the one fact of this kind was published."""
-        (at,) = (at for at, fact in self.facts if type(fact) is kind)
-        return at
-
-    def spoken(self, turn: int) -> list[float]:
-        """Return when each speech of a turn was there."""
-        return [at for at, (of_turn, _) in self.jobs if of_turn == turn]
-
-
-def play(plan: Plan) -> Played:
-    """Run a session by a plan."""
-    with capture_logs():
-        return run(_play(plan))
-
-
-async def _play(plan: Plan) -> Played:
-    now = asyncio.get_running_loop().time
-    played = Played(facts=[], jobs=[], events=[])
-
-    def publish(message: FactPublished) -> None:
-        played.facts.append((now(), message.fact))
-
-    def submit(job: Job) -> None:
-        assert isinstance(job, DecomposeJob)
-        played.jobs.append((now(), (job.turn_index, job.utterance.slot_id)))
-
-    cast: Any = Cast(plan)
-    services = Services(
-        agents=cast,
-        speech=cast,
-        desk=Desk(plan.lanes),
-        events=SessionEvents(Ledger(epoch="test", keep_s=0.0), publish),
-        artifacts=Artifacts(Path("nowhere")),
-        submit=submit,
-        turn_timeout_s=TURN_TIMEOUT_S,
-        metrics=Metrics(),
-    )
-    slots = tuple(slot_agent(slot) for slot in plan.slots)
-    conversation = Conversation(session_id=SESSION, message="?", slots=slots, seed=1)
-    workflow = Workflow(services, conversation, Visit(exchanges=0))
-
-    async def listen() -> None:
-        async for event in workflow.stream.listen():
-            played.events.append((now(), event))
-
-    listening = asyncio.create_task(listen())
-    running = asyncio.create_task(workflow.run())
-    if plan.stopped_at is not None:
-        await asyncio.wait([running], timeout=plan.stopped_at)
-        workflow.stop()
-        running.cancel()
-    await running
-    await listening
-    return played
-
+SAID = (UtteranceReported, SummaryReported, SentimentReported)
 
 works = st.builds(
     Work,
@@ -197,9 +43,18 @@ plans = st.builds(
     speech=st.dictionaries(keys, works),
     lanes=st.integers(1, 6),
 )
+more = st.builds(
+    Plan,
+    slots=st.sets(st.sampled_from(SLOT_IDS), min_size=1).map(lambda slots: tuple(sorted(slots))),
+    texts=st.dictionaries(keys | st.just(SUMMARY), works),
+    speech=st.dictionaries(keys | st.just(SUMMARY), works),
+    lanes=st.integers(1, 6),
+    summary=st.booleans(),
+    sentiment=st.none() | works,
+)
 
 
-@given(plans)
+@given(more)
 def test_a_session_is_told_in_the_order_of_its_turns(plan: Plan) -> None:
     """Whatever takes how long, fails or hangs: on the stream, and as facts."""
     played = play(plan)
@@ -208,14 +63,16 @@ def test_a_session_is_told_in_the_order_of_its_turns(plan: Plan) -> None:
     for turn in (event.turn_index for event in told if isinstance(event, TurnStart)):
         count = sum(isinstance(e, SlotDone) and e.turn_index == turn for e in told)
         assert TurnDone(session_id=SESSION, turn_index=turn, slot_count=count) in told
-    closing = [fact for _, fact in played.facts if not isinstance(fact, UtteranceReported)][1:]
+    closing = [fact for _, fact in played.facts if not isinstance(fact, SAID)][1:]
     assert [type(fact) for fact in closing] == [Turn1Complete, Turn3Complete, SessionComplete]
     turn1, turn3, _ = closing
     assert isinstance(turn1, Turn1Complete)
     assert isinstance(turn3, Turn3Complete)
     assert [each.slot_id for each in turn1.utterances] == list(plan.slots)
     assert [(each.turn_index, each.slot_id) for each in turn3.utterances] == sorted(
-        (event.turn_index, event.slot_id) for event in told if type(event) is SlotStart
+        (event.turn_index, event.slot_id)
+        for event in told
+        if type(event) is SlotStart and event.turn_index in TURNS
     )
     replied = [e.slot_id for e in told if isinstance(e, SlotDone) and e.turn_index == 3]
     assert [each.target_slot_id for each in turn3.dialogues] == sorted(replied)
@@ -235,6 +92,7 @@ def test_a_stopped_session_ends_at_once_and_in_order(plan: Plan, stopped_at: int
     assert all(isinstance(event, SlotError) for event in after[:-1])
     assert sorted(event.slot_id for event in after if isinstance(event, SlotError)) == unfinished
     # But for what only a stop leaves out, the order is that of any session.
+    assert not isinstance(before[-1], UserSentiment)
     turn = before[-1].turn_index
     ends = [TurnDone(session_id=SESSION, turn_index=turn, slot_count=0)] if unfinished else []
     told = [*before, *after[:-1], *ends, after[-1]]

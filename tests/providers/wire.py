@@ -223,12 +223,10 @@ def schema_of(protocol: str, body: dict[str, Any]) -> dict[str, Any]:
 
 def _words(act: Act, schema: dict[str, Any]) -> str:
     fields = schema["properties"]
-    answer: dict[str, Any] = {
-        "text": ANSWER,
-        "voice_profile": fields["voice_profile"]["enum"][0],
-    }
-    if "target_slot_id" in fields:
-        answer["target_slot_id"] = fields["target_slot_id"]["enum"][0]
+    answer: dict[str, Any] = {"text": ANSWER}
+    for name in ("voice_profile", "target_slot_id", "sentiment"):
+        if name in fields:
+            answer[name] = fields[name]["enum"][0]
     match act:
         case "endless":
             return '{"text": "and on, and on, and on'

@@ -215,6 +215,10 @@ CHAT: dict[str, chat.ChatEvent] = {
         error=chat.SlotProblem(type="timeout", message="took longer than 60 s"),
     ),
     "chat_turn_done": chat.TurnDone(session_id=SESSION, turn_index=1, slot_count=6),
+    "chat_user_sentiment": chat.UserSentiment(session_id=SESSION, sentiment="negative"),
+    "chat_summary_start": chat.SlotStart(
+        session_id=SESSION, turn_index=4, kind="summary", slot_id=0, agent_id="summary"
+    ),
     "chat_done": chat.Done(session_id=SESSION, completed_slots=6, turns=3),
 }
 

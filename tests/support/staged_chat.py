@@ -2,7 +2,8 @@
 
 It is the real backend with the real voice; only the finished WAV is spoiled, as a disk or a
 careless hand might do it. What to spoil is read from ``stage.json`` beside the artifacts folder
-before each utterance: ``break``, ``mute`` and ``hang`` list places as ``"<turn>:<slot or *>"``, and
+before each utterance: ``break``, ``mute`` and ``hang`` list places as ``"<turn>:<slot or *>"`` (the
+summary is ``4:0``), and
 ``wait_s`` is how long each utterance waits. A file that hangs is a pipe that nobody writes to: its
 wave job begins and does not end (POSIX).
 
@@ -33,6 +34,7 @@ LONG_CALLBACK = "callback too long"
 LONG_CALLBACK_S = 0.05
 log = structlog.get_logger("chat")
 PLACE = re.compile(r"turn_(\d)/slot-(\d)_")
+SUMMARY = ("4", "0")
 
 
 class StagedSpeech:
@@ -50,8 +52,7 @@ class StagedSpeech:
         if self._stage.exists():
             directions = json.loads(self._stage.read_text("utf-8"))
         place = PLACE.search(path.as_posix())
-        assert place is not None
-        turn, slot = place.groups()
+        turn, slot = place.groups() if place is not None else SUMMARY
         here = {f"{turn}:{slot}", f"{turn}:*", "*:*"}
         await asyncio.sleep(directions.get("wait_s", 0))
         if here & set(directions.get("mute", ())):

@@ -19,6 +19,7 @@ from shared_schema.chat import (
     SlotStart,
     TurnDone,
     TurnStart,
+    UserSentiment,
     decode_chat_event,
 )
 
@@ -56,6 +57,9 @@ class Stream(Struct):
             elif isinstance(event, TurnDone):
                 assert open_turn == event.turn_index
                 open_turn = 0
+            elif isinstance(event, UserSentiment):
+                assert open_turn == 1
+                assert kinds.count(UserSentiment) == 1
             elif isinstance(event, SlotStart):
                 assert open_turn == event.turn_index
                 place = (event.turn_index, event.slot_id)

@@ -14,18 +14,29 @@ from pydantic_ai.settings import ModelSettings
 from chat_backend.agents.base import (
     CommentQuestion,
     CommentSelection,
+    MoodReading,
+    PlainText,
     Question,
     ReplyQuestion,
     ResponseQuestion,
+    SentimentQuestion,
     SpokenResponse,
+    SummaryQuestion,
 )
 from chat_backend.agents.models import prompts
-from chat_backend.agents.models.answers import Answer, InvalidAnswer, schema, validated
+from chat_backend.agents.models.answers import (
+    Answer,
+    InvalidAnswer,
+    discreet,
+    schema,
+    validated,
+)
 from chat_backend.agents.models.client import ProviderModel
 from chat_backend.errors import AgentFailed
 from chat_backend.providers.calls import ProviderCalls
 from chat_backend.providers.failure import ProviderFailed, excerpt
 from chat_backend.show.show import Show
+from shared_schema.facts import MAX_JUSTIFICATION_CHARS, Sentiment
 from shared_schema.ids import Kind
 
 # The answer itself needs about 150; the rest is for models that always reason first.
@@ -64,6 +75,21 @@ class ModelAgent:
         prompt = prompts.reply(question, self._show.words.asked)
         return await self._ask(question, "reply", prompt, SpokenResponse)
 
+    async def summarize(self, question: SummaryQuestion) -> SpokenResponse:
+        """Say what remained of a session, in the voice that the show has for it."""
+        words, voice = self._show.words, self._show.voices.summary
+        prompt = prompts.summarize(question, words.asked)
+        instructions = prompts.summary_instructions(words)
+        said = await self._request(instructions, prompt, PlainText, words.lengths.summary)
+        return SpokenResponse(text=said.text, voice_profile=voice)
+
+    async def sentiment(self, question: SentimentQuestion) -> Sentiment:
+        """Tell the mood of a message."""
+        prompt = prompts.sentiment(question)
+        instructions = prompts.sentiment_instructions()
+        read = await self._request(instructions, prompt, MoodReading, MAX_JUSTIFICATION_CHARS)
+        return discreet(read, question.message)
+
     async def _ask(
         self,
         question: Question,
@@ -72,10 +98,21 @@ class ModelAgent:
         answer: type[Answer],
         targets: Collection[int] = (),
     ) -> Answer:
+        instructions = prompts.instructions(self._show, question.agent_id, kind, targets)
         max_chars = self._show.words.lengths.of(kind)
+        return await self._request(instructions, prompt, answer, max_chars, targets)
+
+    async def _request(
+        self,
+        instructions: str,
+        prompt: str,
+        answer: type[Answer],
+        max_chars: int,
+        targets: Collection[int] = (),
+    ) -> Answer:
         requester = Requester(
             output_type=self._output(schema(answer, max_chars, targets)),
-            instructions=prompts.instructions(self._show, question.agent_id, kind, targets),
+            instructions=instructions,
             retries=CORRECTIONS,
         )
         problems: list[str] = []

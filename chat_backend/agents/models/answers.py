@@ -4,29 +4,35 @@ import ast
 import json
 import re
 from collections.abc import Collection, Iterator
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
-from chat_backend.agents.base import CommentSelection, SpokenResponse
+from chat_backend.agents.base import CommentSelection, MoodReading, PlainText
+from chat_backend.agents.limits import cut
 from chat_backend.providers.replies import clean
+from shared_schema.facts import MAX_JUSTIFICATION_CHARS, MOODS, Sentiment
 from shared_schema.foreign_text import without_controls
-from shared_schema.ids import VOICE_PROFILES, Kind
+from shared_schema.ids import VOICE_PROFILES, AnyKind
 
-Answer = TypeVar("Answer", bound=SpokenResponse)
+Answer = TypeVar("Answer", bound=PlainText)
 
 # Models count badly: a text slightly too long is cut at a word (the contract), an essay is not.
 TOLERANCE: Final = 1.5
-EXAMPLES: Final[dict[Kind, str]] = {
+EXAMPLES: Final[dict[AnyKind | Literal["sentiment"], str]] = {
     "response": '{"text": "The harbour keeps the ropes.", "voice_profile": "calm_soothing"}',
     "comment": (
         '{"text": "Your rope is wet, friend.", "voice_profile": "friendly_casual",'
         ' "target_slot_id": 3}'
     ),
     "reply": '{"text": "Wet ropes hold better.", "voice_profile": "confident_charming"}',
+    "summary": '{"text": "One kept the rope, one cut it, and the water carried both."}',
+    "sentiment": '{"text": "The words speak of a loss.", "sentiment": "negative"}',
 }
 # An answer has some hundred characters; a text with more braces than this is not one.
 _MAX_OBJECTS: Final = 64
+# Of a visitor's words in a justification: four in a row are a quotation.
+_TOO_MANY: Final = 4
 _MAX_READ_CHARS: Final = 100_000
 _MAX_OBJECT_CHARS: Final = 10_000
 # All patterns take a time that is linear in the text: it is read on the event loop.
@@ -45,7 +51,7 @@ class InvalidAnswer(Exception):
 
 
 def schema(
-    answer: type[SpokenResponse], max_chars: int, targets: Collection[int] = ()
+    answer: type[PlainText], max_chars: int, targets: Collection[int] = ()
 ) -> dict[str, Any]:
     """Return the JSON schema of an answer; a comment's target can only be one of `targets`."""
     _, parts = msgspec.json.schema_components([answer], ref_template="#/$defs/{name}")
@@ -54,7 +60,10 @@ def schema(
     # Servers that generate by the schema's grammar enforce this; the prompt is for the others.
     fields["text"]["maxLength"] = max_chars
     # The members of an enumeration imply its type, but strict modes want it stated.
-    fields["voice_profile"] = {"type": "string", "enum": list(VOICE_PROFILES)}
+    if "voice_profile" in fields:
+        fields["voice_profile"] = {"type": "string", "enum": list(VOICE_PROFILES)}
+    if "sentiment" in fields:
+        fields["sentiment"] = {"type": "string", "enum": list(MOODS)}
     if "target_slot_id" in fields:
         fields["target_slot_id"] = {"type": "integer", "enum": sorted(targets)}
     return {
@@ -113,18 +122,35 @@ def validated(
     return found
 
 
+def discreet(reading: MoodReading, message: str) -> Sentiment:
+    """Return a mood whose justification repeats at most three words of the message in a row."""
+    said, why = _words(message), _words(reading.text)
+    runs = {tuple(said[at : at + _TOO_MANY]) for at in range(len(said) - _TOO_MANY + 1)}
+    quotes = any(tuple(why[at : at + _TOO_MANY]) in runs for at in range(len(why)))
+    text = f"The words sound {reading.sentiment}." if quotes else reading.text
+    return Sentiment(
+        sentiment=reading.sentiment, justification=cut(text.strip(), MAX_JUSTIFICATION_CHARS)
+    )
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
 def _normal(content: object) -> object:
     """Return an answer's fields normalised: numbers in strings, names in another case."""
     if not isinstance(content, dict):
         return content
     fields = dict(content)
-    text, profile, target = (
-        fields.get(name) for name in ("text", "voice_profile", "target_slot_id")
+    text, profile, target, mood = (
+        fields.get(name) for name in ("text", "voice_profile", "target_slot_id", "sentiment")
     )
     if isinstance(text, str):
         fields["text"] = without_controls(text)
     if isinstance(profile, str):
         fields["voice_profile"] = re.sub(r"[\s-]+", "_", profile.strip().lower())
+    if isinstance(mood, str):
+        fields["sentiment"] = mood.strip().lower()
     if isinstance(target, str) and (number := re.search(r"\d{1,3}", target)):
         fields["target_slot_id"] = int(number[0])
     elif isinstance(target, float) and target.is_integer():

@@ -2,23 +2,32 @@
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Final
 
 import structlog
 
-from chat_backend.agents.base import Agent, Agents
+from chat_backend.agents.base import (
+    Agent,
+    Agents,
+    ObservingAgent,
+    SentimentQuestion,
+    SpokenResponse,
+    SummaryQuestion,
+)
 from chat_backend.agents.models.compatible import Accepted
 from chat_backend.agents.models.seats import Seat, Seats
 from chat_backend.agents.offline import OfflineAgents
+from chat_backend.errors import AgentFailed
 from chat_backend.metrics import Metrics
 from chat_backend.providers.calls import CallLimits, ProviderCalls, limits_of
 from chat_backend.providers.keys import Keys
 from chat_backend.providers.servers import Remarks
 from chat_backend.providers.usage import Account
 from chat_backend.show.show import Show
+from shared_schema.facts import Sentiment
 from shared_schema.ids import AgentId
 from shared_schema.settings import Settings
 
@@ -34,11 +43,13 @@ class MixedAgents:
     """Models by agent id, and a show's personas for the agents without a model."""
 
     def __init__(
-        self, show: Show, models: Mapping[AgentId, Agent], seats: Mapping[AgentId, Seat]
+        self, show: Show, models: Mapping[AgentId, ObservingAgent], seats: Mapping[AgentId, Seat]
     ) -> None:
         self._models = models
         self._seats = seats
-        self._personas = OfflineAgents(show.personas, show.words.lengths)
+        self._personas = OfflineAgents(
+            show.personas, show.words.lengths, show.summary, show.voices.summary
+        )
 
     def of(self, agent_id: AgentId) -> Agent:
         """Return the agent with this id."""
@@ -49,6 +60,29 @@ class MixedAgents:
         persona = self._personas.describe(agent_id)
         seat = self._seats.get(agent_id)
         return persona if seat is None else f"{persona} ({seat.provider}: {seat.model})"
+
+    async def summarize(self, question: SummaryQuestion) -> SpokenResponse:
+        """Say what remained: the model of the first slot that has one, else our own sentences."""
+        model = self._first_model(question.agent_ids)
+        return await (model or self._personas).summarize(question)
+
+    async def sentiment(self, question: SentimentQuestion) -> Sentiment | None:
+        """Tell the mood: the model of the first slot that has one, else the lexicon.
+
+        The lexicon also answers for a model that failed, but not for one that took too long.
+        """
+        model = self._first_model(question.agent_ids)
+        if model is not None:
+            try:
+                return await model.sentiment(question)
+            except AgentFailed as error:
+                log.warning("sentiment by no model", type=error.error_type, reason=str(error))
+                if error.error_type == "timeout":
+                    return None
+        return await self._personas.sentiment(question)
+
+    def _first_model(self, agent_ids: Sequence[AgentId]) -> ObservingAgent | None:
+        return next((self._models[each] for each in agent_ids if each in self._models), None)
 
 
 @asynccontextmanager
@@ -87,7 +121,7 @@ async def open_agents(
     timeout_s = SHARE_OF_TURN * settings.chat_turn_timeout_s
     async with AsyncExitStack() as stack:
         clients: dict[tuple[str, Accepted], ServerClient] = {}
-        makers: dict[AgentId, Callable[[Show], Agent]] = {}
+        makers: dict[AgentId, Callable[[Show], ObservingAgent]] = {}
         for agent_id, seat in seats.taken.items():
             server = (seat.provider, seat.accepted)
             if server not in clients:

@@ -13,13 +13,18 @@ from chat_backend.agents.base import (
     Question,
     ReplyQuestion,
     ResponseQuestion,
+    SentimentQuestion,
     SpokenResponse,
+    SummaryQuestion,
 )
 from chat_backend.agents.offline.composing import Draft
 from chat_backend.agents.offline.message import read_message
 from chat_backend.agents.offline.persona import Persona, built_in_personas
 from chat_backend.agents.offline.quoting import content_words
+from chat_backend.agents.offline.sentiment import sentiment_of
+from chat_backend.agents.offline.summary import SummaryTexts, summarize, summary_texts
 from chat_backend.errors import AgentFailed
+from shared_schema.facts import Sentiment
 from shared_schema.ids import AgentId, Kind, VoiceProfile
 
 # How often a persona keeps to its home voice; in Turn 1 the six are introduced.
@@ -134,10 +139,15 @@ class OfflineAgents:
         self,
         personas: Mapping[AgentId, Persona] | None = None,
         lengths: Lengths | None = None,
+        summary: SummaryTexts | None = None,
+        summary_voice: VoiceProfile = "calm_soothing",
     ) -> None:
+        self._summary = summary or summary_texts()
+        self._summary_voice = summary_voice
         self._personas = built_in_personas() if personas is None else personas
+        self._lengths = lengths or Lengths()
         self._agents: dict[AgentId, Agent] = {
-            agent_id: OfflineAgent(persona, lengths or Lengths())
+            agent_id: OfflineAgent(persona, self._lengths)
             for agent_id, persona in self._personas.items()
         }
 
@@ -148,3 +158,16 @@ class OfflineAgents:
     def describe(self, agent_id: AgentId) -> str:
         """Return the persona's name and what it is."""
         return self._personas[agent_id].title
+
+    async def summarize(self, question: SummaryQuestion) -> SpokenResponse:
+        """Say what remained of a session, with words of three voices."""
+        return summarize(
+            question,
+            self._summary,
+            max_chars=self._lengths.summary,
+            voice=self._summary_voice,
+        )
+
+    async def sentiment(self, question: SentimentQuestion) -> Sentiment:
+        """Tell the mood of a message by the lexicon."""
+        return sentiment_of(question.message)

@@ -9,15 +9,13 @@ import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from msgspec import Struct
 
 from chat_backend.agents.limits import sentences
+from shared_schema.facts import Sentiment
 
-Mood = Literal["positive", "neutral", "negative"]
-
-MAX_JUSTIFICATION_CHARS: Final = 200
 # What a mood needs: one word of the lexicon, not weakened.
 _THRESHOLD: Final = 0.8
 # Whoever tells more is read as far as this.
@@ -72,13 +70,6 @@ _ADVERB: Final = re.compile(
 _NO_MORE: Final = re.compile(_LEXICON["no_more"])
 _TOKEN: Final = re.compile(r"#\d+|[^\W_]+(?:['-][^\W_]+)*|[,;:()\u2013\u2014-]")
 _DRAWN_OUT: Final = re.compile(r"([a-z])\1{2,}")
-
-
-class Sentiment(Struct, frozen=True, kw_only=True):
-    """A mood, and in one sentence why; it repeats at most three single words."""
-
-    sentiment: Mood
-    justification: str
 
 
 class Hit(Struct, frozen=True):

@@ -1,6 +1,6 @@
 // Draws a session. A cell is replaced only when it changes, so that focus and sounds are kept.
 
-import { element, state } from "./dom.js";
+import { element, state, write } from "./dom.js";
 import { grid } from "./session.js";
 import { sound } from "./sound.js";
 
@@ -33,6 +33,7 @@ export class Grid {
       if (name.textContent !== row.agent) name.textContent = row.agent;
       for (const cell of row.cells) this.#update(cell);
     }
+    this.#drawAdditions(session);
     document.getElementById("columns").hidden = false;
     document.getElementById("dialogues-title").hidden = session.dialogues.length === 0;
     const dialogues = session.dialogues.map((each) => dialogue(each, events));
@@ -41,6 +42,27 @@ export class Grid {
       this.#dialogues.dataset.words = session.id + words;
       this.#dialogues.replaceChildren(...dialogues);
     }
+  }
+
+  #drawAdditions({ mood, summary, id }) {
+    const words = mood ? `The visitor's mood: ${mood.sentiment}. ${mood.justification}` : "";
+    document.getElementById("mood").hidden = mood === null;
+    write(document.getElementById("mood"), words);
+    const place = document.getElementById("summary");
+    const content = JSON.stringify([id, summary]);
+    if (place.dataset.content === content) return;
+    place.dataset.content = content;
+    place.hidden = summary === null;
+    if (summary === null) return;
+    place.replaceChildren(
+      ...[
+        element("h3", {}, "Summary"),
+        state(summary.shown, STATE_WORDS[summary.shown]),
+        element("p", { class: "said" }, summary.text),
+        summary.error && element("p", { class: "problem" }, summary.error),
+        summary.speech && sound(summary.speech, "Speech", "the summary"),
+      ].filter(Boolean),
+    );
   }
 
   #row(row) {

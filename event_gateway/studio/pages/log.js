@@ -29,7 +29,8 @@ export class Log {
 
 function entry(line) {
   const event = line.event;
-  const status = event?.payload.status ?? line.status;
+  // A sentiment has no status: it is whole or not sent.
+  const status = event ? (event.payload.status ?? "complete") : line.status;
   const good = line.status === "produced" && status === "complete";
   const words = line.status === "produced" ? status : line.status;
   const summary = element(
@@ -61,5 +62,7 @@ function what(event) {
   if (event.type === "turn1.waves.ready") {
     return `Turn 1, ${event.payload.slotsReady} of ${event.payload.slotsExpected}`;
   }
+  if (event.type === "user_sentiment") return `Mood: ${event.payload.sentiment}`;
+  if (event.type === "final_summary.ready") return "Summary";
   return `Dialogue ${event.payload.playOrder.map((step) => step.slotId).join(" → ")}`;
 }

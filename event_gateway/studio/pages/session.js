@@ -17,6 +17,8 @@ export function fromState(status) {
       waitsFor,
     })),
     turn1Decided: status.turn1Decided,
+    mood: status.sentiment,
+    summary: summaryOf(status.summary, status.summaryDecided),
   };
 }
 
@@ -31,6 +33,20 @@ export function fromDocument(document) {
     cells: cellsOf(document.utterances),
     dialogues: document.dialogues.map((each) => ({ ...each, decided: true, waitsFor: [] })),
     turn1Decided: true,
+    mood: document.sentiment ?? null,
+    summary: summaryOf(document.summary ?? null, true),
+  };
+}
+
+/** Return a summary with its displayed state, or null. */
+function summaryOf(summary, decided) {
+  if (summary === null) return null;
+  const { type } = summary.wave;
+  return {
+    text: summary.text,
+    shown: type === "pending" && decided ? "late" : type === "pending" ? "waiting" : type,
+    error: type === "failed" ? `${summary.wave.stage}: ${summary.wave.message}` : "",
+    speech: summary.speechPath,
   };
 }
 

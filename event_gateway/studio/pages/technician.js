@@ -36,9 +36,7 @@ listen({
     log.add(line);
     const event = line.event;
     if (event) {
-      const payload = event.payload;
-      const slots = payload.slots ?? [...payload.commenters, payload.respondent];
-      for (const wave of slots) water.ring(wave.slotId);
+      for (const wave of wavesOf(event.payload)) water.ring(wave.slotId);
       write(at("last"), `${clock(line.at)}, ${event.type.split(".")[0]}`);
     }
     refresh();
@@ -71,6 +69,11 @@ function refresh() {
 async function load(id) {
   const document = fromDocument(await ask(`/v1/recordings/${id}`));
   if (id === shown) known = document;
+}
+
+function wavesOf(payload) {
+  if (payload.commenters) return [...payload.commenters, payload.respondent];
+  return payload.slots ?? payload.waveInfo?.waves ?? [];
 }
 
 const isLive = (id) => now?.sessions.some((each) => each.sessionId === id) ?? false;
