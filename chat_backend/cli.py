@@ -1,5 +1,6 @@
 """The commands of ``python -m chat_backend``."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -38,6 +39,19 @@ def say(
         return run_visit(load_settings(), message, visit, wait=wait, stay=stay, timeout_s=timeout)
 
     raise typer.Exit(exit_code_of(run, name="say"))
+
+
+@app.command()
+def report(
+    to: Annotated[Path | None, typer.Option(help="The zip to write; default: here.")] = None,
+) -> None:
+    """Write one zip for remote help: versions, settings, logs, metrics, states of sessions.
+
+    It has no words of visitors, no keys and no tokens. Example: python -m chat_backend report
+    """
+    from chat_backend.commands.report import report as write  # noqa: PLC0415  # not for the server
+
+    raise typer.Exit(exit_code_of(lambda: write(load_settings(), to, echo), name="report"))
 
 
 @app.command()

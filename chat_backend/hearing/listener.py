@@ -25,7 +25,7 @@ from chat_backend.hearing.recording import (
     prepared,
 )
 from chat_backend.providers.failure import failed
-from waves.workers.ending import exit_on_sigterm, prepare_to_end
+from waves.workers.ending import exit_on_request, prepare_to_end
 from waves.workers.processes import Processes
 
 # Decoding and cleaning a minute takes about a second.
@@ -120,7 +120,7 @@ class _Speech(Struct, frozen=True):
 def _initialise(weights: str | None) -> None:
     global _model  # noqa: PLW0603 - a pool's initialiser has no other way to pass values on
     prepare_to_end()
-    exit_on_sigterm()
+    exit_on_request()
     if weights is None:
         return
     from faster_whisper import WhisperModel  # noqa: PLC0415  # an extra; only in this process

@@ -19,6 +19,7 @@ from typing import Final
 import httpx
 
 from shared_schema.layout import session_file
+from shared_schema.runtime.process.ending import SUPERVISED
 from shared_schema.runtime.process.exits import FAILED, OK
 from shared_schema.runtime.web.clients import local_http, missing_after
 from shared_schema.session_document import SessionDocument, read_document
@@ -64,13 +65,21 @@ def _chat_backend(artifacts: Path) -> Iterator[str]:
         "RR_TTS": "hibari",
         "RR_WAVES_ENABLED": "true",
         "RR_LOG_LEVEL": "error",
+        # The log files and the retention are those of the show's own backend.
+        "RR_LOG_DIR": "",
+        "RR_ARTIFACTS_KEEP_DAYS": "0",
+        # However we end, the child notices that its stdin is closed.
+        SUPERVISED: "1",
     }
-    child = subprocess.Popen([sys.executable, "-m", "chat_backend"], env=environment)
+    command = [sys.executable, "-m", "chat_backend"]
+    child = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_until_served(child, url)
         yield url
     finally:
+        if child.stdin is not None:
+            child.stdin.close()
         child.terminate()
         try:
             child.wait(END_TIMEOUT_S)

@@ -19,9 +19,10 @@ _Run = tuple[str, ...]
 
 
 class Said:
-    """The newest texts, by the runs of words in them."""
+    """The newest texts, by the runs of words in them; `texts_max` is None for all."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, texts_max: int | None = TEXTS_MAX) -> None:
+        self._texts_max = texts_max
         self._texts: deque[frozenset[_Run]] = deque()
         self._count_of: dict[_Run, int] = {}
         # Of all runs, so that each is looked for once.
@@ -38,7 +39,7 @@ class Said:
             self._count_of[run] = self._count_of.get(run, 0) + 1
         self._lengths.add(size)
         self._texts.append(runs)
-        if len(self._texts) > TEXTS_MAX:
+        if self._texts_max is not None and len(self._texts) > self._texts_max:
             self._forget(self._texts.popleft())
 
     def hidden(self, line: str) -> str:

@@ -105,6 +105,7 @@ async def test_the_commands_look_after_sessions(tmp_path: Path) -> None:
     [
         "chat_backend say",
         "chat_backend check",
+        "chat_backend report",
         "chat_backend restart",
         "chat_backend supervise",
         "chat_backend sessions list",

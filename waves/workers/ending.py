@@ -1,4 +1,4 @@
-"""Ends a worker process in time: with its parent, and on SIGTERM."""
+"""Ends a worker process in time: with its parent, and when that asks for it."""
 
 import multiprocessing
 import os
@@ -9,18 +9,25 @@ from collections.abc import Callable
 from multiprocessing.connection import wait
 from typing import Final
 
-_EXIT_TERMINATED: Final = 128 + signal.SIGTERM
+# How a parent ends a worker. Not by SIGTERM, which honcho sends to the whole group: the pool
+# would replace workers that end before the parent.
+if sys.platform == "win32":
+    END_SIGNAL: Final = signal.SIGTERM  # processes are terminated from outside
+    NOT_INHERITED: Final = (signal.SIGINT,)
+else:
+    END_SIGNAL: Final = signal.SIGUSR1
+    NOT_INHERITED: Final = (signal.SIGINT, signal.SIGTERM, END_SIGNAL)
+
+_EXIT_TERMINATED: Final = 128 + END_SIGNAL
 _EXIT_ORPHANED: Final = 3
 
 
 def prepare_to_end() -> None:
-    """Leave Ctrl-C to the parent, keep SIGTERM for `exit_on_sigterm`, and watch the parent.
+    """Leave signals to the parent, and watch it.
 
-    Called before any thread starts, since threads inherit the signal mask.
+    The signals are blocked since the process began (`Processes`); its threads inherit that.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform != "win32":
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     exit_with_parent()
 
 
@@ -40,18 +47,17 @@ def exit_with_parent() -> None:
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
-def exit_on_sigterm(before: Callable[[], None] | None = None) -> None:
-    """End this process on SIGTERM, even in the middle of a long calculation; call `before` first.
+def exit_on_request(before: Callable[[], None] | None = None) -> None:
+    """End this process when its parent asks for it, even in a long calculation.
 
-    A Python signal handler runs in the main thread, and only between two of its steps. So SIGTERM
-    is blocked in all threads (`prepare_to_end`), and one waits for it. A second one, from the
-    process group after one from the parent, stays blocked and cannot cut this short.
+    `before` is called first. A Python signal handler runs in the main thread, and only between two
+    of its steps. So the signal is blocked in all threads, and one waits for it.
     """
     if sys.platform == "win32":
         return  # Windows terminates processes from outside
 
     def watch() -> None:
-        signal.sigwait({signal.SIGTERM})
+        signal.sigwait({END_SIGNAL})
         if before is not None:
             before()
         os._exit(_EXIT_TERMINATED)

@@ -14,10 +14,12 @@ from typing import Any, Final, TypeVar
 
 from pebble import ProcessPool
 
+from waves.workers.ending import END_SIGNAL, NOT_INHERITED
+
 Argument = TypeVar("Argument")
 Outcome = TypeVar("Outcome")
 
-# A worker reacts to SIGTERM within the linger of its socket, one second, or not at all.
+# A worker reacts to the request to end within the linger of its socket, one second, or not at all.
 _GRACE_S: Final = 1.5
 # Read by the linear algebra library when it is loaded: one thread for each worker.
 _ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -26,12 +28,20 @@ _log = logging.getLogger(__name__)
 
 
 class _WorkerProcess(SpawnProcess):
-    """A process that Ctrl-C never reaches, not even while it starts: its parent ends it."""
+    """A process that neither Ctrl-C nor SIGTERM ends, not even while it starts: its parent does."""
 
     def start(self) -> None:
         """Start it."""
-        with _ctrl_c_is_not_inherited():
+        with _signals_are_not_inherited():
             super().start()
+
+    def terminate(self) -> None:
+        """Request its end; for Pebble, too, after a job's time limit."""
+        if sys.platform == "win32":
+            super().terminate()
+        elif self.pid is not None and self.is_alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, END_SIGNAL)
 
 
 class _TrackingContext(SpawnContext):
@@ -92,7 +102,7 @@ class Processes:
         return future
 
     def end(self, timeout_s: float) -> None:
-        """End all processes: with SIGTERM, and those that do not react with SIGKILL."""
+        """End all processes: by request, and those that do not react with SIGKILL."""
         deadline = time.monotonic() + min(timeout_s, _GRACE_S)
         # Before the processes, or it would replace them. Pebble does not annotate it.
         self._pool.stop()  # type: ignore[no-untyped-call]
@@ -111,10 +121,10 @@ class Processes:
 
 
 @contextlib.contextmanager
-def _ctrl_c_is_not_inherited() -> Iterator[None]:
-    """Let processes that this thread starts meanwhile ignore Ctrl-C from their first instruction.
+def _signals_are_not_inherited() -> Iterator[None]:
+    """Let processes that this thread starts meanwhile ignore signals from their first instruction.
 
-    On Windows this process ignores it meanwhile, too; on POSIX another of its threads takes it.
+    On Windows this process ignores Ctrl-C meanwhile, too; on POSIX another of its threads takes it.
     """
     if sys.platform == "win32":
         set_handler = ctypes.windll.kernel32.SetConsoleCtrlHandler
@@ -124,7 +134,7 @@ def _ctrl_c_is_not_inherited() -> Iterator[None]:
         finally:
             set_handler(None, False)
     else:
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, NOT_INHERITED)
         try:
             yield
         finally:

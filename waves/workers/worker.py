@@ -7,7 +7,6 @@ place, and never outlives its parent.
 import logging
 import multiprocessing
 import multiprocessing.util
-import signal
 import threading
 import time
 from pathlib import Path
@@ -24,7 +23,7 @@ from waves.dsp.decomposition import decompose
 from waves.dsp.grid import SAMPLE_RATE_HZ
 from waves.dsp.metrics import measure
 from waves.job import failure, run_job
-from waves.workers.ending import exit_on_sigterm, exit_with_parent, prepare_to_end
+from waves.workers.ending import exit_on_request, prepare_to_end
 from waves.workers.memory import keep_freed_memory
 
 # Time for a running gateway to answer the connection; messages before that are lost.
@@ -108,7 +107,7 @@ def initialise(context: Context) -> None:
     prepare_to_end()
     keep_freed_memory()
     publisher = CompletionPublisher(context.bus, context.epoch) if context.bus is not None else None
-    exit_on_sigterm(publisher.close if publisher else None)
+    exit_on_request(publisher.close if publisher else None)
     warm_up()
     if publisher is not None:
         publisher.await_gateway()
@@ -117,9 +116,9 @@ def initialise(context: Context) -> None:
 
 def initialise_batch() -> None:
     """Initialise a process of the batch tool, without bus and session."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    exit_with_parent()
+    prepare_to_end()
     keep_freed_memory()
+    exit_on_request()
     warm_up()
 
 
