@@ -34,6 +34,8 @@ _READ_BY_US: Final = ("RR_", "_KEY")
 _REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 # Its own by default, or as the documents start it, with ``-X utf8``.
 _HONCHO_ENCODINGS: Final = ("locale", "utf-8")
+# As a word processor turns straight quotes into.
+_TYPOGRAPHIC: Final = ("\u201c", "\u201d", "\u201e", "\u2018", "\u2019", "\u00ab")
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -77,6 +79,10 @@ def read_dotenv(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
                 value = match["double"].replace('\\"', '"')
             elif match["space"] and value.startswith("#"):
                 value = ""
+            elif value[:1] in _TYPOGRAPHIC:
+                raise InvalidSetting(
+                    f"{path}, line {number}: the quotes of {name} are typographic: write ' or \""
+                )
             elif value.count('"') % 2:
                 raise InvalidSetting(f"{path}, line {number}: a quote of {name} has no partner")
             known = {**environment, **values}
@@ -145,6 +151,11 @@ def add_to_dotenv(values: Mapping[str, str], path: Path = DOTENV) -> None:
 
 def _text(path: Path) -> str:
     if not path.is_file():
+        # A folder is the virtual environment that some call so.
+        if os.path.lexists(path) and not path.is_dir():
+            raise InvalidSetting(
+                f"{path} is no file, or a link that leads nowhere: replace or remove it"
+            )
         return ""
     try:
         data = path.read_bytes()

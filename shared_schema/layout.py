@@ -143,7 +143,10 @@ class Artifacts:
     """The artifacts folder of this machine, and the only way from relative to absolute paths."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root.expanduser().resolve()
+        try:
+            self.root = root.expanduser().resolve()
+        except (OSError, RuntimeError) as error:
+            raise InvalidSetting(f"RR_ARTIFACTS_DIR={root} leads nowhere: {error}") from None
         self._prefix = self.root.as_posix().rstrip("/") + "/"
 
     def absolute(self, relative: str) -> str:
@@ -158,7 +161,7 @@ class Artifacts:
         InvalidSetting
             Naming the link and the remedy.
         """
-        for root in SESSION_ROOTS:
+        for root in (*SESSION_ROOTS, HEARING_ROOT):
             for folder in (self.root / Path(root).parent, self.root / root):
                 if is_link(folder):
                     raise InvalidSetting(

@@ -210,5 +210,8 @@ def _parse(key: str, text: str) -> object:
 
 def _decode_path(kind: type, value: object) -> object:
     if kind is Path and isinstance(value, str) and value:
-        return Path(value)
+        try:
+            return Path(value).expanduser()
+        except RuntimeError:
+            raise ValueError("there is no home folder of that user") from None
     raise ValueError("expected a path")

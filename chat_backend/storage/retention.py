@@ -37,35 +37,63 @@ async def prune_hourly(
     archive: Archive, settings: Settings, live: Callable[[], Collection[str]]
 ) -> None:
     """Remove old sessions, for ever; what is held open is tried again the next time."""
-    retention = Retention(
-        older_than_s=settings.artifacts_keep_days * SECONDS_A_DAY,
-        session_limit_s=settings.events_session_limit_s,
-    )
     artifacts = Artifacts(settings.artifacts_dir)
+    housekeeping = _Housekeeping(
+        archive,
+        KeptRecordings(artifacts),
+        Retention(
+            older_than_s=settings.artifacts_keep_days * SECONDS_A_DAY,
+            session_limit_s=settings.events_session_limit_s,
+        ),
+        live,
+    )
     clock = PruneClock(artifacts, "chat", archive.newest_trace)
-    named: set[str] = set()
     while True:
-        now = await asyncio.to_thread(clock.now)
+        try:
+            await housekeeping.round(await asyncio.to_thread(clock.now))
+        except Exception:
+            log.exception("old sessions not removed; tried again in an hour")
+        await asyncio.sleep(LOOK_INTERVAL_S)
+
+
+class _Housekeeping:
+    """One process's rounds; odd sessions are named in the first that finds them."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        recordings: KeptRecordings,
+        retention: Retention,
+        live: Callable[[], Collection[str]],
+    ) -> None:
+        self._archive = archive
+        self._recordings = recordings
+        self._retention = retention
+        self._live = live
+        self._named: set[str] = set()
+
+    async def round(self, now: float | None) -> None:
+        """Remove what is old at `now`, in seconds since 1970; None: only look."""
         removals: list[Removal] = []
         # One at a time, so that the server's work goes on in between, and its end waits for one.
-        for session_id in await asyncio.to_thread(archive.ids):
-            if session_id in live():
+        for session_id in await asyncio.to_thread(self._archive.ids):
+            if session_id in self._live():
                 continue
             try:
-                stored = await asyncio.to_thread(archive.stored, session_id)
-                if now is not None and retention.is_old(stored, now):
-                    removals.append(await asyncio.to_thread(archive.remove, stored))
+                stored = await asyncio.to_thread(self._archive.stored, session_id)
+                if now is not None and self._retention.is_old(stored, now):
+                    removals.append(await asyncio.to_thread(self._archive.remove, stored))
                 oddity = stored.oddity
             except Exception as error:
                 # Whatever it is, the other sessions do not depend on it.
                 oddity = repr(error)
-            if oddity and session_id not in named:
-                named.add(session_id)
+            if oddity and session_id not in self._named:
+                self._named.add(session_id)
                 log.warning("odd session", session=session_id, reason=oddity)
         recordings = 0
         if now is not None:
-            before = now - retention.older_than_s
-            recordings = await asyncio.to_thread(KeptRecordings(artifacts).prune, before)
+            before = now - self._retention.older_than_s
+            recordings = await asyncio.to_thread(self._recordings.prune, before)
         if removals or recordings:
             log.info(
                 "old sessions removed",
@@ -74,7 +102,6 @@ async def prune_hourly(
                 held=sum(len(each.held) for each in removals),
                 recordings=recordings,
             )
-        await asyncio.sleep(LOOK_INTERVAL_S)
 
 
 def free_gb(folder: Path) -> float:

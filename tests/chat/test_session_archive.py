@@ -259,7 +259,7 @@ def test_another_sessions_document_is_odd(archive: Archive, tmp_path: Path) -> N
 def test_folders_of_sessions_may_not_be_links(tmp_path: Path) -> None:
     """Whichever of them; the artifacts folder itself may be one."""
     (tmp_path / "else").mkdir()
-    for place in ("tts", "tts/sessions", "waves", "waves/sessions"):
+    for place in ("tts", "tts/sessions", "waves", "waves/sessions", "stt", "stt/sessions"):
         root = tmp_path / place.replace("/", "-")
         link(root / place, tmp_path / "else")
         with pytest.raises(InvalidSetting, match="RR_ARTIFACTS_DIR"):

@@ -30,6 +30,8 @@ BAD_SHELL = {
     "SSL_CERT_FILE": "/nonexistent",
     "SSL_CERT_DIR": "/nonexistent",
 }
+# Python itself writes there whenever a context for certificates is made.
+BAD_KEY_LOG = {"SSLKEYLOGFILE": "/nonexistent/keys.log"}
 
 
 @pytest.mark.parametrize(
@@ -224,10 +226,23 @@ def test_a_bad_proxy_stops_the_start_in_one_line(command: str) -> None:
     assert "HTTPS_PROXY" in lines[0]
 
 
+def test_a_key_log_that_cannot_be_written_is_one_line() -> None:
+    """Of a server that calls a remote provider; nothing else makes such a context."""
+    done = run("chat_backend", RR_TTS_OPENAI_URL="https://voices.example/v1", **BAD_KEY_LOG)
+    assert done.returncode == 78
+    (line,) = done.stderr.splitlines()
+    assert "SSLKEYLOGFILE" in line
+
+
 def test_commands_that_ask_our_own_servers_take_no_proxy() -> None:
     """They say that nobody is there, not that a proxy is."""
     with proxy() as (address, asked):
-        shell = {**BAD_SHELL, "ALL_PROXY": f"http://{address}", "HTTP_PROXY": f"http://{address}"}
+        shell = {
+            **BAD_SHELL,
+            **BAD_KEY_LOG,
+            "ALL_PROXY": f"http://{address}",
+            "HTTP_PROXY": f"http://{address}",
+        }
         shell |= {"http_proxy": shell["ALL_PROXY"], "RR_CHAT_PORT": "9", "RR_GATEWAY_PORT": "9"}
         for command in (
             ["chat_backend", "say", "hello", "--timeout", "1"],

@@ -62,6 +62,7 @@ def test_a_value_is_what_was_meant(line: str, value: str, dotenv: Path) -> None:
         (b'RR_EVENTS_TOKEN="hush\nRR_LLM_MODEL="x"\n', 1, "not closed"),
         (b"RR_EVENTS_TOKEN='hush\n", 1, "not closed"),
         (b'RR_EVENTS_TOKEN=hush"\n', 1, "no partner"),
+        ("RR_EVENTS_TOKEN=\u201chush\u201d\n".encode(), 1, "typographic"),
         (b'RR_EVENTS_TOKEN="hush" hush\n', 1, "in the quotes"),
         (b"rr_seed=1\n", 1, "write RR_SEED"),
     ],
@@ -83,6 +84,16 @@ def test_no_file_and_a_folder_of_that_name_say_nothing(dotenv: Path) -> None:
     assert read_dotenv(dotenv, {}) == {}
     dotenv.mkdir()
     assert read_dotenv(dotenv, {}) == {}
+
+
+def test_a_link_that_leads_nowhere_is_named(dotenv: Path) -> None:
+    """It was meant to be read."""
+    try:
+        dotenv.symlink_to("gone")
+    except OSError:
+        pytest.skip("links need a privilege here")
+    with pytest.raises(InvalidSetting, match="leads nowhere"):
+        read_dotenv(dotenv, {})
 
 
 def test_what_honcho_exported_is_taken_back(dotenv: Path) -> None:

@@ -103,3 +103,10 @@ def test_models_and_voices_have_limits_of_their_own(
     """The older name sets both, where they are not set themselves."""
     found = load_settings(environment, dotenv=None)
     assert (found.llm_concurrency, found.tts_concurrency) == limits
+
+
+@pytest.mark.parametrize("variable", ["RR_ARTIFACTS_DIR", "RR_LOG_DIR", "RR_SHOW"])
+def test_a_home_folder_of_nobody_is_one_line(variable: str) -> None:
+    """It names the variable."""
+    with pytest.raises(InvalidSetting, match=f"{variable}='~nobody-here/x'"):
+        load_settings({variable: "~nobody-here/x"}, dotenv=None)

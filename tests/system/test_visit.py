@@ -3,6 +3,7 @@
 import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from shared_schema.chat import SlotAudio, SlotDone, SlotError
 from shared_schema.events import SessionStopped, Turn1WavesReady
 from tests.support.client import listening
-from tests.support.processes import System, until
+from tests.support.processes import System, system, until
 from tests.support.staging import MESSAGE, stage, visit
 from tests.support.visitor import Stream, post, request
 
@@ -83,19 +84,76 @@ async def test_a_secret_stays_in_its_visit(show: System) -> None:
         said = " ".join(done.text for done in later.of(SlotDone))
         # Words of the secret that no persona has of its own, as it has "a wedding spoon".
         assert not any(word in said for word in ("stole", "sister's", "wedding ring"))
-    public = [
-        request(url, "GET", path).text
-        for url, path in (
-            (show.chat_url, "/v1/health"),
-            (show.chat_url, "/v1/agents"),
-            (show.chat_url, "/metrics"),
-            (show.gateway_url, "/healthz"),
-            (show.gateway_url, "/readyz"),
-            (show.gateway_url, "/metrics"),
-        )
-    ]
     log = "\n".join(process.log for process in show.processes)
-    assert not [text for text in [*public, log] if "wedding" in text]
+    assert "wedding" not in log
+
+
+def test_nothing_that_is_open_to_a_visitor_tells_what_another_said(tmp_path: Path) -> None:
+    """With the operator's token set: pages, streams, files and errors of both servers."""
+    secret = "I stole my sister's wedding ring"  # noqa: S105  # a visitor's
+    with system(tmp_path, operator_token="ours", log_level="debug") as it:  # noqa: S106
+        it.gateway()
+        it.chat()
+        session = post(it.chat_url, {"message": secret, "visitId": "a"}).session_id
+        document = it.artifacts / f"tts/sessions/{session}/session.json"
+        until(lambda: '"state": "done"' in document.read_text("utf-8"), "session.json")
+        assert "wedding" in document.read_text("utf-8")
+        answers = []
+        for method, url, path in (
+            *(("GET", it.chat_url, path) for path in OPEN_AT_CHAT),
+            *(("GET", it.gateway_url, path) for path in OPEN_AT_GATEWAY),
+            ("POST", it.chat_url, f"/v1/sessions/{session}/stop"),
+            ("DELETE", it.chat_url, f"/v1/sessions/{session}"),
+            ("DELETE", it.gateway_url, f"/v1/sessions/{session}"),
+            ("POST", it.gateway_url, "/v1/rehearsal"),
+            ("POST", it.chat_url, "/v1/reset"),
+        ):
+            answers.append(request(url, method, path.format(session=session)))
+        # Who knows the number of a visit of another is still no part of it after a reset.
+        later = post(it.chat_url, {"message": "Do you remember?", "visitId": "a"})
+        logs = [process.log for process in it.processes]
+    guarded = [answer for answer in answers if answer.status_code == httpx.codes.UNAUTHORIZED]
+    assert len(guarded) == len(GUARDED_PATHS) + 3
+    told = [answer.text for answer in answers] + [str(event) for event in later.events] + logs
+    assert not [text for text in told if "wedding" in text]
+
+
+OPEN_AT_CHAT = (
+    "/",
+    "/?kiosk=1",
+    "/v1/health",
+    "/v1/agents",
+    "/metrics",
+    "/v1/chat",
+    "/v1/sessions",
+    "/v1/sessions/{session}",
+    "/v1/audio/tts/sessions/{session}/session.json",
+    "/v1/audio/gateway/outbox.sqlite3",
+    "/v1/audio/run/chat_backend.json",
+    "/nothing",
+)
+GUARDED_PATHS = (
+    "/",
+    "/v1/watch",
+    "/v1/sessions",
+    "/v1/sessions/{session}",
+    "/v1/recordings",
+    "/v1/recordings/{session}",
+    "/v1/rehearsal",
+    "/v1/quiet",
+    "/v1/events/history?sessionId={session}",
+    "/nothing",
+)
+OPEN_AT_GATEWAY = (
+    *GUARDED_PATHS,
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/asyncapi.json",
+    "/pages/technician.js",
+    "/v1/audio/tts/sessions/{session}/session.json",
+    "/v1/audio/gateway/outbox.sqlite3",
+)
 
 
 def test_a_wrong_reset_says_what_is_wrong(show: System) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 POLL_INTERVAL_S: Final = 0.1
 _PROXY_SCHEMES: Final = ("http", "https", "socks5", "socks5h")
+_KEY_LOG_VARIABLE: Final = "SSLKEYLOGFILE"
 _CERTIFICATE_VARIABLES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -36,7 +37,9 @@ def local_http(
     *, timeout: float | httpx.Timeout = 5.0, headers: Mapping[str, str] | None = None
 ) -> httpx.Client:
     """Return a client for the servers of this installation."""
-    return httpx.Client(timeout=timeout, headers=headers, trust_env=False)
+    # They speak plain HTTP: no certificate is read.
+    plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpx.Client(timeout=timeout, headers=headers, trust_env=False, verify=plain)
 
 
 def local_socket(url: str, headers: Mapping[str, str] | None = None) -> "ClientConnection":
@@ -92,7 +95,19 @@ def route_to(url: str, environment: Mapping[str, str] | None = None) -> Route:
 
 @cache
 def _own_certificates() -> ssl.SSLContext:
-    return httpx.create_ssl_context(trust_env=False)
+    try:
+        return httpx.create_ssl_context(trust_env=False)
+    except OSError as error:
+        raise _unusable_key_log(error) from None
+
+
+def _unusable_key_log(error: OSError) -> InvalidSetting:
+    """Return the error of the one variable that Python itself reads for every context."""
+    value = os.environ.get(_KEY_LOG_VARIABLE, "")
+    return InvalidSetting(
+        f"{_KEY_LOG_VARIABLE}={value} cannot be written ({error.strerror or error}): correct or"
+        " unset it"
+    )
 
 
 def is_local(host: str) -> bool:
