@@ -54,6 +54,15 @@ def test_the_language_does_not_need_the_runtime() -> None:
         assert not any(name.startswith("shared_schema.runtime") for name in imports(path)), path
 
 
+@pytest.mark.parametrize("package", ["shared_schema", "event_gateway", "chat_backend"])
+def test_commands_print_through_one_function(package: str) -> None:
+    """`echo`, which shows what could control a terminal; a library's own would pass it on."""
+    for path in (ROOT / package).rglob("*.py"):
+        text = path.read_text("utf-8")
+        printed = re.findall(r"typer\.echo|^\s*print\(", text, re.MULTILINE)
+        assert not printed or path.name == "output.py", path
+
+
 @pytest.mark.parametrize("package", [*MAY_IMPORT, "tests"])
 def test_no_module_is_long(package: str) -> None:
     """A module past 500 lines is two modules."""

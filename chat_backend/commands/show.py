@@ -10,6 +10,7 @@ from chat_backend.show.folder import write_show
 from chat_backend.show.show import WATER, load_show
 from chat_backend.show.water import beats
 from shared_schema.runtime.process.exits import OK, exit_code_of
+from shared_schema.runtime.process.output import echo
 from shared_schema.settings import load_settings
 
 Folder = Annotated[Path, typer.Argument(help="The show's folder.")]
@@ -36,9 +37,9 @@ def init(
 
     def run() -> int:
         for path in write_show(folder, dome=water == "dome"):
-            typer.echo(f"wrote {path}")
-        typer.echo(f"Edit them, then: python -m chat_backend show check {folder}")
-        typer.echo(f"Start with RR_SHOW={folder} in the environment or in .env.")
+            echo(f"wrote {path}")
+        echo(f"Edit them, then: python -m chat_backend show check {folder}")
+        echo(f"Start with RR_SHOW={folder} in the environment or in .env.")
         return OK
 
     raise typer.Exit(exit_code_of(run, name="show"))
@@ -54,8 +55,8 @@ def check(folder: Folder) -> None:
     def run() -> int:
         show = load_show(structs.replace(load_settings(), show=folder))
         for warning in beats(show.water):
-            typer.echo(f"{folder / WATER}: {warning}")
-        typer.echo(f"{folder} is sound")
+            echo(f"{folder / WATER}: {warning}")
+        echo(f"{folder} is sound")
         return OK
 
     raise typer.Exit(exit_code_of(run, name="show"))

@@ -27,6 +27,7 @@ RUN_HERE = [
     "chat_backend show init my_show",
     "chat_backend show init DIR",
     "chat_backend show check my_show",
+    "chat_backend report",
     "chat_backend sessions list",
     "chat_backend sessions show <beginning of its id>",
     "chat_backend sessions export <id>",

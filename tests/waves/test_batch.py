@@ -1,5 +1,6 @@
 """The batch tool as a person and as a script use it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import msgspec
 import pytest
 import soundfile
 
+from shared_schema.foreign_text import shown_lines
+from tests.support.platforms import posix
 from tests.support.speechlike import speech_like
 from waves.batch import batch
 from waves.batch.batch import Outcome, Task
@@ -123,3 +126,19 @@ def test_help_shows_an_example() -> None:
     ended = decompose("--help")
     assert ended.returncode == 0
     assert "python -m waves decompose recordings/*.wav" in ended.stdout
+
+
+@posix("files whose names have control characters")
+def test_a_file_name_steers_no_terminal(tmp_path: Path, speech: list[Path]) -> None:
+    """Neither in the table, nor as JSON, nor in what failed."""
+    nasty = "\x1b[2J\u202eevil\nforged"
+    good, bad = tmp_path / f"{nasty}.wav", tmp_path / f"{nasty}-bad.wav"
+    good.write_bytes(speech[0].read_bytes())
+    bad.write_text("no sound")
+    for form in ([], ["--json"]):
+        ended = decompose(good, bad, "--out", tmp_path / "out", *form)
+        for output in (ended.stdout, ended.stderr):
+            assert shown_lines(output) == output
+            assert not [line for line in output.splitlines() if line.startswith("forged")]
+        if form:
+            assert json.loads(ended.stdout)[0]["file"] == str(good)
