@@ -82,10 +82,15 @@ class _Cleaned:
 
     def note(self, session: StoredSession) -> None:
         """Keep a session's texts out of what follows."""
-        if session.document is not None:
-            self._said.note(session.document.message)
-            for utterance in session.document.utterances:
-                self._said.note(utterance.text)
+        document = session.document
+        if document is None:
+            return
+        summary, mood = document.summary, document.sentiment
+        texts = [document.message, *(utterance.text for utterance in document.utterances)]
+        texts += [summary.text] if summary else []
+        texts += [mood.justification] if mood else []
+        for text in texts:
+            self._said.note(text)
 
     def text(self, text: str) -> str:
         """Return a text without secrets."""
@@ -172,6 +177,8 @@ def _session(session: StoredSession, cleaned: _Cleaned) -> dict[str, Any]:
         "slots": document.slots,
         "utterances": [_utterance(each, cleaned) for each in document.utterances],
         "dialogues": document.dialogues,
+        "summary": document.summary and document.summary.state,
+        "sentiment": document.sentiment and document.sentiment.sentiment,
         "usage": document.usage,
     }
 
