@@ -168,7 +168,7 @@ class Player:
                 return session
         new = Session(event)
         if self.current is None or self.is_over(self.current):
-            self.current = new
+            self.begin(new)
         elif self.current.rehearsal and not new.rehearsal:
             self.leave_out(self.current)
             if self.waiting is not None and self.waiting.rehearsal:
@@ -184,6 +184,12 @@ class Player:
             self.waiting = new
         self.show()
         return new
+
+    def begin(self, session: Session) -> None:
+        """Let a session play now; what may still come of the one before is too late."""
+        if self.current is not None:
+            self.drop(self.current.id)
+        self.current = session
 
     def is_over(self, session: Session) -> bool:
         """Return whether a session has been played to its end."""
@@ -218,7 +224,8 @@ class Player:
         if self.part is not None or self.fading:
             return
         if self.waiting is not None and (self.current is None or self.is_over(self.current)):
-            self.current, self.waiting = self.waiting, None
+            waiting, self.waiting = self.waiting, None
+            self.begin(waiting)
             self.show()
         if self.current is None or not self.current.parts:
             return

@@ -43,6 +43,7 @@ HOOKS = {
     "final_summary.ready": "onSummary",
     "user_sentiment": "onSentiment",
 }
+OLDER_COMPONENT = "this kit is newer than its component: paste the two lines of build.py again"
 # Custom parameters are called with one capital letter at the beginning.
 DEFAULTS = {"Sound": "mix", "Turn1": "together", "Gap": "0", "Maxage": "30"}
 
@@ -72,8 +73,11 @@ class Kit:
     def player(self) -> Any:
         """What plays, made from the DATs beside this one."""
         if self._player is None:
-            sound = self.near("sound").module.Sound(self.near)
-            self._player = self.near("player").module.Player(self, sound)
+            sound, player = self.near("sound"), self.near("player")
+            if sound is None or player is None:
+                self.show_status(problem=OLDER_COMPONENT)
+                raise RuntimeError(OLDER_COMPONENT)
+            self._player = player.module.Player(self, sound.module.Sound(self.near))
         return self._player
 
     # The connection

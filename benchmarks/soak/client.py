@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 import wave
 from collections import Counter
 from pathlib import Path
@@ -11,9 +12,18 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
 
-from shared_schema.events import SessionEvent, decode_server_event, summary_waves_of, waves_of
+from shared_schema.events import (
+    Hush,
+    SessionEvent,
+    SessionStopped,
+    decode_server_event,
+    summary_waves_of,
+    waves_of,
+)
 
 RETRY_S: Final = 0.5
+# Longer than any absence of the gateway or of the client.
+HEARD_WITHIN_S: Final = 60.0
 # The newest sessions that a resume names; older ones are outside the replay window.
 NAMED: Final = 200
 
@@ -36,6 +46,8 @@ class TouchDesigner:
         self._may_return.set()
         self._connected = asyncio.Event()
         self._whole_again = False
+        # What the gateway says of Quiet; a newcomer is told only if it is on.
+        self.hushed = False
         self.frames: dict[str, list[Frame]] = {}
         self.counted: Counter[str] = Counter()
         self.faults: list[str] = []
@@ -71,16 +83,31 @@ class TouchDesigner:
         await asyncio.sleep(away_s)
         self._may_return.set()
 
+    async def hears_quiet(self, on: bool) -> bool:
+        """Return whether it is connected and was told so, after a while if need be."""
+        give_up_at = time.monotonic() + HEARD_WITHIN_S
+        while not (self._connected.is_set() and self.hushed == on):
+            if time.monotonic() > give_up_at:
+                return False
+            await asyncio.sleep(RETRY_S)
+        return True
+
     async def _greet(self, socket: ClientConnection) -> None:
         self._whole_again = not self._has
         resume = "recent" if self._whole_again else dict(list(self._has.items())[-NAMED:])
         hello = {"type": "hello", "client": "soak", "resume": resume}
+        self.hushed = False
         await socket.send(msgspec.json.encode(hello).decode())
         self.counted["resumes with recent" if self._whole_again else "resumes with a map"] += 1
         self._connected.set()
 
     def _take(self, text: str) -> None:
         event = decode_server_event(text)
+        if isinstance(event, Hush):
+            self.hushed = event.on
+            self.counted[f"told that it is {'quiet' if event.on else 'quiet no more'}"] += 1
+        elif isinstance(event, SessionStopped):
+            self.counted["told that a session was stopped"] += 1
         if not isinstance(event, SessionEvent):
             return
         session, seq = event.session_id, event.seq

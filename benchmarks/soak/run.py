@@ -145,7 +145,7 @@ class _Soak:
     def _report(self, recorded: dict[str, list[str]], unsettled: list[str]) -> int:
         sessions, outages = self._sessions(), self._trouble.outages
         it = balance(sessions, outages, self._client, recorded)
-        it.faults += unsettled
+        it.faults += unsettled + self._trouble.faults
         for visit in self._visitors.visits:
             it.faults += visit_faults(visit, outages)
         for session in sessions:

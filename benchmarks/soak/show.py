@@ -115,6 +115,21 @@ class Show(System):
         await until(another, f"another {package}")
         await self.until_ready(package)
 
+    async def switch_quiet(self, *, on: bool) -> None:
+        """Press the technician's button, again and again while the gateway is away."""
+        async with httpx.AsyncClient(trust_env=False, timeout=5.0) as http:
+
+            async def pressed() -> bool:
+                try:
+                    asked = await http.request(
+                        "POST" if on else "DELETE", f"{self.gateway_url}/v1/quiet"
+                    )
+                except httpx.HTTPError:
+                    return False
+                return bool(asked.is_success)
+
+            await until(pressed, f"quiet {'on' if on else 'off'}")
+
     async def ask_restart(self, package: Package) -> None:
         """Ask for a restart with the command that an operator uses."""
         asked = self.start("restart", "-m", package, "restart")

@@ -21,6 +21,7 @@ Blow = Literal[
     "wave worker killed",
     "client lost",
     "client crashed",
+    "quiet for a while",
 ]
 
 SERVER_BLOWS: Final[dict[Blow, int]] = {
@@ -30,7 +31,13 @@ SERVER_BLOWS: Final[dict[Blow, int]] = {
     "chat restarted": 1,
     "wave worker killed": 3,
 }
-CLIENT_BLOWS: Final[dict[Blow, int]] = {"client lost": 3, "client crashed": 1}
+CLIENT_BLOWS: Final[dict[Blow, int]] = {
+    "client lost": 3,
+    "client crashed": 1,
+    "quiet for a while": 1,
+}
+# Long enough for a kill of the gateway, which must not end it.
+_LONGEST_QUIET_S: Final = 20.0
 _LONGEST_ABSENCE_S: Final = 15.0
 
 
@@ -51,6 +58,7 @@ class Trouble:
         self._chance = chance
         self.struck: Counter[str] = Counter()
         self.outages: list[Outage] = []
+        self.faults: list[str] = []
 
     async def strike(self, blows: dict[Blow, int], *, every_s: float, until: float) -> None:
         """Strike, so often on average, until this moment (monotonic)."""
@@ -74,10 +82,24 @@ class Trouble:
                 return await self._restart("chat_backend")
             case "wave worker killed":
                 return self._kill_worker()
+            case "quiet for a while":
+                return await self._quiet()
             case "client lost" | "client crashed":
                 away_s = self._chance.uniform(0.0, _LONGEST_ABSENCE_S)
                 await self._client.lose(away_s=away_s, crash=blow == "client crashed")
                 return True
+
+    async def _quiet(self) -> bool:
+        """Let the water rest; the client must know it, whatever is struck meanwhile."""
+        await self._show.switch_quiet(on=True)
+        told = await self._client.hears_quiet(True)
+        await asyncio.sleep(self._chance.uniform(0.0, _LONGEST_QUIET_S))
+        if not (told and await self._client.hears_quiet(True)):
+            self.faults.append("the client was not told that it is quiet")
+        await self._show.switch_quiet(on=False)
+        if not await self._client.hears_quiet(False):
+            self.faults.append("the client was not told that Quiet is over")
+        return True
 
     async def _kill(self, package: Package) -> bool:
         server = self._show.server(package)

@@ -31,6 +31,7 @@ GUARDED = (
     "/v1/recordings",
     f"/v1/recordings/{SESSION}",
     "/v1/rehearsal",
+    "/v1/quiet",
     f"/v1/events/history?sessionId={SESSION}",
 )
 # A loopback that `localhost` is not.

@@ -7,9 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec import structs
 
+from shared_schema.facts import Sentiment
 from shared_schema.ids import TurnIndex
-from tests.support.client import backend, listening
+from tests.support.client import backend, listening, write_wav
 from tests.support.processes import System, system
 from tests.support.sessions import Truth, whole
 from tests.touchdesigner.connected import ConnectedDat, connected
@@ -143,6 +145,39 @@ async def test_the_gateway_shows_what_the_kit_plays(show: System) -> None:
             assert not stage.home.the("voice1").par.play
             state = await playback(show, dat)
             assert (state["playing"], state["unplayed"], state["overdue"]) == ([], 0, False)
+
+
+async def test_mood_and_summary_play_on_every_place(show: System, tmp_path: Path) -> None:
+    """With the session's own waves on their places, in this order, from the real gateway."""
+    mood = tmp_path / "calm.wav"
+    write_wav(mood)
+    truth = structs.replace(
+        whole(1), sentiment=Sentiment(sentiment="negative", justification="so"), summary_ready=True
+    )
+    show.gateway()
+    with touchdesigner() as stage:
+        stage.build()
+        stage.home.par.Sound = "waves"
+        stage.home.the("moods")["negative", 1] = mood.as_posix()
+        async with connected(stage, show.gateway_port) as dat:
+            await dat.until(lambda: stage.status("server"), "greeted")
+            stage.calls.clear()
+            async with backend(show.bus_url, show.artifacts) as chat:
+                session = truth.session_id
+                chat.events.begin_session(session, slots=truth.begun().slots)
+                assert truth.sentiment is not None
+                chat.events.sentiment(session, truth.sentiment)
+                await dat.until(lambda: stage.home.the("mood").par.play, "the mood plays")
+                chat.tell(truth)
+                rows = stage.home.the("events").rows
+                await dat.until(lambda: len(rows) == 6, "all told")
+            calls = played(stage)
+        starts = [call.split(".")[0] for call in calls if call.endswith("play = 1")]
+        waves = [f"slot{n}{letter}" for n in range(1, 7) for letter in "AB"]
+        assert starts[0] == "mood"
+        assert sorted(starts[1:13]) == waves
+        assert starts[-6:] == [f"slot{n}A" for n in range(1, 7)]
+        assert stage.status("problem") == ""
 
 
 async def playback(show: System, dat: ConnectedDat) -> dict[str, Any]:

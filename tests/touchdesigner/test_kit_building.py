@@ -132,3 +132,14 @@ def test_a_self_test_that_can_not_be_written_says_so(
     stage.callbacks.selftest()
     stage.advance(10_000)
     assert "cannot be written" in capsys.readouterr().out
+
+
+def test_a_component_of_an_older_kit_says_what_to_do(stage: Stage) -> None:
+    """Its file was replaced, and the two lines were not pasted."""
+    del stage.home.children["sound"]
+    with pytest.raises(RuntimeError, match="paste the two lines"):
+        second(stage)
+    assert "paste the two lines" in stage.status("problem")
+    stage.build()
+    second(stage)
+    assert stage.status("state")

@@ -280,6 +280,21 @@ def test_a_session_that_has_no_more_gives_way(
     assert names(stage) == ["voice1", "voice2"] * 2
 
 
+def test_what_comes_of_a_session_after_the_next_has_begun_is_too_late(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """A late summary neither interrupts nor takes the place of one that waits."""
+    tell(stage, turn1(tmp_path), dialogue(tmp_path))
+    stage.advance(20_000)
+    tell(stage, turn1(tmp_path, OTHER), turn1(tmp_path, THIRD))
+    stage.advance(100)
+    tell(stage, summary(tmp_path), dialogue(tmp_path, session=OTHER))
+    stage.advance(100)
+    assert stage.status("waiting") == f"session {THIRD[:8]}"
+    stage.advance(20_000)
+    assert "summary" not in {each[0] for each in reports(stage)}
+
+
 def test_what_is_old_is_left_out_after_a_reconnect(stage: Stage, tmp_path: Path) -> None:
     """By `MaxAge`; what is fresh, and what comes live, is played whatever its time."""
     old = turn1(tmp_path)
