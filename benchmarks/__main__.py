@@ -128,6 +128,20 @@ def voice(
 
 
 @app.command()
+def hearing(
+    rounds: int = typer.Option(15, help="Transcriptions of the same five seconds."),
+    sentences: int = typer.Option(30, help="How many of the thirty sentences."),
+    weights: Annotated[
+        Path | None, typer.Option(help="Other weights, as in RR_STT_WHISPER_MODEL.")
+    ] = None,
+) -> None:
+    """Whether visitors are understood, and how soon. Example: python -m benchmarks hearing"""
+    from benchmarks.hearing.run import run  # noqa: PLC0415
+
+    raise _ended(run(rounds=rounds, sentences=sentences, weights=weights))
+
+
+@app.command()
 def sse(
     sessions: int = typer.Option(20, help="Sessions with each state of the gateway."),
 ) -> None:

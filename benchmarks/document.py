@@ -18,6 +18,7 @@ SUBJECTS: Final = {
     "providers": "A session with providers",
     "profile": "Where a session's processors go",
     "voice": "The embedded voice",
+    "hearing": "Hearing visitors",
     "sse": "What the gateway costs the visitor (AC4)",
     "starting": "Starting",
     "growth": "Growth",
@@ -31,7 +32,7 @@ _PREFACE: Final = """\
 Written by `python -m benchmarks`; each part also by its own command, which prints it. Peers run in
 the same process run, interleaved with ours; figures are medians and ratios. Times in ms or s stand
 here for orientation: they belong to the machine named above them. What these figures need:
-`uv sync --extra bench`, and `espeak-ng` for a part of the clips.
+`uv sync --extra bench --extra ears`, and `espeak-ng` for a part of the clips.
 """
 
 

@@ -24,6 +24,7 @@ from shared_schema import SERVER_NAME, VERSION
 from shared_schema.ids import is_session_id
 from shared_schema.runtime.web.access import AccessControl
 from shared_schema.runtime.web.answers import Json, problem
+from shared_schema.runtime.web.misdirected import Misdirected
 from shared_schema.runtime.web.tokens import Token
 from shared_schema.settings import Settings
 
@@ -49,7 +50,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
     metrics: Metrics
     studio: Studio
 
-    def app(self) -> AccessControl:
+    def app(self) -> Misdirected:
         """Return the ASGI application."""
         routes = [
             # Some TouchDesigner builds can only open "/".
@@ -147,7 +148,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
         return Json(describe(self.settings))
 
 
-def disabled_app(settings: Settings) -> AccessControl:
+def disabled_app(settings: Settings) -> Misdirected:
     """Return the application of a gateway that is switched off: health only, with the reason."""
 
     async def events(websocket: WebSocket) -> None:
@@ -169,8 +170,8 @@ def _paths(settings: Settings) -> list[str]:
     return sorted({"/", settings.events_ws_path})
 
 
-def _guarded(app: Starlette, settings: Settings) -> AccessControl:
-    return AccessControl(
+def _guarded(app: Starlette, settings: Settings) -> Misdirected:
+    guarded = AccessControl(
         app,
         host=settings.gateway_host,
         allowed_origins=settings.allowed_origins,
@@ -179,3 +180,4 @@ def _guarded(app: Starlette, settings: Settings) -> AccessControl:
         operator=Token.of(settings, "operator_token"),
         public_paths=PUBLIC_PATHS,
     )
+    return Misdirected(guarded, settings)

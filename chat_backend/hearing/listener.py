@@ -7,6 +7,7 @@ this process, which is started again, and never the backend. It also keeps the e
 import asyncio
 import importlib.util
 import os
+import threading
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -124,6 +125,10 @@ def _initialise(weights: str | None) -> None:
     if weights is None:
         return
     from faster_whisper import WhisperModel  # noqa: PLC0415  # an extra; only in this process
+    from tqdm import tqdm  # noqa: PLC0415  # faster-whisper's progress bars
+
+    # Its own lock is a semaphore of the system, which would be left behind when we are ended.
+    tqdm.set_lock(threading.RLock())
 
     _model = WhisperModel(
         weights,
