@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
 
+import msgspec
 import structlog
 from msgspec import Struct
 from sse_starlette import ServerSentEvent
@@ -17,10 +18,12 @@ from starlette.routing import Route
 from chat_backend.agents.models.opening import Cast
 from chat_backend.hearing.routes import HearingRoute
 from chat_backend.metrics import Metrics
+from chat_backend.notice import notice
 from chat_backend.session.sessions import Sessions, TooManySessions
 from chat_backend.session.stream import SessionStream
 from chat_backend.session.visits import Visits
 from chat_backend.show.current import CurrentShow
+from chat_backend.speech.engine import EMBEDDED
 from chat_backend.storage.retention import free_gb
 from shared_schema import SERVER_NAME, VERSION
 from shared_schema.chat import (
@@ -30,13 +33,13 @@ from shared_schema.chat import (
     decode_reset_request,
     encode_chat_event,
 )
-from shared_schema.decoding import InvalidMessage
+from shared_schema.decoding import InvalidMessage, decode
 from shared_schema.ids import AGENT_IDS, VOICE_PROFILES, AgentId, is_session_id
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.web.access import AccessControl
 from shared_schema.runtime.web.answers import EventStream, Json, limited_body, problem, sound_route
 from shared_schema.runtime.web.hosts import gateway_url_for_page
-from shared_schema.runtime.web.pages import Pages
+from shared_schema.runtime.web.pages import Pages, policy
 from shared_schema.runtime.web.tokens import Token
 from shared_schema.settings import Settings
 
@@ -55,15 +58,24 @@ class Voices(Struct, frozen=True, kw_only=True):
 
     agents: dict[AgentId, str]
     speech: str
-    hearing: str | None
+
+
+class Said(Struct, frozen=True):
+    """What a visitor would ask."""
+
+    message: str
+
+
+_SAID = msgspec.json.Decoder(Said)
 
 
 class Kiosk(Pages):
     """The kiosk's page; shown to visitors, it warns once if the technician's is open to them."""
 
-    def __init__(self, folder: Path, *, token: Token, operator_token: str) -> None:
+    def __init__(self, folder: Path, *, token: Token, settings: Settings) -> None:
         super().__init__(folder, token=token)
-        self._warned = bool(operator_token)
+        self._settings = settings
+        self._warned = bool(settings.operator_token)
 
     async def index(self, request: Request) -> Response:
         """The page itself."""
@@ -73,7 +85,11 @@ class Kiosk(Pages):
                 "a kiosk is open, and whoever uses it can read all visitors' words at the gateway:"
                 " set RR_OPERATOR_TOKEN"
             )
-        return await super().index(request)
+        response = await super().index(request)
+        # It follows what the gateway says of the water.
+        gateway = gateway_url_for_page(self._settings, request.url.hostname or "localhost")
+        response.headers["Content-Security-Policy"] = policy(connect=gateway)
+        return response
 
 
 class Chat(Struct, frozen=True, kw_only=True):
@@ -92,12 +108,13 @@ class Chat(Struct, frozen=True, kw_only=True):
     def app(self) -> AccessControl:
         """Return the ASGI application."""
         token = Token.of(self.settings, "chat_token")
-        kiosk = Kiosk(PAGES, token=token, operator_token=self.settings.operator_token)
+        kiosk = Kiosk(PAGES, token=token, settings=self.settings)
         routes = [
             Route("/v1/chat", self.chat, methods=["POST"]),
             Route("/v1/sessions/{session_id}/stop", self.stop, methods=["POST"]),
             Route("/v1/sessions/{session_id}", self.delete, methods=["DELETE"]),
             Route("/v1/reset", self.reset, methods=["POST"]),
+            Route("/v1/care", self.care, methods=["POST"]),
             Route("/v1/stt", self.hearing.stt, methods=["POST"]),
             Route("/v1/agents", self.list_agents),
             Route("/v1/health", self.health),
@@ -176,6 +193,19 @@ class Chat(Struct, frozen=True, kw_only=True):
             return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), field=error.field)
         return Json({"reset": True, "visits": self.visits.reset(wanted.visit_id)})
 
+    async def care(self, request: Request) -> Response:
+        """Return what a page shows instead of a session, where a message needs a human answer."""
+        limit = self.settings.chat_max_body_bytes
+        body = await limited_body(request, limit)
+        if body is None:
+            reason = f"the body is above {limit} bytes (RR_CHAT_MAX_BODY_BYTES)"
+            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason, field="message")
+        try:
+            said = decode(_SAID, body)
+        except InvalidMessage as error:
+            return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), field=error.field)
+        return Json({"sentence": self.current.show.words.care.answer(said.message)})
+
     async def list_agents(self, _: Request) -> Response:
         """Who can sit in a slot, and with which voices they speak."""
         await self.current.check()
@@ -215,9 +245,24 @@ class Chat(Struct, frozen=True, kw_only=True):
                     "folder": self.settings.show and self.settings.show.as_posix(),
                     "problem": self.current.problem or None,
                 },
-                "hearing": self.voices.hearing,
+                "hearing": self.hearing.engine,
+                "hearingMaxS": self.settings.stt_max_duration_s,
+                # None: many.
+                "hearingLanguages": self.hearing.languages,
+                "notice": self._notice(),
+                "consent": self.current.show.words.notice.consent,
+                "languages": ("en",) if self.voices.speech == EMBEDDED else None,
                 "warnings": self._warnings(),
             }
+        )
+
+    def _notice(self) -> str:
+        return notice(
+            self.current.show.words.notice.text,
+            self.settings,
+            agents=self.voices.agents.values(),
+            speech=self.voices.speech,
+            hearing=self.hearing.engine,
         )
 
     def _warnings(self) -> list[str]:

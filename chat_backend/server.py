@@ -35,6 +35,7 @@ from shared_schema.runtime.process.exits import StartRefused
 from shared_schema.runtime.process.serving import run_server
 from shared_schema.runtime.web.access import bus_address
 from shared_schema.runtime.web.connections import HttpLimits
+from shared_schema.runtime.web.tls import Certificate
 from shared_schema.runtime.web.tokens import Token, require_token
 from shared_schema.settings import Settings, variable
 from waves.errors import WavesError
@@ -57,6 +58,7 @@ def serve(settings: Settings, *, speech: Speech | None = None) -> int:
         port=settings.chat_port,
         name="chat",
         limits=HttpLimits.of(settings),
+        certificate=Certificate.of(settings),
     )
 
 
@@ -163,7 +165,6 @@ async def open_chat(settings: Settings, *, speech: Speech | None = None) -> Asyn
             voices=Voices(
                 agents={agent: seats.provider(agent) for agent in AGENT_IDS},
                 speech=api.provider if api else EMBEDDED,
-                hearing=hearing.engine,
             ),
             hearing=hearing,
         ).app()

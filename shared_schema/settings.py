@@ -54,6 +54,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     gateway_port: Port = 8000
     chat_host: str = "localhost"
     chat_port: Port = 8001
+    chat_tls_cert: Path | None = None
+    chat_tls_key: Path | None = None
     operator_token: str = ""
 
     # The TouchDesigner socket and its events
@@ -189,6 +191,8 @@ def load_settings(
             f"RR_BUS_SILENCE_S={settings.bus_silence_s:g} is too short: the backend sends a"
             f" heartbeat every {HEARTBEAT_INTERVAL_S:g} s, so at least {BUS_SILENCE_MIN_S:g}"
         )
+    if (settings.chat_tls_cert is None) != (settings.chat_tls_key is None):
+        raise InvalidSetting("RR_CHAT_TLS_CERT and RR_CHAT_TLS_KEY: set both, or none")
     if settings.waves_executor == "dask" and not settings.dask_scheduler:
         raise InvalidSetting("RR_WAVES_EXECUTOR=dask needs RR_DASK_SCHEDULER=tcp://host:port")
     return settings

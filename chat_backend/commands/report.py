@@ -27,6 +27,7 @@ from shared_schema.runtime.process.exits import FAILED, OK, print_line
 from shared_schema.runtime.said import Said
 from shared_schema.runtime.web.clients import bearer, gateway_token, local_http
 from shared_schema.runtime.web.hosts import chat_url, gateway_url
+from shared_schema.runtime.web.tls import trusted
 from shared_schema.settings import PREFIX, SECRET_SUFFIXES, VARIABLES, Settings
 
 SESSIONS_MAX: Final = 20
@@ -212,7 +213,9 @@ def _write_servers(settings: Settings, write: Write) -> None:
     for name, url, token, paths in servers:
         for path in paths:
             try:
-                with local_http(timeout=REQUEST_TIMEOUT_S, headers=bearer(token)) as http:
+                with local_http(
+                    timeout=REQUEST_TIMEOUT_S, headers=bearer(token), verify=trusted(settings)
+                ) as http:
                     answer = http.get(f"{url}{path}")
                     text = f"{answer.status_code}\n{answer.text}"
             except httpx.HTTPError as error:

@@ -30,6 +30,7 @@ from shared_schema.runtime.process.foreground import Foreground
 from shared_schema.runtime.process.output import echo
 from shared_schema.runtime.web.clients import bearer, gateway_token, local_http, missing_after
 from shared_schema.runtime.web.hosts import chat_url, gateway_url
+from shared_schema.runtime.web.tls import trusted
 from shared_schema.settings import Settings
 
 # Longer than any turn; a stream has a comment line every 15 s.
@@ -51,7 +52,8 @@ def run_visit(
     body = {"message": message} | ({"visitId": visit_id} if visit_id else {})
     foreground = Foreground()
     try:
-        with local_http(timeout=httpx.Timeout(5.0, read=READ_TIMEOUT_S)) as http:
+        limits = httpx.Timeout(5.0, read=READ_TIMEOUT_S)
+        with local_http(timeout=limits, verify=trusted(settings)) as http:
             foreground.run(
                 lambda _: _wait_until_served(http, settings, wait, timeout_s), _print_line
             )

@@ -25,6 +25,7 @@ from shared_schema.runtime.process.exits import (
 from shared_schema.runtime.process.output import echo, echo_document
 from shared_schema.runtime.web.clients import bearer, local_http
 from shared_schema.runtime.web.hosts import chat_url
+from shared_schema.runtime.web.tls import trusted
 from shared_schema.session_document import encode_document
 from shared_schema.settings import SECONDS_A_DAY, Settings, load_settings
 
@@ -240,7 +241,9 @@ def _deleted_by_server(settings: Settings, session_id: str) -> list[str] | None:
     url = f"{chat_url(settings)}/v1/sessions/{session_id}"
     token = settings.operator_token or settings.chat_token
     try:
-        with local_http(timeout=DELETE_TIMEOUT_S, headers=bearer(token)) as http:
+        with local_http(
+            timeout=DELETE_TIMEOUT_S, headers=bearer(token), verify=trusted(settings)
+        ) as http:
             answer = http.delete(url)
     except httpx.ConnectError:
         return None

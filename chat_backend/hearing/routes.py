@@ -104,6 +104,11 @@ class HearingRoute(Struct, frozen=True, kw_only=True):
         """The name of what hears."""
         return self.ears.hearing.provider if self.ears else None
 
+    @property
+    def languages(self) -> tuple[str, ...] | None:
+        """The codes of what it understands; None: many."""
+        return self.ears.hearing.languages if self.ears else ()
+
     async def stt(self, request: Request) -> Response:
         """Return what is said in an uploaded recording."""
         begun = time.monotonic()

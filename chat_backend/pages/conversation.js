@@ -91,6 +91,17 @@ export class Conversation {
     for (const card of this.#cards.values()) card.querySelector(".thinking")?.remove();
   }
 
+  /** Mark the voices that move the water now ("turn:slot"); return those that begin to. */
+  plays(places) {
+    const begun = [];
+    for (const [place, card] of this.#cards) {
+      const does = places.includes(place);
+      if (does && !card.classList.contains("plays")) begun.push(place);
+      card.classList.toggle("plays", does);
+    }
+    return begun;
+  }
+
   /** Play every voice, one after the other; again: be silent. */
   async hear() {
     const mine = ++this.#hearing;

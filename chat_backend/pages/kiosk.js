@@ -2,14 +2,33 @@
 
 import { Conversation } from "/pages/conversation.js";
 import { ask, element, hideToken, write } from "/pages/dom.js";
+import { Programme, Reports } from "/pages/playback.js";
+import { Speaking, silence } from "/pages/speaking.js";
 import { Refused, visit } from "/pages/stream.js";
+import { Unattended } from "/pages/unattended.js";
 import { sea } from "/pages/water.js";
 
 const NOBODY = "";
+// What was understood is shown before it is asked.
+const SHOWN_MS = 1500;
+const PLAYING_MS = 250;
 
 const at = (id) => document.getElementById(id);
+const wish = new URLSearchParams(location.search);
+const unattended = wish.has("kiosk");
 const water = sea(at("sea"));
 let conversation = null;
+let programme = null;
+let reports = null;
+let speaking = null;
+let keeper = null;
+let offered = false;
+let asking = false;
+// Whether questions are taken; whether visitors must agree first, and whether this one has.
+let taken = true;
+let consent = false;
+let agreed = false;
+let languages = null;
 // Slots remember within a visit: a new one on load, for a new visitor, and after a quiet while.
 let visitId = newVisitId();
 let quietSince = Date.now();
@@ -37,6 +56,16 @@ async function begin() {
     problem(`The voices can't be asked for: ${error.message}. Reload the page in a moment.`);
   }
   await look();
+  if (!unattended) return;
+  keeper = new Unattended({
+    reports: () => reports,
+    programme: () => programme,
+    asking: () => asking,
+    take: open,
+    clear,
+    look,
+    notice: (words) => write(at("understood"), words || understood),
+  });
 }
 
 function slot(preset, agents) {
@@ -80,6 +109,13 @@ async function look() {
     const health = await ask("/v1/health");
     const warnings = health.warnings ?? [];
     visitIdleMs = health.visitIdleS * 1000;
+    languages = health.languages;
+    look.away = false;
+    consent = health.consent;
+    write(at("notice"), health.notice ?? "");
+    listen(health);
+    open(taken);
+    reports ??= health.eventsEnabled ? new Reports(health.gateway, moved) : null;
     write(
       at("health"),
       [
@@ -91,8 +127,53 @@ async function look() {
         .join(" "),
     );
   } catch {
+    look.away = true;
     write(at("health"), "The water can't be reached; is the chat backend running?");
   }
+}
+
+/** Offer the microphone where something hears; ?input= says what else is offered. */
+function listen(health) {
+  if (offered) return;
+  offered = true;
+  const input = wish.get("input") ?? "both";
+  if (input === "text" || (!health.hearing && input === "both")) return;
+  const why = health.hearing ? silence() : "The water cannot hear here. Please write your question.";
+  problem(why);
+  at("speaking").hidden = why !== "";
+  document.body.classList.toggle("voice-only", !why && input === "voice");
+  if (why) return;
+  speaking = new Speaking(at("hold"), {
+    longestS: health.hearingMaxS,
+    key: wish.get("key"),
+    // Where several languages are understood, the one that is spoken decides.
+    language: health.hearingLanguages ? health.hearingLanguages[0] : "auto",
+    onHeard: heard,
+    onProblem: problem,
+  });
+}
+
+let understood = "";
+
+/** Show what was understood, and ask it; or let it be corrected first. */
+async function heard(transcript, language) {
+  if (languages && language && !languages.includes(language)) {
+    const names = new Intl.DisplayNames(["en"], { type: "language" });
+    problem(`The water understands ${languages.map((code) => names.of(code)).join(", ")} here.`);
+    return;
+  }
+  at("message").value = transcript;
+  understood = `“${transcript}”`;
+  write(at("understood"), understood);
+  if (wish.has("confirm")) {
+    document.body.classList.add("correcting");
+    at("message").focus();
+    return;
+  }
+  asking = true;
+  open(false);
+  await new Promise((done) => setTimeout(done, SHOWN_MS));
+  await askNow();
 }
 
 function problem(words) {
@@ -100,24 +181,69 @@ function problem(words) {
   write(at("problem"), words);
 }
 
-at("ask").addEventListener("submit", async (event) => {
+/** Take questions, or none; none either from a visitor who must agree first. */
+function open(free) {
+  taken = free;
+  const may = free && (agreed || !consent);
+  at("send").disabled = !may;
+  if (speaking) speaking.disabled = !may;
+  at("agree").hidden = !free || may;
+}
+
+at("ask").addEventListener("submit", (event) => {
   event.preventDefault();
+  if (!at("send").disabled) askNow();
+});
+
+/** Ask what stands in the field; the page takes the next question when the answer has come. */
+async function askNow() {
   problem("");
-  const message = at("message").value.trim();
-  const slots = chosen();
-  if (!message) return problem("Write a question first.");
-  if (!slots.length) return problem("Choose at least one voice: open “Who answers”.");
-  at("send").disabled = true;
-  if (Date.now() - quietSince > visitIdleMs) visitId = newVisitId();
+  asking = true;
+  open(false);
   try {
-    await converse(message, slots);
+    const message = at("message").value.trim();
+    const slots = chosen();
+    if (!message) problem("Write a question first.");
+    else if (!slots.length) problem("Choose at least one voice: open “Who answers”.");
+    else if (keeper?.state !== "rests") await inSession(message, slots);
   } finally {
     quietSince = Date.now();
-    at("send").disabled = false;
+    asking = false;
+    document.body.classList.remove("correcting");
+    understood = "";
+    write(at("understood"), "");
+    open(!unattended);
     at("stop").hidden = true;
     await look();
   }
-});
+}
+
+async function inSession(message, slots) {
+  if (Date.now() - quietSince > visitIdleMs) visitId = newVisitId();
+  const instead = await careFor(message);
+  if (instead) problem(instead);
+  else await inVisit(message, slots);
+  if (instead || unattended) at("message").value = "";
+  await programme?.known();
+}
+
+/** Return what is said instead of a session; empty if there is no need. */
+async function careFor(message) {
+  const options = { method: "POST", body: JSON.stringify({ message }) };
+  const { sentence } = await ask("/v1/care", options).catch(() => ({}));
+  return sentence ?? "";
+}
+
+/** Without anybody who presses New visitor, every question is a visit, unless one goes on. */
+async function inVisit(message, slots) {
+  const goesOn = at("go-on").getAttribute("aria-pressed") === "true";
+  if (unattended && conversation && !goesOn) await endVisit().catch(() => {});
+  agreed = false;
+  at("go-on").setAttribute("aria-pressed", "false");
+  at("go-on").hidden = true;
+  await converse(message, slots);
+  at("go-on").hidden = !unattended || !conversation;
+}
 
 async function converse(message, slots) {
   let talk = null;
@@ -126,12 +252,14 @@ async function converse(message, slots) {
     for await (const { name, data } of visit(message, slots, visitId)) {
       if (talk === null) {
         talk = conversation = new Conversation(message, (slot) => water.ring(slot));
+        programme = new Programme();
         at("stop").hidden = false;
         at("conversation").focus({ preventScroll: true });
         at("conversation").scrollIntoView({ block: "start", behavior: "smooth" });
       }
       if (name === "slot.start") water.ring(data.slotId);
       talk.take(name, data);
+      programme.take(name, data);
       over ||= name === "done";
     }
   } catch (error) {
@@ -148,9 +276,37 @@ async function converse(message, slots) {
   }
 }
 
+/** Show which voices move the water now. */
+function moved() {
+  const places = programme?.playing(reports?.state) ?? [];
+  for (const place of conversation?.plays(places) ?? []) water.ring(Number(place.split(":")[1]));
+}
+setInterval(moved, PLAYING_MS);
+
+/** Take the last conversation off the screen. */
+function clear() {
+  conversation = programme = null;
+  at("conversation").hidden = true;
+  at("go-on").hidden = true;
+  at("turns").replaceChildren();
+  write(at("conversation-title"), "");
+}
+
 at("stop").addEventListener("click", () => {
   const id = conversation?.sessionId;
   if (id) ask(`/v1/sessions/${id}/stop`, { method: "POST" }).catch(() => {});
+});
+
+at("go-on").addEventListener("click", () => {
+  const was = at("go-on").getAttribute("aria-pressed") === "true";
+  at("go-on").setAttribute("aria-pressed", String(!was));
+  agreed = !was;
+  open(taken);
+});
+
+at("agree").addEventListener("click", () => {
+  agreed = true;
+  open(taken);
 });
 
 at("forget").addEventListener("click", async () => {

@@ -7,6 +7,8 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from chat_backend.agents.base import Lengths
+from chat_backend.care import Care
+from chat_backend.notice import Notice
 from chat_backend.toml_file import read_toml
 
 OWN: Final = Path(__file__).with_name("defaults") / "words.toml"
@@ -34,12 +36,18 @@ class Words(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         The questions to models.
     lengths : Lengths
         The largest number of characters of each turn, for models and personas.
+    care : Care
+        Which words of a visitor get a human answer.
+    notice : Notice
+        What visitors are told before they speak, and whether they must agree.
     """
 
     place: Text
     manner: Text
     asked: Asked
     lengths: Lengths
+    care: Care
+    notice: Notice
 
 
 @cache

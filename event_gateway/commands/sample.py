@@ -59,10 +59,13 @@ def _chat_backend(artifacts: Path) -> Iterator[str]:
         "RR_ARTIFACTS_DIR": str(artifacts),
         "RR_CHAT_HOST": "127.0.0.1",
         "RR_CHAT_PORT": str(port),
+        "RR_CHAT_TLS_CERT": "",
+        "RR_CHAT_TLS_KEY": "",
         "RR_CHAT_TOKEN": "",
         "RR_EVENTS_WS_ENABLED": "false",
         "RR_AGENTS": "offline",
         "RR_TTS": "hibari",
+        "RR_STT": "off",
         "RR_WAVES_ENABLED": "true",
         "RR_LOG_LEVEL": "error",
         # The log files and the retention are those of the show's own backend.

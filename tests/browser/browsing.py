@@ -40,7 +40,9 @@ SERIOUS: Final = {"serious", "critical"}
 # What the documents show; made anew with SCREENSHOTS=docs/images.
 PICTURES: Final = {
     "kiosk-failure",
+    "kiosk-listening",
     "kiosk-narrow-dark",
+    "kiosk-plays",
     "kiosk-wide-light",
     "technician-narrow-dark",
     "technician-rehearsal",
@@ -67,7 +69,7 @@ def axe_source() -> str:
 
 
 @contextmanager
-def chromium() -> Iterator["Browser"]:
+def chromium(*flags: str) -> Iterator["Browser"]:
     """Yield a browser."""
     try:
         from playwright.sync_api import sync_playwright  # noqa: PLC0415  # it is optional
@@ -77,7 +79,7 @@ def chromium() -> Iterator["Browser"]:
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     needed("chromium", path)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
         yield browser
         browser.close()
 
@@ -85,9 +87,9 @@ def chromium() -> Iterator["Browser"]:
 class Visit:
     """An open page."""
 
-    def __init__(self, page: "Page", origin: str) -> None:
+    def __init__(self, page: "Page", *origins: str) -> None:
         self.page = page
-        self.origin = origin
+        self.origins = origins
         self.complaints: list[str] = []
         self.strangers: list[str] = []
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -101,7 +103,7 @@ class Visit:
 
     def _asked(self, url: str) -> None:
         parts = urlsplit(url)
-        if parts.scheme != "data" and f"{parts.scheme}://{parts.netloc}" != self.origin:
+        if parts.scheme != "data" and f"{parts.scheme}://{parts.netloc}" not in self.origins:
             self.strangers.append(url)
 
     def text(self, selector: str) -> str:
@@ -163,13 +165,20 @@ class Visit:
 
 
 @contextmanager
-def visiting(browser: "Browser", url: str) -> Iterator[Visit]:
-    """Open a page; at the end nothing may have gone wrong in it."""
+def visiting(
+    browser: "Browser", url: str, *, also: str = "", query: str = "", microphone: bool = True
+) -> Iterator[Visit]:
+    """Open a page; at the end nothing may have gone wrong in it.
+
+    It may only ask its own server, and the one at `also`.
+    """
     context = browser.new_context(viewport={"width": WIDE[0], "height": WIDE[1]}, locale="en-GB")
     page = context.new_page()
     page.set_default_timeout(WITHIN_S * 1000)
-    visit = Visit(page, url)
-    page.goto(f"{url}/")
+    if microphone:
+        context.grant_permissions(["microphone"], origin=url)
+    visit = Visit(page, url, also)
+    page.goto(f"{url}/{query}")
     try:
         yield visit
         assert visit.complaints == []

@@ -40,6 +40,7 @@ def browser() -> Iterator["Browser"]:
 def show(browser: "Browser", tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """One installation for this module, its voices staged by each test."""
     with system(tmp_path_factory.mktemp("show"), seed=11, chat_max_sessions=1) as it:
+        it.allow_pages()
         it.gateway()
         it.chat("-m", "tests.support.staged_chat")
         yield it
@@ -52,7 +53,7 @@ def unstaged(show: System) -> None:
 
 @pytest.fixture
 def kiosk(browser: "Browser", show: System) -> Iterator[Visit]:
-    with visiting(browser, show.chat_url) as it:
+    with visiting(browser, show.chat_url, also=show.gateway_url) as it:
         it.until_text("#who", "6 voices")
         yield it
 
@@ -374,6 +375,8 @@ def test_a_page_asks_only_its_own_server_and_says_so(show: System) -> None:
             for part in answer.headers["content-security-policy"].split(";")
         )
         assert policy["default-src"] == "'none'"
+        if url == show.chat_url:  # what the water plays is known at the gateway
+            assert policy.pop("connect-src") == f"'self' {show.gateway_url}"
         assert set(policy.values()) == {"'none'", "'self'"}
         for name in ("../index.html", "%2e%2e/app.py", "nothing.js"):
             assert httpx.get(f"{url}/pages/{name}", trust_env=False).status_code == 404

@@ -60,6 +60,8 @@ def test_values_are_parsed_by_their_type() -> None:
         ("artifacts_dir", ""),
         ("log_level", "loud"),
         ("events_ws_single_client", "false"),
+        ("chat_tls_cert", "cert.pem"),
+        ("stt_max_duration_s", "601"),
         ("no_such_thing", "1"),
     ],
 )

@@ -192,6 +192,10 @@ class System:
     def events_url(self) -> str:
         return f"ws://localhost:{self.gateway_port}/v1/events"
 
+    def allow_pages(self) -> None:
+        """Let the pages of both servers read the gateway's streams, at the ports of this one."""
+        self.settings["RR_ALLOWED_ORIGINS"] = f"{self.gateway_url},{self.chat_url}"
+
     def environment(self) -> dict[str, str]:
         # Nor a developer's own keys: a test must not talk to anybody outside. Without bytecode each
         # start would compile all that it imports, which takes as long as the rest of it.

@@ -101,12 +101,13 @@ def allow_descriptors(connections: int) -> None:
         ) from None
 
 
-def urls(sockets: Sequence[socket.socket]) -> list[str]:
+def urls(sockets: Sequence[socket.socket], scheme: str = "http") -> list[str]:
     """Return ``http://127.0.0.1:8000`` and the like, one for each socket."""
     found = []
     for listener in sockets:
         host, port = listener.getsockname()[:2]
-        found.append(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+        name = f"[{host}]" if ":" in host else host
+        found.append(f"{scheme}://{name}:{port}")
     return found
 
 

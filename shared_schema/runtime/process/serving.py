@@ -35,6 +35,7 @@ from shared_schema.runtime.web.connections import (
     HttpLimits,
 )
 from shared_schema.runtime.web.refusals import limit_library_lines
+from shared_schema.runtime.web.tls import Certificate
 from shared_schema.settings import Settings
 
 CLOSE_TIMEOUT_S: Final = 2
@@ -59,6 +60,7 @@ def run_server(
     name: str,
     ws: type[BoundedWebSocket] = BoundedWebSocket,
     limits: HttpLimits | None = None,
+    certificate: Certificate | None = None,
 ) -> int:
     """Serve until stopped; return the exit code. Main thread only, once in a process.
 
@@ -76,6 +78,8 @@ def run_server(
         The WebSocket protocol class, for an application that needs its own.
     limits
         Limits for clients; by default the defaults of the settings.
+    certificate
+        Serves https with it; None: plain http.
     """
 
     def run() -> int:
@@ -87,7 +91,9 @@ def run_server(
             with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
                 # The selector loop on every platform: ZeroMQ's descriptors need add_reader, which
                 # Windows' default loop lacks.
-                return runner.run(_Serving(open_app, sockets, name, ws, bounds).run())
+                return runner.run(
+                    _Serving(open_app, sockets, name, ws, bounds, certificate=certificate).run()
+                )
         finally:
             for listener in sockets:
                 listener.close()
@@ -131,7 +137,10 @@ class _Serving:
         name: str,
         ws: type[BoundedWebSocket],
         limits: HttpLimits,
+        *,
+        certificate: Certificate | None,
     ) -> None:
+        self._certificate = certificate
         self._open_app = open_app
         self._sockets = sockets
         self._name = name
@@ -152,7 +161,7 @@ class _Serving:
     async def _serve(self) -> None:
         async with self._open_app() as app:
             connections = Connections(self._limits)
-            config = _config(app, self._ws, connections, self._limits)
+            config = _config(app, self._ws, connections, self._limits, self._certificate)
             self._server = _Server(config, connections, self._started)
             await self._server.serve(sockets=self._sockets)
 
@@ -171,7 +180,8 @@ class _Serving:
 
     def _started(self) -> None:
         note_listening()
-        log.info("listening", url=" ".join(urls(self._sockets)), pid=os.getpid())
+        scheme = "https" if self._certificate else "http"
+        log.info("listening", url=" ".join(urls(self._sockets, scheme)), pid=os.getpid())
 
     def _request_end(self) -> None:
         """Request the shutdown, from a signal handler or another thread."""
@@ -192,7 +202,11 @@ class _Serving:
 
 
 def _config(
-    app: App, ws: type[BoundedWebSocket], connections: Connections, limits: HttpLimits
+    app: App,
+    ws: type[BoundedWebSocket],
+    connections: Connections,
+    limits: HttpLimits,
+    certificate: Certificate | None = None,
 ) -> uvicorn.Config:
     http = partial(BoundedHttp, limiter=connections)
     return uvicorn.Config(
@@ -209,6 +223,8 @@ def _config(
         log_config=None,
         access_log=False,
         server_header=False,
+        ssl_certfile=certificate.file if certificate else None,
+        ssl_keyfile=certificate.key if certificate else None,
     )
 
 

@@ -34,12 +34,15 @@ _CERTIFICATE_VARIABLES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def local_http(
-    *, timeout: float | httpx.Timeout = 5.0, headers: Mapping[str, str] | None = None
+    *,
+    timeout: float | httpx.Timeout = 5.0,
+    headers: Mapping[str, str] | None = None,
+    verify: ssl.SSLContext | None = None,
 ) -> httpx.Client:
-    """Return a client for the servers of this installation."""
-    # They speak plain HTTP: no certificate is read.
-    plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return httpx.Client(timeout=timeout, headers=headers, trust_env=False, verify=plain)
+    """Return a client for the servers of this installation; `verify` is for one with https."""
+    # Plain HTTP reads no certificate.
+    context = verify or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpx.Client(timeout=timeout, headers=headers, trust_env=False, verify=context)
 
 
 def local_socket(url: str, headers: Mapping[str, str] | None = None) -> "ClientConnection":

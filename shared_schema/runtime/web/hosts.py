@@ -41,7 +41,8 @@ def gateway_url_for_page(settings: Settings, page_host: str) -> str:
 
 def chat_url(settings: Settings) -> str:
     """Return the chat backend's URL on this machine."""
-    return _url("http", settings.chat_host, settings.chat_port)
+    scheme = "https" if settings.chat_tls_cert else "http"
+    return _url(scheme, settings.chat_host, settings.chat_port)
 
 
 def _url(scheme: str, host: str, port: int) -> str:

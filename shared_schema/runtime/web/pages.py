@@ -1,6 +1,7 @@
 """A server's page and its files: Starlette's static files with a content security policy.
 
-The policy allows scripts, styles, sounds and streams only from the server of the page.
+The policy allows scripts, styles, sounds and streams only from the server of the page; the kiosk's
+also the gateway's streams.
 """
 
 import mimetypes
@@ -30,21 +31,26 @@ _TYPES: Final = {
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
-_POLICY: Final = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "connect-src 'self'",
-        "media-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    )
-)
+
+
+def policy(*, connect: str = "") -> str:
+    """Return the content security policy of a page that also reads streams from `connect`."""
+    allowed = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self'",
+        "connect-src": f"'self' {connect}".strip(),
+        "media-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in allowed.items())
+
+
 _HEADERS: Final = {
-    "Content-Security-Policy": _POLICY,
+    "Content-Security-Policy": policy(),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",

@@ -1,0 +1,310 @@
+"""The kiosk with a microphone: Chromium's own fake one, which plays a WAV of the embedded voice."""
+
+import asyncio
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import which
+from typing import TYPE_CHECKING
+
+import httpx
+import numpy as np
+import pytest
+
+from chat_backend.speech.audio import SAMPLE_RATE_HZ, write_wav
+from tests.browser.browsing import NARROW, WIDE, Visit, chromium, visiting
+from tests.browser.test_pages import pictures
+from tests.support.processes import System, system, until
+from tests.support.recordings import SENTENCES, spoken
+from tests.support.staging import stage
+from tests.touchdesigner.connected import connected
+from tests.touchdesigner.stage import touchdesigner
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytest.importorskip("faster_whisper", reason="needs the group: uv sync --group voices")
+
+pytestmark = pytest.mark.timeout(300)
+
+SENTENCE = SENTENCES[3]
+HEARD = "afraid of deep water"
+# How much more of TouchDesigner's time passes in each of its frames.
+FASTER_MS = 50.0
+# A microphone in which nobody speaks.
+SILENT = """
+const { stream } = new AudioContext().createMediaStreamDestination();
+navigator.mediaDevices.getUserMedia = async () => stream;
+"""
+FAKE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+
+
+@pytest.fixture(scope="module")
+def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """An installation that hears, its voices staged by each test."""
+    with system(tmp_path_factory.mktemp("show"), seed=11, stt="whisper") as it:
+        it.allow_pages()
+        it.gateway()
+        it.chat("-m", "tests.support.staged_chat")
+        yield it
+
+
+@pytest.fixture(scope="module")
+def speaker(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Browser"]:
+    """A browser in whose microphone somebody says the sentence again and again."""
+    path = tmp_path_factory.mktemp("voice") / "voice.wav"
+    pause = np.zeros(SAMPLE_RATE_HZ // 2, np.float32)
+    write_wav(np.concatenate([spoken(SENTENCE), pause]), path)
+    with chromium(*FAKE, f"--use-file-for-fake-audio-capture={path}") as it:
+        yield it
+
+
+@pytest.fixture(autouse=True)
+def unstaged(show: System) -> None:
+    stage(show)
+
+
+def hold(visit: Visit, seconds: float = 4.0) -> None:
+    """Hold the button with the mouse, as long as the sentence and a pause take."""
+    visit.page.hover("#hold")
+    visit.page.mouse.down()
+    visit.until("document.querySelector('#hold').dataset.state === 'recording'")
+    visit.page.wait_for_timeout(seconds * 1000)
+    visit.page.mouse.up()
+
+
+def ready(visit: Visit) -> None:
+    visit.until("!document.querySelector('#speaking').hidden")
+    visit.until("document.querySelector('#hold').dataset.state === 'idle'")
+
+
+def test_a_spoken_question_becomes_a_session(show: System, speaker: "Browser") -> None:
+    """Hold, speak, read what was understood, and six voices answer; then the next visitor."""
+    with visiting(speaker, show.chat_url, also=show.gateway_url) as visit:
+        ready(visit)
+        assert "Hold to talk" in visit.text("#hold")
+        visit.page.hover("#hold")
+        visit.page.mouse.down()
+        visit.until("document.querySelector('#hold').dataset.state === 'recording'")
+        visit.until("document.querySelector('#hold').style.getPropertyValue('--level') > 0.2")
+        assert visit.page.get_attribute("#hold", "aria-pressed") == "true"
+        visit.screenshot("kiosk-listening")
+        visit.page.wait_for_timeout(4000)
+        visit.page.mouse.up()
+        visit.until_text("#understood", HEARD)
+        visit.until_text("#conversation-title", HEARD)
+        visit.until_text("#progress", "All is said: 6 voices answered")
+        visit.until("!document.querySelector('#hold').disabled")
+        # The space bar, without the mouse.
+        visit.page.evaluate("document.activeElement.blur()")
+        visit.page.keyboard.down(" ")
+        visit.until("document.querySelector('#hold').dataset.state === 'recording'")
+        visit.page.wait_for_timeout(4000)
+        visit.page.keyboard.up(" ")
+        visit.until_text("#understood", HEARD)
+        visit.until_text("#progress", "Turn 1 of 3")
+
+
+@contextmanager
+def touchdesigner_plays(show: System) -> Iterator[None]:
+    """Let the kit, on its stand-in for TouchDesigner, play what the gateway sends."""
+    stop = threading.Event()
+
+    async def play() -> None:
+        with touchdesigner() as stage:
+            stage.build()
+            async with connected(stage, show.gateway_port) as dat:
+                while not stop.is_set():
+                    await dat.frame()
+                    stage.advance(FASTER_MS)
+
+    with ThreadPoolExecutor(1) as pool:
+        playing = pool.submit(asyncio.run, play())
+        try:
+            yield
+        finally:
+            stop.set()
+            playing.result()
+
+
+def reports(show: System, state: str) -> int:
+    text = httpx.get(f"{show.gateway_url}/metrics", trust_env=False).text
+    found = re.search(rf'rr_playback_reports_total{{state="{state}"}} (\d+)', text)
+    return int(found[1]) if found else 0
+
+
+def test_from_a_spoken_sentence_to_the_last_report_of_the_water(
+    show: System, speaker: "Browser"
+) -> None:
+    """Two voices: what was said at the kiosk is played to its end, and the page shows it."""
+    before = reports(show, "ended")
+    with (
+        touchdesigner_plays(show),
+        visiting(speaker, show.chat_url, also=show.gateway_url) as visit,
+    ):
+        ready(visit)
+        visit.page.evaluate("document.querySelector('#choice').open = true")
+        for slot in range(3, 7):
+            visit.page.select_option(f'select[data-number="{slot}"]', "")
+        hold(visit)
+        visit.until_text("#conversation-title", HEARD)
+        visit.until("document.querySelector('.voice.plays')")
+        visit.until_text("#progress", "All is said: 2 voices answered")
+        # Two responses, and two dialogues of a comment and a reply.
+        until(lambda: reports(show, "ended") == before + 6, "the water has ended")
+        visit.until("!document.querySelector('.voice.plays')")
+    assert reports(show, "started") == reports(show, "ended")
+    assert reports(show, "failed") == 0
+
+
+def test_what_was_understood_may_be_corrected_first(show: System, speaker: "Browser") -> None:
+    """?confirm=1: the visitor asks it; ?input=voice hides the text before; ?key= is a button."""
+    query = "?confirm=1&input=voice&key=F9"
+    with visiting(speaker, show.chat_url, also=show.gateway_url, query=query) as visit:
+        ready(visit)
+        assert not visit.page.is_visible("#message")
+        assert not visit.page.is_visible("#send")
+        visit.page.keyboard.down("F9")
+        visit.until("document.querySelector('#hold').dataset.state === 'recording'")
+        visit.page.wait_for_timeout(4000)
+        visit.page.keyboard.up("F9")
+        visit.until("document.querySelector('#message').value.includes(it)", HEARD)
+        assert visit.page.evaluate("document.activeElement.id") == "message"
+        assert not visit.page.is_visible("#conversation")
+        visit.page.fill("#message", "What was I afraid of?")
+        visit.page.click("#send")
+        visit.until_text("#conversation-title", "What was I afraid of?")
+
+
+def test_a_slip_of_the_hand_and_silence_are_told_apart(show: System, speaker: "Browser") -> None:
+    """Too short to be speech; long enough, but nothing said: a sentence each, and no session."""
+    with visiting(speaker, show.chat_url, also=show.gateway_url) as visit:
+        ready(visit)
+        visit.page.evaluate(f"{{ {SILENT} }}")
+        visit.page.click("#hold")
+        visit.until_text("#problem", "Hold the button for as long as you speak")
+        ready(visit)
+        hold(visit, 1.0)
+        visit.until_text("#problem", "Nothing was heard")
+        assert not visit.page.is_visible("#conversation")
+        # Writing works all the same.
+        visit.page.fill("#message", "May I write?")
+        visit.page.click("#send")
+        visit.until_text("#conversation-title", "May I write?")
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        ("throw new DOMException('', 'NotAllowedError')", "The microphone is not allowed"),
+        ("throw new DOMException('', 'NotFoundError')", "There is no microphone here"),
+        ("throw new DOMException('', 'NotReadableError')", "Another program uses the microphone"),
+    ],
+)
+def test_without_a_microphone_a_sentence_says_why(
+    show: System, speaker: "Browser", script: str, sentence: str
+) -> None:
+    """Refused, missing, or taken by another program; then the visitor writes."""
+    with visiting(speaker, show.chat_url, also=show.gateway_url) as visit:
+        ready(visit)
+        visit.page.evaluate(
+            f"navigator.mediaDevices.getUserMedia = async () => {{ {script}; }}; undefined"
+        )
+        visit.page.click("#hold")
+        visit.until_text("#problem", sentence)
+        ready(visit)
+
+
+def test_a_busy_ear_and_a_dead_one_are_sentences(show: System, speaker: "Browser") -> None:
+    """503 with and without Retry-After, 502, and no answer at all: what the visitor reads."""
+    with visiting(speaker, show.chat_url, also=show.gateway_url) as visit:
+        ready(visit)
+        for status, detail in ((503, "The water is listening to somebody else."), (502, "No.")):
+            visit.page.route(
+                "**/v1/stt",
+                lambda route, status=status, detail=detail: route.fulfill(
+                    status=status, json={"detail": detail, "error": {}}
+                ),
+            )
+            hold(visit, 0.5)
+            visit.until_text("#problem", detail)
+            ready(visit)
+        visit.page.route("**/v1/stt", lambda route: route.abort())
+        hold(visit, 0.5)
+        visit.until_text("#problem", "can't be reached")
+
+
+def test_words_that_need_a_human_begin_no_session(show: System, speaker: "Browser") -> None:
+    """The sentence of the house in its place; nothing is on disk and nothing was sent."""
+    with visiting(speaker, show.chat_url, also=show.gateway_url) as visit:
+        ready(visit)
+        before = sorted((show.artifacts / "tts/sessions").glob("*"))
+        visit.page.fill("#message", "Water, I don\u2019t want to live any more.")
+        visit.page.click("#send")
+        visit.until_text("#problem", "deserves a human answer")
+        assert visit.page.input_value("#message") == ""
+        assert not visit.page.is_visible("#conversation")
+        assert sorted((show.artifacts / "tts/sessions").glob("*")) == before
+
+
+def test_another_language_than_the_voices_is_said_before_a_session(
+    show: System, speaker: "Browser"
+) -> None:
+    """What was heard in German is not asked of voices that speak English."""
+    with visiting(speaker, show.chat_url, also=show.gateway_url) as visit:
+        ready(visit)
+        heard = {"transcript": "Was ist das?", "language_code": "de"}
+        visit.page.route("**/v1/stt", lambda route: route.fulfill(json=heard))
+        hold(visit, 0.5)
+        visit.until_text("#problem", "The water understands English here")
+        assert not visit.page.is_visible("#conversation")
+
+
+def test_every_window_shows_the_whole_button(show: System, speaker: "Browser") -> None:
+    """390 to 1920 pixels, by day and by night, nothing cut off, nothing jumps."""
+    with visiting(speaker, show.chat_url, also=show.gateway_url) as visit:
+        ready(visit)
+        pictures(visit, "kiosk-voice")
+        for size in (NARROW, (768, 1024), WIDE):
+            visit.look(size, "light")
+            before = visit.page.evaluate("document.querySelector('.actions').offsetTop")
+            visit.page.evaluate("document.querySelector('#understood').textContent = '“Yes?”'")
+            assert visit.page.evaluate("document.querySelector('.actions').offsetTop") == before
+            visit.page.evaluate("document.querySelector('#understood').textContent = ''")
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    if which("openssl") is None:
+        pytest.skip("openssl is missing")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
+    subprocess.run(
+        [*command, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True
+    )
+    return cert, key
+
+
+def test_https_is_served_with_the_operators_certificate(
+    tmp_path: Path, certificate: tuple[Path, Path]
+) -> None:
+    """Pages and streams over https, commands trust that certificate; a wrong file is one line."""
+    cert, key = certificate
+    with system(tmp_path / "show", chat_tls_cert=cert, chat_tls_key=key, waves_enabled=False) as it:
+        chat = it.start("chat", "-m", "chat_backend")
+        until(lambda: "https://127.0.0.1" in chat.log, "listening")
+        url = f"https://localhost:{it.chat_port}"
+        with httpx.Client(verify=str(cert), trust_env=False) as http:
+            assert "<h1>" in http.get(f"{url}/").text
+        said = it.start("say", "-m", "chat_backend", "say", "--no-wait", "Who listens?")
+        assert said.wait(60.0) == 0, said.log
+    wrong = System(tmp_path / "wrong", chat_tls_cert=key, chat_tls_key=cert)
+    refused = wrong.start("chat", "-m", "chat_backend")
+    assert refused.wait(60.0) != 0
+    assert "RR_CHAT_TLS_CERT" in refused.log
+    assert "Traceback" not in refused.log

@@ -1,0 +1,181 @@
+"""?kiosk=1: the page looks after itself for a day."""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from tests.browser.browsing import Visit, chromium, visiting
+from tests.support.processes import Process, System, system, until
+from tests.support.staging import stage
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Request
+
+pytestmark = pytest.mark.timeout(300)
+
+VISITS = 200
+SETTLING = 20
+# What a page may grow by: the browser's own caches and compiled code.
+HEAP_BYTES = 1_500_000
+QUERY = "?kiosk=1&input=text"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    with chromium() as it:
+        yield it
+
+
+@pytest.fixture
+def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with system(tmp_path_factory.mktemp("show"), seed=11) as it:
+        it.allow_pages()
+        it.gateway()
+        it.chat("-m", "tests.support.staged_chat")
+        stage(it)
+        yield it
+
+
+@pytest.fixture
+def touchdesigner(show: System) -> Process:
+    """A stand-in that reports what it would play."""
+    process = show.start("listener", "-m", "event_gateway", "listen", "--timeout", "900")
+    until(lambda: "connected to" in process.log, "listening")
+    return process
+
+
+@pytest.fixture
+def kiosk(browser: "Browser", show: System, touchdesigner: Process) -> Iterator[Visit]:
+    with visiting(browser, show.chat_url, also=show.gateway_url, query=QUERY) as it:
+        it.until_text("#send", "Ask")
+        it.until("document.body.classList.contains('kiosk')")
+        yield it
+
+
+def free(kiosk: Visit) -> None:
+    kiosk.until("!document.querySelector('#send').disabled")
+
+
+def ask(kiosk: Visit, question: str, slots: int = 1) -> None:
+    """Ask with as many voices as given: with one there is no Turn 2 to wait for."""
+    free(kiosk)
+    kiosk.page.evaluate(
+        "(kept) => { for (const each of document.querySelectorAll('#slots select'))"
+        " if (each.dataset.number > kept) each.value = ''; }",
+        slots,
+    )
+    kiosk.page.fill("#message", question)
+    kiosk.page.click("#send")
+    kiosk.until_text("#conversation-title", question)
+
+
+def test_the_next_question_is_taken_when_the_water_has_ended(kiosk: Visit, show: System) -> None:
+    """The voice that plays is shown, then the wait; a question is a visit, unless one goes on."""
+    visits: list[str] = []
+
+    def note(request: "Request") -> None:
+        if request.url.endswith("/v1/chat"):
+            visits.append(json.loads(request.post_data or "")["visitId"])
+
+    kiosk.page.on("request", note)
+    for operators in ("#choice", "#forget", "#health", "#hear"):
+        assert not kiosk.page.is_visible(operators)
+    ask(kiosk, "Who speaks first?")
+    kiosk.until("document.querySelector('.voice.plays')")
+    kiosk.screenshot("kiosk-plays")
+    kiosk.until_text("#understood", "Watch the water")
+    assert kiosk.page.is_disabled("#send")
+    free(kiosk)
+    assert kiosk.page.query_selector(".voice.plays") is None
+    ask(kiosk, "Who is next?")
+    free(kiosk)
+    kiosk.page.click("#go-on")
+    ask(kiosk, "And then?")
+    first, second, third = visits
+    assert first != second == third
+    assert kiosk.axe() == []
+
+
+def test_the_water_rests_while_it_is_quiet_or_nobody_plays(
+    kiosk: Visit, show: System, touchdesigner: Process
+) -> None:
+    """Quiet at once, TouchDesigner gone after half a minute; then questions are taken again."""
+    free(kiosk)
+    quiet = f"{show.gateway_url}/v1/quiet"
+    assert httpx.post(quiet, trust_env=False).is_success
+    kiosk.until_text("#understood", "The water rests")
+    assert kiosk.page.is_disabled("#send")
+    kiosk.screenshot("kiosk-rests")
+    assert httpx.delete(quiet, trust_env=False).is_success
+    free(kiosk)
+    touchdesigner.stop()
+    kiosk.until_text("#understood", "The water rests")
+    again = show.start("listener", "-m", "event_gateway", "listen", "--timeout", "900")
+    until(lambda: "connected to" in again.log, "listening")
+    free(kiosk)
+
+
+def test_it_survives_restarts_of_both_servers(kiosk: Visit, show: System) -> None:
+    """Away for a moment, then it takes questions again, without a reload."""
+    gateway, chat = show.processes[:2]
+    for process in (chat, gateway):
+        process.stop()
+    kiosk.until_text("#understood", "away for a moment")
+    show.gateway()
+    show.chat("-m", "tests.support.staged_chat")
+    free(kiosk)
+    ask(kiosk, "Are you back?")
+
+
+@pytest.mark.timeout(600)
+def test_two_hundred_visits_leave_the_page_as_it_was(
+    browser: "Browser", show: System, touchdesigner: Process
+) -> None:
+    """Elements, listeners and memory do not grow; sessions are those of a real one."""
+    body = {"message": "What remains?"}
+    stream = httpx.post(f"{show.chat_url}/v1/chat", json=body, timeout=60.0, trust_env=False).text
+    with visiting(browser, show.chat_url, also=show.gateway_url, query=QUERY) as kiosk:
+        page = kiosk.page
+        page.route(
+            "**/v1/chat", lambda route: route.fulfill(body=stream, content_type="text/event-stream")
+        )
+        page.route("**/v1/audio/**", lambda route: route.fulfill(body=b"", status=404))
+        devtools = page.context.new_cdp_session(page)
+        devtools.send("Performance.enable")
+        kiosk.until("document.body.classList.contains('kiosk')")
+
+        def measured() -> dict[str, float]:
+            devtools.send("HeapProfiler.collectGarbage")
+            found: list[dict[str, Any]] = devtools.send("Performance.getMetrics")["metrics"]
+            return {each["name"]: each["value"] for each in found}
+
+        def visit_once(number: int) -> None:
+            free(kiosk)
+            page.evaluate(
+                "(it) => { document.querySelector('#message').value = it;"
+                " document.querySelector('#ask').requestSubmit(); }",
+                f"Visit {number}",
+            )
+            kiosk.until(
+                "document.querySelector('#conversation-title').textContent.includes(it)",
+                f"Visit {number}",
+            )
+
+        for number in range(SETTLING):
+            visit_once(number)
+        free(kiosk)
+        before = measured()
+        for number in range(SETTLING, SETTLING + VISITS):
+            visit_once(number)
+        free(kiosk)
+        after = measured()
+    grown = {name: after[name] - before[name] for name in ("Nodes", "JSEventListeners")}
+    heap = after["JSHeapUsedSize"] - before["JSHeapUsedSize"]
+    print(f"grown by {grown}, heap by {heap:.0f} bytes")  # noqa: T201  # shown with -s
+    # One session on the page has some six hundred.
+    assert grown["Nodes"] < 700
+    assert grown["JSEventListeners"] < 100
+    assert heap < HEAP_BYTES
