@@ -95,7 +95,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
         """Answer 200 if the gateway can do its work, or 503 with the reasons."""
         problems = self.orchestrator.problems()
         status = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
-        details = {"quiet": self.studio.quiet.on}
+        details = {"quiet": self.studio.quiet.on, "outbox": self.orchestrator.outbox.loss}
         return Json({"ready": not problems, "reasons": problems, "details": details}, status)
 
     async def exposition(self, _: Request) -> Response:

@@ -16,6 +16,7 @@ import structlog
 from msgspec import UNSET
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from event_gateway.errors import OutboxUnavailable
 from event_gateway.metrics import Metrics
 from event_gateway.outbox import Outbox, Row
 from event_gateway.playback import Playback, ReportLimit
@@ -56,6 +57,8 @@ STOPPED_TOLD: Final = 16
 MAX_REMEMBERED_SESSIONS: Final = 1000
 # How fast clients may replace each other.
 TAKEOVER_INTERVAL_S: Final = 1.0
+# An outbox that cannot be read is tried again.
+OUTBOX_RETRY_S: Final = 0.25
 # For the last message to a replaced client, and for its close.
 CLOSE_TIMEOUT_S: Final = 1.0
 
@@ -288,30 +291,40 @@ class Delivery:
             client.wake.clear()
             while client.control:
                 await self._send(client, encode_event(client.control.popleft()))
-            if client.resume is not None and not client.resumed:
-                await self._send(client, encode_event(self._resume(client, client.resume)))
-            if not await self._send_next(client):
-                await client.wake.wait()
+            try:
+                if not await self._send_due(client):
+                    await client.wake.wait()
+            except OutboxUnavailable as error:
+                log.debug("events wait for the outbox", reason=str(error))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(client.wake.wait(), OUTBOX_RETRY_S)
         with contextlib.suppress(TimeoutError, RuntimeError, OSError, WebSocketDisconnect):
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 replaced = SessionReplaced(message="another client took this place over")
                 await client.websocket.send_text(encode_event(replaced))
         await self._close(client, CLOSE_REPLACED, "replaced")
 
+    async def _send_due(self, client: Client) -> bool:
+        """Send the answer to a resume, or the next event; return whether there was one."""
+        if client.resume is None or client.resumed:
+            return await self._send_next(client)
+        await self._send(client, encode_event(self._resume(client, client.resume)))
+        return True
+
     def _resume(self, client: Client, resume: dict[str, int]) -> HelloAck:
         """Move the cursor to the first event that the client lacks, without gap or repeat."""
         has = dict(resume)
         for session_id, seq in client.sent.items():
             has[session_id] = max(seq, has.get(session_id, 0))
-        since = time.time() - self._settings.events_replay_window_s
-        lacking = self._outbox.lacking(has, since=since, cursor=client.cursor)
+        lacking = self._outbox.lacking(
+            has, within_s=self._settings.events_replay_window_s, cursor=client.cursor
+        )
+        unknown = self._outbox.unknown(list(resume))
         client.cursor = self._outbox.head()
         client.replay.extend(lacking)
         client.resumed = True
         log.info("client resumes", sessions=len(resume), replay=len(lacking))
-        return HelloAck(
-            replay_count=len(lacking), unknown_sessions=tuple(self._outbox.unknown(list(resume)))
-        )
+        return HelloAck(replay_count=len(lacking), unknown_sessions=tuple(unknown))
 
     async def _send_next(self, client: Client) -> bool:
         """Send the next event; return whether there was one."""
@@ -333,7 +346,8 @@ class Delivery:
     def _next(self, client: Client) -> Row | None:
         """Return the next event and advance the cursor first, so that it is sent at most once."""
         while client.replay:
-            row = self._outbox.get(client.replay.popleft())
+            row = self._outbox.get(client.replay[0])
+            client.replay.popleft()
             if row is not None:
                 return row
         rows = self._outbox.after(client.cursor, limit=1)

@@ -29,6 +29,7 @@ class Metrics:
         self.sessions = gauge("rr_sessions_live", "Sessions not closed yet.")
         self.outbox_rows = gauge("rr_outbox_rows", "Decisions recorded in the outbox.")
         self.outbox_failures = counter("rr_outbox_failures", "Failed calls of the outbox.")
+        self.outbox_losses = counter("rr_outbox_losses", "Times the outbox was damaged or lost.")
         self.connected = gauge("rr_client_connected", "1 while a client is connected.")
         self.takeovers = counter("rr_client_takeovers", "Clients that replaced another.")
         self.playback_reports = counter(

@@ -32,7 +32,7 @@ from event_gateway.core.decisions import (
     Turn1Due,
 )
 from event_gateway.core.readiness import Limits, Readiness
-from event_gateway.errors import OutboxUnavailable
+from event_gateway.errors import GatewayError, OutboxUnavailable
 from event_gateway.metrics import Metrics
 from event_gateway.outbox import Entry, Outbox, Row
 from event_gateway.rendering import Renderer
@@ -58,6 +58,8 @@ log = structlog.get_logger("gateway")
 
 # Heartbeats arrive twice a second, so a peer of another version is detected again long before.
 WRONG_PROTOCOL_FORGOTTEN_S: Final = 5.0
+# How long readyz reports a damage or loss of the outbox, although the gateway goes on.
+LOSS_SHOWN_S: Final = 5.0
 # The queue for a full disk must not grow without limit.
 MAX_UNRECORDED: Final = 10_000
 # They repeat what others say, and nobody resumes them for longer.
@@ -104,8 +106,9 @@ class Orchestrator:
         self._clock = clock
         self._unrecorded: deque[list[Entry]] = deque()
         self._logged_once: set[str] = set()
-        # After a loss of the outbox, earlier decisions are unknown; see _is_forgotten.
-        self._outbox_was_lost = outbox.moved_aside is not None
+        # Why the outbox cannot be used, and when it was last found damaged or lost.
+        self._unusable = ""
+        self._loss_at = clock() if outbox.loss else -LOSS_SHOWN_S
         # When the worker whose message is being handled finished; 0 for other messages.
         self._finished_at = 0.0
         self.backend_artifacts: str | None = None
@@ -142,7 +145,11 @@ class Orchestrator:
     def problems(self) -> list[str]:
         """Return the reasons why the gateway cannot do its work now, as sentences."""
         problems = []
-        if not self.recording:
+        if self._unusable:
+            problems.append(self._unusable)
+        elif self._clock() - self._loss_at < LOSS_SHOWN_S:
+            problems.append(f"the outbox was damaged or lost: {self.outbox.loss}")
+        elif not self.recording:
             problems.append(
                 "the outbox cannot be written; nothing is sent until it can: is the disk full?"
             )
@@ -206,10 +213,28 @@ class Orchestrator:
         """Check the deadlines; the bus must have been drained before."""
         now = self._clock()
         self._finished_at = 0.0
+        if self.outbox.inspect():
+            self._renew_outbox(now)
         self._retry()
         self._act(self.continuity.tick(now), now)
         if not self.continuity.held:
             self._record(self.readiness.advance(now))
+
+    def _renew_outbox(self, now: float) -> None:
+        """Go on with a new outbox after the old one was damaged or lost, or with what is there."""
+        try:
+            self.outbox.renew()
+        except GatewayError as error:
+            self._unusable = f"the outbox was damaged or lost, and cannot be opened: {error}"
+            self._refused(error)
+            return
+        self._unusable = ""
+        self._loss_at = now
+        self.metrics.outbox_losses.inc()
+        log.error("the outbox was damaged or lost", reason=self.outbox.loss)
+        if self.outbox.lost:
+            # The backend's sessions that are over are closed by its answer; see _is_forgotten.
+            self._act(self.continuity.start(now), now)
 
     def prune(self, *, now: float, retention_s: float) -> Iterator[int]:
         """Remove what is older than that at `now` (seconds since 1970) and not kept, step by step.
@@ -254,7 +279,7 @@ class Orchestrator:
         for action in actions:
             if isinstance(action, Observe):  # nearly all: a class pattern is slower (intake)
                 if isinstance(action.observation, SnapshotMerged):
-                    self._outbox_was_lost = False
+                    self._settle_outbox()
                 decisions = self.readiness.apply(action.observation, now, action.origin)
                 if decisions:
                     self._record(decisions)
@@ -267,6 +292,12 @@ class Orchestrator:
                     self._unsubscribe(snapshot_topic(nonce))
                 case Ignored(reason=reason):
                     self._ignore(reason, "")
+
+    def _settle_outbox(self) -> None:
+        try:
+            self.outbox.settle()
+        except OutboxUnavailable as error:
+            self._refused(error)  # the next snapshot settles it
 
     def _tell_if_stopped(self, observation: Observation) -> None:
         if isinstance(observation, SnapshotSession):
@@ -291,7 +322,7 @@ class Orchestrator:
         except OutboxUnavailable as error:
             # Treated as new: no decision can be recorded, and so none sent, a second time.
             self._refused(error)
-        if self._outbox_was_lost and CLOSED_KEY not in decided and self._is_forgotten(fact):
+        if self.outbox.lost and CLOSED_KEY not in decided and self._is_forgotten(fact):
             return {CLOSED_KEY}
         return decided
 
@@ -338,7 +369,7 @@ class Orchestrator:
             if rows:
                 self._on_events(rows, self._finished_at)
 
-    def _refused(self, error: OutboxUnavailable) -> None:
+    def _refused(self, error: GatewayError) -> None:
         self.metrics.outbox_failures.inc()
         self._log_once("outbox", "nothing is sent until the outbox can be written", error)
 

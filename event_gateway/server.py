@@ -26,7 +26,7 @@ from event_gateway.studio.rehearsal import Rehearsal
 from event_gateway.studio.routes import Studio
 from event_gateway.studio.status import StatusStream
 from shared_schema.bus import MAX_MESSAGE_BYTES
-from shared_schema.layout import GATEWAY_DIR, Artifacts
+from shared_schema.layout import GATEWAY_DIR, RUN_DIR, Artifacts
 from shared_schema.runtime.clock import LOOK_INTERVAL_S, PruneClock
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, StartRefused
 from shared_schema.runtime.process.listening import (
@@ -45,6 +45,8 @@ log = structlog.get_logger("gateway")
 
 # The accuracy of deadlines, and of detecting a pause of the loop.
 TICK_S: Final = 0.25
+# What the outbox has, written down beyond its folder.
+WITNESS_FILE: Final = "outbox"
 # Messages handled before deadlines are checked; more than this postpone them.
 DRAIN_BEFORE_TICK: Final = 20_000
 
@@ -160,13 +162,14 @@ async def _prune_hourly(orchestrator: Orchestrator, clock: PruneClock, retention
 
 def _open_outbox(artifacts: Artifacts) -> Outbox:
     try:
-        outbox = Outbox.open(artifacts.root / GATEWAY_DIR)
+        witness = artifacts.root / RUN_DIR / WITNESS_FILE
+        outbox = Outbox.open(artifacts.root / GATEWAY_DIR, witness=witness)
     except AnotherGateway as error:
         raise StartRefused(str(error), ANOTHER_INSTANCE) from None
     except OutboxUnavailable as error:
         raise StartRefused(f"{error}; check RR_ARTIFACTS_DIR", CONFIGURATION) from None
-    if outbox.moved_aside is not None:
-        log.error("the outbox was damaged or foreign: moved aside", to=str(outbox.moved_aside))
+    if outbox.loss:
+        log.error("the outbox was damaged or lost", reason=outbox.loss)
     return outbox
 
 

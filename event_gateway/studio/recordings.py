@@ -1,6 +1,8 @@
 """Past sessions for rehearsals: from the outbox, or else from ``session.json``."""
 
+import heapq
 import itertools
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -12,7 +14,8 @@ import structlog
 from msgspec import Struct, structs
 
 from event_gateway.core.readiness import Limits, Readiness
-from event_gateway.outbox import OutboxReader
+from event_gateway.errors import OutboxUnavailable
+from event_gateway.outbox import Outbox
 from event_gateway.rendering import Renderer
 from shared_schema.bus import SnapshotSession
 from shared_schema.decoding import CamelStruct, InvalidMessage
@@ -24,7 +27,7 @@ from shared_schema.events import (
 )
 from shared_schema.facts import SentimentReported, SessionBegun, SessionComplete, Turn3Complete
 from shared_schema.ids import is_session_id, timestamp
-from shared_schema.layout import SPEECH_ROOT, Artifacts
+from shared_schema.layout import SPEECH_ROOT, WAVES_ROOT, Artifacts
 from shared_schema.session_document import OddSession, SessionDocument, document_of
 
 log = structlog.get_logger("gateway")
@@ -33,7 +36,7 @@ log = structlog.get_logger("gateway")
 _NO_LIMITS: Final = Limits(
     turn1_timeout_s=1e9, dialogue_timeout_s=1e9, session_limit_s=1e9, replay_window_s=1e9
 )
-# Older sessions can be found by their id only.
+# Older sessions that are not in the outbox can be found by their id only.
 LOOK_BACK: Final = 200
 # A folder may change twice within one tick of its file system's clock (two seconds on FAT).
 _TICK_NS: Final = 2_000_000_000
@@ -54,6 +57,14 @@ class Recording(Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...]
 
 
+class _Candidate(Struct, frozen=True):
+    """A session that may be one, when it was, and its place among the others."""
+
+    session_id: str
+    at: float
+    placed_at: float
+
+
 class RecordingSummary(CamelStruct, frozen=True, kw_only=True):
     """A past session in a list."""
 
@@ -66,7 +77,7 @@ class RecordingSummary(CamelStruct, frozen=True, kw_only=True):
 class Recordings:
     """The sessions recorded on this machine."""
 
-    def __init__(self, outbox: OutboxReader, artifacts: Artifacts) -> None:
+    def __init__(self, outbox: Outbox, artifacts: Artifacts) -> None:
         self._outbox = outbox
         self._artifacts = artifacts
         self._renderer = Renderer(artifacts)
@@ -80,6 +91,8 @@ class Recordings:
         """
         try:
             return self._found(session_id)
+        except OutboxUnavailable:
+            raise
         except Exception as error:
             # Whatever is in its files, the other sessions do not depend on it.
             self._name(session_id, repr(error))
@@ -128,23 +141,38 @@ class Recordings:
 
     def _newest(self) -> Iterator[tuple[float, Recording]]:
         """Yield the sessions that can be sent again, with their times, newest first."""
-        found = self._folders.newest() | self._outbox.sessions(limit=LOOK_BACK)
-        newest = sorted(((at, session) for session, at in found.items()), reverse=True)
-        for at, session_id in newest[:LOOK_BACK]:
-            recording = self.find(session_id)
+        candidates = heapq.merge(self._recorded(), self._unrecorded(), key=lambda it: -it.placed_at)
+        for candidate in candidates:
+            recording = self.find(candidate.session_id)
             if recording is not None:
-                yield at, recording
+                yield candidate.at, recording
+
+    def _recorded(self) -> Iterator[_Candidate]:
+        """Yield the sessions of the outbox in its own order, whatever the clock said then."""
+        placed_at = math.inf
+        for session_id, at in self._outbox.sessions():
+            placed_at = min(placed_at, at)
+            # Where the files are gone, reading the events would be in vain.
+            if (self._artifacts.root / WAVES_ROOT / session_id).is_dir():
+                yield _Candidate(session_id, at, placed_at)
+
+    def _unrecorded(self) -> Iterator[_Candidate]:
+        """Yield the newest sessions that only have a folder."""
+        folders = sorted(self._folders.newest().items(), key=lambda it: it[1], reverse=True)
+        for session_id, at in folders:
+            if self._outbox.unknown([session_id]):
+                yield _Candidate(session_id, at, at)
 
     def _from_outbox(self, session_id: str) -> list[Step]:
         rows = self._outbox.history(session_id)
         try:
             return [
                 Step(
-                    at_s=row.at - rows[0].at,
+                    at_s=at_s,
                     key=row.key,
                     event=self._renderer.with_waves(decode_session_event(row.event)),
                 )
-                for row in rows
+                for row, at_s in zip(rows, self._outbox.offsets_s(session_id), strict=True)
             ]
         except InvalidMessage:
             return []  # recorded by a version with other fields

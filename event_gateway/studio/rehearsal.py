@@ -6,7 +6,6 @@ and one that loops starts again afterwards.
 """
 
 import asyncio
-import contextlib
 import itertools
 import time
 from http import HTTPStatus
@@ -77,8 +76,9 @@ class Rehearsal(Struct):
     quiet: Quiet
     status: RehearsalStatus = RehearsalStatus()
     _task: asyncio.Task[None] | None = None
-    # Two simultaneous requests must not both start a task: only one could be stopped.
-    _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    # One start or stop at a time: of two tasks only one could be stopped, and a stop that waits for
+    # the end of its task must not take the next one's state for its own.
+    _changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def start(self, request: RehearsalRequest) -> RehearsalStatus:
         """Start a rehearsal.
@@ -89,6 +89,23 @@ class Rehearsal(Struct):
             If no client is connected, a live session is running, it is quiet, or there is no such
             recording.
         """
+        self._require_a_stage()
+        recording = self._find(request.session_id)
+        async with self._changing:
+            await self._end("another rehearsal has begun")
+            self._require_a_stage()  # that took its time
+            self.status = RehearsalStatus(
+                state="running",
+                of=recording.session_id,
+                events=len(recording.steps),
+                speed=request.speed,
+                loop=request.loop,
+            )
+            self._task = asyncio.create_task(self._run(recording, request), name="rehearsal")
+            return self.status
+
+    def _require_a_stage(self) -> None:
+        """Raise `RehearsalRefused` unless a client is there, and nothing else is shown."""
         if self.delivery.client is None:
             raise RehearsalRefused(
                 HTTPStatus.CONFLICT,
@@ -101,27 +118,18 @@ class Rehearsal(Struct):
             )
         if self.quiet.on:
             raise RehearsalRefused(HTTPStatus.CONFLICT, "the water rests: switch Quiet off first")
-        recording = self._find(request.session_id)
-        async with self._starting:
-            await self.stop("another rehearsal has begun")
-            self.status = RehearsalStatus(
-                state="running",
-                of=recording.session_id,
-                events=len(recording.steps),
-                speed=request.speed,
-                loop=request.loop,
-            )
-            self._task = asyncio.create_task(self._run(recording, request), name="rehearsal")
-            return self.status
 
     async def stop(self, reason: str = "stopped") -> bool:
         """End the rehearsal; return whether there was one."""
-        task, self._task = self._task, None
+        async with self._changing:
+            return await self._end(reason)
+
+    async def _end(self, reason: str) -> bool:
+        task = self._task
         if task is None or task.done():
             return False
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait([task])
         if self.status.sent:
             self.delivery.session_stopped(self.status.session_id)
         self._update(state="stopped", reason=reason)
@@ -198,7 +206,9 @@ class Rehearsal(Struct):
             again = as_rehearsal(step.event, session_id=session_id, seq=seq, ts=timestamp(now))
             return encode_event(again)
 
-        entry = Entry(session_id=session_id, key=step.key, status="produced", render=render)
+        entry = Entry(
+            session_id=session_id, key=step.key, status="produced", render=render, rehearsal=True
+        )
         rows = self.orchestrator.outbox.record([entry], at=now)
         self._update(sent=self.status.sent + 1)
         self.delivery.notify(rows)

@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from event_gateway.quiet import Quiet
 from event_gateway.studio.recordings import Recordings
@@ -39,25 +40,30 @@ class Streams:
     """The open streams of one route, at most `STREAMS_MAX`."""
 
     def __init__(self) -> None:
-        self._open = 0
+        self.open = 0
 
     def answer(self, events: AsyncIterator[ServerSentEvent]) -> Response:
         """Stream the events, or refuse."""
-        if self._open >= STREAMS_MAX:
+        if self.open >= STREAMS_MAX:
             return problem(
                 HTTPStatus.SERVICE_UNAVAILABLE, f"{STREAMS_MAX} pages are open already: close one"
             )
-        return EventStream(self._counted(events), ping=PING_INTERVAL_S)
+        self.open += 1  # now: others may ask before this one sends anything
+        return _CountedStream(events, self)
 
-    async def _counted(
-        self, events: AsyncIterator[ServerSentEvent]
-    ) -> AsyncIterator[ServerSentEvent]:
-        self._open += 1
+
+class _CountedStream(EventStream):
+    """Gives its place back when it ends, also if it never began."""
+
+    def __init__(self, events: AsyncIterator[ServerSentEvent], streams: Streams) -> None:
+        super().__init__(events, ping=PING_INTERVAL_S)
+        self._streams = streams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            async for event in events:
-                yield event
+            await super().__call__(scope, receive, send)
         finally:
-            self._open -= 1
+            self._streams.open -= 1
 
 
 class Studio(Struct, frozen=True, kw_only=True):

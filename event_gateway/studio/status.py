@@ -5,6 +5,7 @@ depend on it: nothing there waits for a page, or is slower because one is open.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from typing import Final
@@ -16,6 +17,7 @@ from sse_starlette import ServerSentEvent
 from event_gateway.core.decisions import SUMMARY_KEY
 from event_gateway.core.session import Session
 from event_gateway.delivery import Client, Delivery
+from event_gateway.errors import OutboxUnavailable
 from event_gateway.orchestrator import Orchestrator
 from event_gateway.outbox import Row
 from event_gateway.playback import PlaybackState
@@ -145,12 +147,16 @@ class StatusStream(Struct, frozen=True):
             if state != shown:
                 shown = state
                 yield ServerSentEvent(state.decode(), event="state", retry=RETRY_MS)
-            # Taken before anything is sent: more may be recorded while the page reads.
-            after, cursor = cursor, outbox.head()
-            if after < cursor:
-                for row in outbox.log(after=after, limit=BACKLOG):
-                    data = msgspec.json.encode(_line(row)).decode()
-                    yield ServerSentEvent(data, event="decision", id=str(row.id))
+            rows: list[Row] = []
+            if cursor < outbox.head():
+                # The page shows in `problems` why they cannot be read now.
+                with contextlib.suppress(OutboxUnavailable):
+                    rows = outbox.log(after=cursor, limit=BACKLOG)
+                    # Taken before anything is sent: more may be recorded while the page reads.
+                    cursor = outbox.head()
+            for row in rows:
+                data = msgspec.json.encode(_line(row)).decode()
+                yield ServerSentEvent(data, event="decision", id=str(row.id))
             await asyncio.sleep(POLL_INTERVAL_S)
 
     async def playback_stream(self) -> AsyncIterator[ServerSentEvent]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from event_gateway.errors import OutboxUnavailable
-from event_gateway.outbox import OUTBOX_FILE, PRUNE_STEP_ROWS, Entry, Outbox
+from event_gateway.outbox import OUTBOX_FILE, Entry, Outbox
+from event_gateway.outbox.writer import PRUNE_STEP_ROWS
 
 OPEN_IT = """
 import os, sys
@@ -23,9 +24,29 @@ os._exit(9)
 """
 
 
+class Clocks:
+    """The machine's two clocks, set by hand."""
+
+    def __init__(self) -> None:
+        self.wall = 1_800_000_000.0
+        self.monotonic = 1000.0
+
+    def pass_(self, seconds: float) -> None:
+        self.wall += seconds
+        self.monotonic += seconds
+
+    def open(self, folder: Path) -> Outbox:
+        return Outbox.open(folder, wall=lambda: self.wall, monotonic=lambda: self.monotonic)
+
+
 @pytest.fixture
-def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    it = Outbox.open(tmp_path)
+def clocks() -> Clocks:
+    return Clocks()
+
+
+@pytest.fixture
+def outbox(tmp_path: Path, clocks: Clocks) -> Iterator[Outbox]:
+    it = clocks.open(tmp_path)
     yield it
     it.close()
 
@@ -187,27 +208,28 @@ def test_a_folder_that_can_not_be_made_is_reported(tmp_path: Path) -> None:
         Outbox.open(tmp_path / "file")
 
 
-def test_a_resuming_client_gets_what_it_lacks(outbox: Outbox) -> None:
+def test_a_resuming_client_gets_what_it_lacks(outbox: Outbox, clocks: Clocks) -> None:
     """Named sessions go on after their seq at any age; others come whole if they are recent."""
-    record(outbox, produced("old", "turn1"), produced("older", "turn1"), at=10.0)
-    record(outbox, produced("old", "d1"), at=11.0)
-    record(outbox, produced("a", "turn1"), at=12.0)
-    record(outbox, produced("a", "d1"), produced("b", "turn1"), at=300.0)
-    lacking = outbox.lacking({"old": 1}, since=100.0, cursor=outbox.head())
+    record(outbox, produced("old", "turn1"), produced("older", "turn1"))
+    record(outbox, produced("old", "d1"))
+    record(outbox, produced("a", "turn1"))
+    clocks.pass_(301.0)
+    record(outbox, produced("a", "d1"), produced("b", "turn1"))
+    lacking = outbox.lacking({"old": 1}, within_s=300.0, cursor=outbox.head())
     rows = [outbox.get(row_id) for row_id in lacking]
     assert [row.event for row in rows if row] == ["old/d1#2", "a/turn1#1", "a/d1#2", "b/turn1#1"]
-    assert outbox.lacking({"a": 2, "b": 1}, since=100.0, cursor=outbox.head()) == []
+    assert outbox.lacking({"a": 2, "b": 1}, within_s=300.0, cursor=outbox.head()) == []
     assert outbox.unknown(["a", "z"]) == ["z"]
 
 
 def test_a_session_that_expired_is_not_recent(outbox: Outbox) -> None:
     """Recorded a moment ago, but due before the window: only who names it gets it."""
     old = Entry(session_id="a", key="turn1", status="expired", render=lambda seq: f"old#{seq}")
-    record(outbox, old, at=300.0)
-    assert outbox.lacking({}, since=100.0, cursor=0) == []
-    assert len(outbox.lacking({"a": 0}, since=100.0, cursor=0)) == 1
-    record(outbox, produced("a", "d1"), at=301.0)
-    assert len(outbox.lacking({}, since=100.0, cursor=outbox.head())) == 2
+    record(outbox, old)
+    assert outbox.lacking({}, within_s=300.0, cursor=0) == []
+    assert len(outbox.lacking({"a": 0}, within_s=300.0, cursor=0)) == 1
+    record(outbox, produced("a", "d1"))
+    assert len(outbox.lacking({}, within_s=300.0, cursor=outbox.head())) == 2
 
 
 def test_retention_forgets_whole_sessions(outbox: Outbox) -> None:
@@ -295,10 +317,11 @@ def test_what_cannot_be_read_is_an_error_of_ours(outbox: Outbox) -> None:
         outbox.newest_at,
         lambda: outbox.get(1),
         lambda: outbox.history("a"),
-        lambda: outbox.sessions(limit=1),
+        lambda: outbox.offsets_s("a"),
+        lambda: list(outbox.sessions()),
         lambda: outbox.log(after=0, limit=1),
-        lambda: outbox.lacking({"a": 0}, since=0.0, cursor=0),
-        lambda: outbox.lacking({}, since=0.0, cursor=0),
+        lambda: outbox.lacking({"a": 0}, within_s=9.0, cursor=0),
+        lambda: outbox.lacking({}, within_s=9.0, cursor=0),
         lambda: outbox.after(0),
         lambda: outbox.unknown(["a"]),
     ]

@@ -24,6 +24,7 @@ from shared_schema.events import (
     Turn1WavesReady,
     decode_server_event,
 )
+from shared_schema.ids import TURNS
 from shared_schema.sockets import BusAddress, CurveKeys, send
 from tests.support.sessions import Truth
 
@@ -123,25 +124,29 @@ class Backend:
         """Tell a whole session as it happened."""
         if write:
             self.write(truth)
-        session = truth.session_id
-        self.events.begin_session(session, slots=truth.begun().slots)
+        self.events.begin_session(truth.session_id, slots=truth.begun().slots)
         if truth.sentiment is not None:
-            self.events.sentiment(session, truth.sentiment)
+            self.events.sentiment(truth.session_id, truth.sentiment)
         for turn in (1, 2, 3):
-            parts = [part for part in truth.parts() if part[0] == turn]
+            self.tell_turn(truth, turn, ended=ended)
+
+    def tell_turn(self, truth: Truth, turn: int, *, ended: bool = True) -> None:
+        """Tell a turn of a session that has begun; the third ends it."""
+        session = truth.session_id
+        parts = [part for part in truth.parts() if part[0] == turn]
+        for part in parts:
+            self.events.utterance(session, truth.utterance(*part, ended=False))
+        if turn == 1:
+            self.events.turn1_complete(session)
+        if ended:
             for part in parts:
-                self.events.utterance(session, truth.utterance(*part, ended=False))
-            if turn == 1:
-                self.events.turn1_complete(session)
-            if ended:
-                for part in parts:
-                    self.events.utterance(session, truth.utterance(*part))
-        self.events.turn3_complete(session, truth.dialogues)
-        summaries = [truth.summary(ended=False), truth.summary() if ended else None]
-        for summary in summaries:
-            if summary is not None:
-                self.events.summary(session, summary)
-        self.events.session_complete(session, stopped=False)
+                self.events.utterance(session, truth.utterance(*part))
+        if turn == max(TURNS):
+            self.events.turn3_complete(session, truth.dialogues)
+            for summary in (truth.summary(ended=False), truth.summary() if ended else None):
+                if summary is not None:
+                    self.events.summary(session, summary)
+            self.events.session_complete(session, stopped=False)
 
 
 @asynccontextmanager

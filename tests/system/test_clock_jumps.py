@@ -56,6 +56,28 @@ async def test_what_was_sent_a_minute_ago_is_kept_whatever_the_clock_says(
         assert len(history(show, whole(1).session_id)) == len(told)
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize(("ahead_s", "window_s"), [(600, 300), (-600, 300), (-600, 0)])
+async def test_a_replay_does_not_depend_on_the_clock(
+    tmp_path: Path, ahead_s: int, window_s: int, restarted: bool
+) -> None:
+    """Set ten minutes ahead it loses nothing, set back it repeats nothing."""
+    with system(tmp_path, events_replay_window_s=window_s) as show:
+        clock = ShiftedClock(show)
+        gateway = show.gateway()
+        async with backend(show.bus_url, show.artifacts) as chat:
+            async with listening(show.events_url) as client:
+                chat.tell(whole(1))
+                told = await client.told()
+            clock.set_ahead(ahead_s)
+            if restarted:
+                gateway.stop()
+                show.gateway()
+            async with listening(show.events_url) as client:
+                await client.say({"type": "hello", "resume": "recent"})
+                assert (await client.ack()).replay_count == (len(told) if window_s else 0)
+
+
 def test_recordings_are_kept_when_the_clock_is_far_ahead(tmp_path: Path) -> None:
     """Also at the first start after an update, when only the files tell what time it was."""
     with system(tmp_path, artifacts_keep_days=30) as show:

@@ -1,0 +1,280 @@
+"""The outbox's files: opened for one process, checked, watched, and moved aside when damaged.
+
+Rules
+-----
+1. Only the gateway that has the outbox open writes to its files. If a name leads to another file,
+   or a file is not as our last write left it, somebody else was there (`Watch`).
+2. Only a file that is whole is opened. One that is damaged or not ours is moved aside, and kept.
+3. The *witness* is a small file in another folder: the id of the outbox, and of its newest row. An
+   outbox that has another id, or less than that, has lost rows: it was deleted, damaged or restored
+   from a copy, or its write-ahead log is gone. Without a witness there was no outbox before.
+"""
+
+import contextlib
+import itertools
+import os
+import sqlite3
+from io import FileIO
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from event_gateway.errors import AnotherGateway, GatewayError, OutboxUnavailable
+
+OUTBOX_FILE: Final = "outbox.sqlite3"
+WAL_SUFFIX: Final = "-wal"
+# "RREO": distinguishes our file from any other SQLite database.
+APPLICATION_ID: Final = 0x5252454F
+SCHEMA_VERSION: Final = 2
+_HEADER_BYTES: Final = 100
+_BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+# The primary codes of errors that mean damage; the file's lock, folder or disk have others.
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_PRIMARY_CODE: Final = 0xFF
+
+_SCHEMA: Final = f"""
+CREATE TABLE IF NOT EXISTS decisions (
+    id          INTEGER PRIMARY KEY,
+    session_id  TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    status      TEXT NOT NULL,
+    seq         INTEGER,
+    recorded_at REAL NOT NULL,   -- seconds since 1970, for people and retention
+    event       TEXT,            -- the JSON text frame as it is sent
+    moment      REAL,            -- seconds of the machine's monotonic clock, for the replay window
+    rehearsal   INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (session_id, key)
+);
+CREATE INDEX IF NOT EXISTS first_events ON decisions (id) WHERE seq = 1 AND rehearsal = 0;
+CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value);
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
+_FROM_VERSION_1: Final = """
+BEGIN IMMEDIATE;
+ALTER TABLE decisions ADD COLUMN moment REAL;
+ALTER TABLE decisions ADD COLUMN rehearsal INTEGER NOT NULL DEFAULT 0;
+UPDATE decisions SET rehearsal = 1 WHERE seq = 1 AND event LIKE '%"rehearsal":true%';
+PRAGMA user_version = 2;
+COMMIT;
+"""
+
+
+def open_database(path: Path) -> tuple[sqlite3.Connection, Path | None]:
+    """Open or create an outbox for this process only; return it, and where a bad one is now.
+
+    Raises
+    ------
+    AnotherGateway
+        If another process has it open.
+    OutboxUnavailable
+        If the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return _connect(path), None
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) and not is_damage(error):
+                raise  # the problem is its lock, folder or disk, not its content
+        aside = _move_aside(path)
+        return _connect(path), aside
+    except (sqlite3.Error, OSError) as error:
+        raise _unavailable(path, error) from error
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """Open an outbox that no gateway has open, without changing it.
+
+    Raises
+    ------
+    AnotherGateway
+        If a running gateway has it open.
+    OutboxUnavailable
+        If there is none, or it cannot be read.
+    """
+    try:
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0.5)
+        _check(db)
+    except sqlite3.Error as error:
+        raise _unavailable(path, error) from error
+    return db
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Return whether an error means that the file is damaged."""
+    return (getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE) in _DAMAGED
+
+
+class _Seen(Struct, frozen=True):
+    """A file as it was: which one, how long, and when it was written."""
+
+    device: int
+    number: int
+    size: int
+    written_ns: int
+
+    @classmethod
+    def of(cls, path: str) -> "_Seen | None":
+        try:
+            status = os.stat(path)  # noqa: PTH116  # a Path would double the cost
+        except OSError:
+            return None
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+    def fault(self, path: str, what: str) -> str:
+        """Return what somebody did to the file since then; empty if nothing."""
+        now = _Seen.of(path)
+        if now is None:
+            return f"{what} was deleted or moved"
+        if (now.device, now.number) != (self.device, self.number):
+            return f"another file was put in the place of {what}"
+        return f"{what} was truncated" if now.size < self.size else ""
+
+
+class Watch:
+    """Tells whether somebody else touched the open files. Takes some microseconds."""
+
+    def __init__(self, path: Path) -> None:
+        self._main = str(path)
+        self._wal = str(path) + WAL_SUFFIX
+        self._seen_main: _Seen | None = None
+        self._seen_wal: _Seen | None = None
+
+    def note(self) -> None:
+        """Remember how our own write left the files."""
+        self._seen_main, self._seen_wal = _Seen.of(self._main), _Seen.of(self._wal)
+
+    def fault(self) -> str:
+        """Return what somebody else did to the files since `note`; empty if nothing."""
+        if self._seen_main is None:
+            return ""
+        fault = self._seen_main.fault(self._main, "its file")
+        if not fault and self._seen_wal is not None:
+            fault = self._seen_wal.fault(self._wal, "its write-ahead log")
+        if not fault and _Seen.of(self._main) != self._seen_main:
+            fault = "another program wrote to its file"
+        return fault
+
+
+class Testimony(Struct, frozen=True):
+    """What the witness says: the outbox's id, and the id of its newest row."""
+
+    outbox: str
+    head: int
+
+
+class Witness:
+    """Writes down what the outbox has, beyond its folder. `path` is None in places without one."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._file: FileIO | None = None
+
+    def read(self) -> Testimony | None:
+        """Return what was written last; None if nothing was, or it cannot be read."""
+        if self._path is None:
+            return None
+        try:
+            outbox, head = self._path.read_text("ascii").split()
+            return Testimony(outbox, int(head))
+        except (OSError, ValueError):
+            return None
+
+    def write(self, testimony: Testimony) -> None:
+        """Write it down, in place: a full disk does not matter, and it takes microseconds."""
+        if self._path is None:
+            return
+        line = f"{testimony.outbox} {testimony.head:020d}\n".encode()
+        with contextlib.suppress(OSError):  # the outbox itself matters more
+            if self._file is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._path.touch()
+                self._file = FileIO(self._path, "r+")
+            self._file.seek(0)
+            self._file.write(line)
+
+    @property
+    def missing(self) -> bool:
+        """Whether its file is gone."""
+        return self._path is not None and not self._path.exists()
+
+    def close(self) -> None:
+        """Close its file; the next `write` opens or makes it again."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _unavailable(path: Path, error: Exception) -> GatewayError:
+    """Return the exception for an error of opening."""
+    if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", None) in _BUSY:
+        return AnotherGateway(f"the outbox {path} is in use by another gateway")
+    return OutboxUnavailable(f"the outbox {path} cannot be opened: {error}")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open the database exclusively: a new one, or one that is ours and intact."""
+    _check_header(path)
+    db = sqlite3.connect(path, isolation_level=None, timeout=0.5)
+    try:
+        # EXCLUSIVE before WAL: no -shm file is needed and a second gateway is refused.
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        # What visitors said is gone when its row is.
+        db.execute("PRAGMA secure_delete = ON")
+        if _check(db) == 1:
+            db.executescript(_FROM_VERSION_1)
+        db.executescript(_SCHEMA)
+        # The first write takes the exclusive lock and keeps it.
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("COMMIT")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _check_header(path: Path) -> None:
+    """Raise `sqlite3.DatabaseError` for a file that SQLite must not open.
+
+    When SQLite opens a database that it cannot read, it deletes the write-ahead log beside it.
+    """
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    # Only the fields that do not depend on the log beside it.
+    if len(header) < _HEADER_BYTES or not header.startswith(b"SQLite format 3\0"):
+        raise sqlite3.DatabaseError("not a database")
+
+
+def _check(db: sqlite3.Connection) -> int:
+    """Return the version of an outbox, 0 for a new one.
+
+    Raises `sqlite3.DatabaseError` for a database that is damaged or not an outbox of ours.
+    """
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if tables and (application != APPLICATION_ID or not 1 <= version <= SCHEMA_VERSION):
+        raise sqlite3.DatabaseError("not an outbox of this version")
+    (state,) = db.execute("PRAGMA quick_check").fetchone()
+    if state != "ok":
+        raise sqlite3.DatabaseError(state)
+    return int(version) if tables else 0
+
+
+def _move_aside(path: Path) -> Path:
+    """Rename an unusable database, with the files beside it, and return its new name."""
+    for number in itertools.count(1):
+        aside = path.with_name(f"{path.name}.damaged-{number}")
+        if not aside.exists():
+            break
+    for suffix in ("", WAL_SUFFIX, "-shm"):
+        companion = path.with_name(path.name + suffix)
+        if companion.exists():
+            companion.replace(aside.with_name(aside.name + suffix))
+    return aside

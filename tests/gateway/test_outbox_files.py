@@ -1,0 +1,233 @@
+"""The outbox's files: what is noticed, what is taken over, and how old a row is."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from event_gateway.errors import OutboxUnavailable
+from event_gateway.outbox import OUTBOX_FILE, Entry, Outbox
+from tests.support.platforms import posix
+
+PAGES_IN_FILE = 1500  # so many that part of the rows is in the file, and part in the log
+VERSION_1 = """
+CREATE TABLE decisions (id INTEGER PRIMARY KEY, session_id TEXT NOT NULL, key TEXT NOT NULL,
+    status TEXT NOT NULL, seq INTEGER, recorded_at REAL NOT NULL, event TEXT,
+    UNIQUE (session_id, key));
+PRAGMA application_id = 0x5252454F;
+PRAGMA user_version = 1;
+INSERT INTO decisions VALUES (1, 'a', 'turn1', 'produced', 1, 10.0, '{"text":"a"}');
+INSERT INTO decisions VALUES (2, 'b', 'turn1', 'produced', 1, 11.0, '{"rehearsal":true}');
+"""
+
+
+class Machine:
+    """A machine with two clocks and one outbox, and a witness in another folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.wall = 1_800_000_000.0
+        self.monotonic = 50_000.0
+        self.outbox = self.open()
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "gateway" / OUTBOX_FILE
+
+    @property
+    def log(self) -> Path:
+        return self.file.with_name(f"{OUTBOX_FILE}-wal")
+
+    def open(self) -> Outbox:
+        """Return the outbox of a life that begins now."""
+        self.outbox = Outbox.open(
+            self.file.parent,
+            witness=self.folder / "run" / "outbox",
+            wall=lambda: self.wall,
+            monotonic=lambda: self.monotonic,
+        )
+        return self.outbox
+
+    def close(self) -> None:
+        self.outbox.close()
+
+    def record(self, session: str, key: str = "turn1", *, size: int = 1) -> int:
+        """Record an event; return its seq."""
+        entry = Entry(
+            session_id=session, key=key, status="produced", render=lambda seq: f"{seq}" * size
+        )
+        (row,) = self.outbox.record([entry], at=self.wall)
+        return row.seq
+
+    def recent(self) -> list[str]:
+        """Return the sessions that a client without anything gets."""
+        ids = self.outbox.lacking({}, within_s=300.0, cursor=self.outbox.head())
+        rows = [self.outbox.get(each) for each in ids]
+        return [row.session_id for row in rows if row is not None]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    it = Machine(tmp_path)
+    yield it
+    it.close()
+
+
+def scribble(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(b"\xff" * 8192)
+
+
+def cut(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+
+
+BLOWS: dict[str, Callable[[Machine], object]] = {
+    "file deleted": lambda it: it.file.unlink(),
+    "file cut": lambda it: cut(it.file),
+    "file emptied": lambda it: it.file.write_bytes(b""),
+    "file scribbled": lambda it: scribble(it.file),
+    "log deleted": lambda it: it.log.unlink(),
+    "log cut": lambda it: cut(it.log),
+    "log emptied": lambda it: it.log.write_bytes(b""),
+}
+
+
+@posix("files that can be removed while they are open")
+@pytest.mark.parametrize("blow", BLOWS)
+def test_after_any_blow_keys_numbers_and_ids_go_on(machine: Machine, blow: str) -> None:
+    """No id is used twice, no key is decided twice, and each session's numbers have no gap."""
+    for number in range(PAGES_IN_FILE // 2):
+        machine.record(f"s{number}", size=8192)
+    machine.record("live")
+    head = machine.outbox.head()
+    BLOWS[blow](machine)
+    assert machine.outbox.inspect()
+    with pytest.raises(OutboxUnavailable):
+        machine.record("live", "d1")
+    machine.outbox.renew()
+    assert machine.outbox.inspect() == ""
+    assert machine.outbox.loss
+    assert machine.record("live", "d1") == 2
+    assert machine.outbox.head() > head
+    assert "turn1" in machine.outbox.decided("live")
+    assert "turn1" in machine.outbox.decided(f"s{PAGES_IN_FILE // 2 - 1}")
+    lost = machine.outbox.lost
+    machine.close()
+    assert machine.open().lost == lost
+    machine.outbox.settle()
+    machine.close()
+    assert not machine.open().lost
+    assert machine.outbox.decided("live").keys() == {"turn1", "d1"}
+
+
+def test_our_own_writes_are_no_fault(machine: Machine) -> None:
+    """Nor is anybody who only reads, whatever becomes of the log."""
+    for number in range(PAGES_IN_FILE):
+        machine.record(f"s{number}", size=4096)
+        machine.file.read_bytes()
+        assert machine.outbox.inspect() == ""
+    machine.wall += 100
+    assert sum(machine.outbox.prune(before=machine.wall - 1)) == PAGES_IN_FILE - 1
+    assert machine.outbox.inspect() == ""
+
+
+def test_a_lost_witness_is_written_again(machine: Machine) -> None:
+    """It alone is no loss of the outbox."""
+    machine.record("a")
+    (machine.folder / "run" / "outbox").unlink()
+    assert machine.outbox.inspect() == ""
+    machine.close()
+    machine.file.unlink()
+    assert machine.open().lost
+
+
+def test_a_first_start_is_no_loss(machine: Machine) -> None:
+    """Nor is one after an ordinary end."""
+    assert not machine.outbox.lost
+    machine.record("a")
+    machine.close()
+    assert not machine.open().lost
+    assert machine.outbox.loss == ""
+
+
+def test_an_outbox_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
+    """Its rows, with what a rehearsal is; a reader can read it as it is."""
+    (tmp_path / "gateway").mkdir()
+    db = sqlite3.connect(tmp_path / "gateway" / OUTBOX_FILE)
+    db.executescript(VERSION_1)
+    db.close()
+    machine = Machine(tmp_path)
+    assert machine.outbox.moved_aside is None
+    assert not machine.outbox.lost
+    assert [session for session, _ in machine.outbox.sessions()] == ["a"]
+    assert machine.record("a", "d1") == 2
+    assert machine.outbox.offsets_s("a") == [0.0, machine.wall - 10.0]
+    machine.close()
+
+
+@given(jumps=st.lists(st.floats(-1e8, 1e8), min_size=1, max_size=5))
+def test_no_jump_of_the_wall_clock_changes_what_is_recent(
+    tmp_path_factory: pytest.TempPathFactory, jumps: list[float]
+) -> None:
+    """In a life, and over a restart of the gateway."""
+    machine = Machine(tmp_path_factory.mktemp("machine"))
+    machine.record("old")
+    machine.monotonic += 301.0
+    machine.record("young")
+    for jump in jumps:
+        machine.wall = 1_800_000_000.0 + jump
+        machine.monotonic += 1.0
+        assert machine.recent() == ["young"]
+        machine.close()
+        machine.open()
+        assert machine.recent() == ["young"]
+    machine.close()
+
+
+def test_after_a_start_of_the_machine_the_wall_clock_tells(machine: Machine) -> None:
+    """Its monotonic clock begins anew; when it comes to where it was, old rows are not new."""
+    machine.record("yesterday")
+    machine.close()
+    machine.wall += 60.0
+    machine.monotonic = 30.0
+    machine.open()
+    assert machine.recent() == ["yesterday"]
+    machine.wall += 50_000.0
+    machine.monotonic = 50_010.0
+    assert machine.recent() == []
+    machine.close()
+    machine.open()
+    assert machine.recent() == []
+    machine.record("today")
+    assert machine.recent() == ["today"]
+
+
+def test_a_clock_that_was_set_back_between_two_starts_is_noticed(machine: Machine) -> None:
+    """The newest row is not from the future: the time since then is counted from it."""
+    machine.record("old")
+    machine.wall += 301.0
+    machine.monotonic += 301.0
+    machine.record("young")
+    machine.close()
+    machine.wall -= 3600.0
+    machine.monotonic = 5.0
+    machine.open()
+    assert machine.recent() == ["young"]
+
+
+def test_a_rehearsal_keeps_its_timing_over_a_jump_of_the_clock(machine: Machine) -> None:
+    """Offsets are those of the monotonic clock, and never go back."""
+    machine.record("a")
+    machine.wall -= 3600.0
+    machine.monotonic += 4.0
+    machine.record("a", "d1")
+    assert machine.outbox.offsets_s("a") == [0.0, 4.0]
+    machine.monotonic = 1.0
+    machine.record("a", "d2")
+    assert machine.outbox.offsets_s("a") == [0.0, 0.0, 0.0]

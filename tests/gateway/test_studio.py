@@ -1,0 +1,128 @@
+"""What pages ask for at the same time, and what the technician's list shows."""
+
+import asyncio
+from http import HTTPStatus
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from starlette.types import Message
+
+from event_gateway.core.readiness import Readiness
+from event_gateway.outbox import Entry, Outbox
+from event_gateway.rendering import Renderer
+from event_gateway.studio.recordings import Recording, Recordings, Step
+from event_gateway.studio.rehearsal import Rehearsal, RehearsalRefused, RehearsalRequest
+from event_gateway.studio.routes import STREAMS_MAX, Streams
+from shared_schema.layout import Artifacts
+from tests.support.client import write_wav
+from tests.support.readiness import LIMITS
+from tests.support.sessions import Truth, session_id, whole
+
+LOOP = RehearsalRequest(loop=True)
+FAR_AWAY_S = 1e6
+
+
+@pytest.fixture
+def rehearsal() -> Rehearsal:
+    """Return one that waits for its first event, which comes much later."""
+    step = Step(at_s=FAR_AWAY_S, key="turn1", event=cast("Any", None))
+    recording = Recording(session_id=session_id(), steps=(step,))
+    return Rehearsal(
+        cast("Any", SimpleNamespace(latest=lambda: recording)),
+        cast("Any", SimpleNamespace(readiness=[])),
+        cast("Any", SimpleNamespace(client=object(), session_stopped=lambda _: None)),
+        cast("Any", SimpleNamespace(on=False)),
+    )
+
+
+def running() -> int:
+    """Return how many rehearsals run."""
+    return sum(task.get_name() == "rehearsal" for task in asyncio.all_tasks())
+
+
+async def test_two_rehearsals_at_once_are_one(rehearsal: Rehearsal) -> None:
+    """The second replaces the first, and a stop ends all."""
+    await asyncio.gather(*(rehearsal.start(LOOP) for _ in range(5)))
+    assert running() == 1
+    assert await rehearsal.stop()
+    assert running() == 0
+
+
+async def test_a_stop_does_not_end_the_state_of_the_next_rehearsal(rehearsal: Rehearsal) -> None:
+    """While it waits for the end of one, another may be asked for: that one is shown as running."""
+    await rehearsal.start(LOOP)
+    await asyncio.gather(rehearsal.stop(), rehearsal.start(LOOP))
+    assert (rehearsal.status.state, running()) == ("running", 1)
+    assert await rehearsal.stop()
+    assert (rehearsal.status.state, running()) == ("stopped", 0)
+
+
+async def test_what_changes_while_a_rehearsal_ends_counts(rehearsal: Rehearsal) -> None:
+    """Quiet is switched on while the next one waits for the end of the first."""
+    await rehearsal.start(LOOP)
+    starting = asyncio.create_task(rehearsal.start(LOOP))
+    await asyncio.sleep(0)
+    cast("Any", rehearsal.quiet).on = True
+    with pytest.raises(RehearsalRefused, match="rests"):
+        await starting
+    assert running() == 0
+    assert rehearsal.status.state == "stopped"
+
+
+async def test_pages_that_come_at_once_are_counted() -> None:
+    """Before any of them has received anything; one that leaves at once gives its place back."""
+    streams = Streams()
+
+    async def events() -> Any:
+        await asyncio.sleep(FAR_AWAY_S)
+        yield None
+
+    async def gone() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def ignore(_: Message) -> None:
+        pass
+
+    answers = [streams.answer(events()) for _ in range(STREAMS_MAX)]
+    assert streams.answer(events()).status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    await answers[0]({"type": "http", "method": "GET"}, gone, ignore)
+    assert streams.answer(events()).status_code == HTTPStatus.OK
+
+
+def tell(outbox: Outbox, artifacts: Artifacts, truth: Truth, *, at: float = 0.0) -> None:
+    """Record a session's events, and write its files."""
+    for part in truth.parts():
+        write_wav(artifacts.root / str(truth.utterance(*part).mix_path))
+    renderer = Renderer(artifacts)
+    for decision in Readiness(LIMITS).apply(truth.snapshot(), 0.0):
+        outbox.record([renderer.entry(decision, "2026-01-01T00:00:00.000Z")], at=at)
+
+
+def rehearse(outbox: Outbox, session: str) -> None:
+    """Record what a rehearsal sends."""
+    entry = Entry(
+        session_id=session,
+        key="turn1",
+        status="produced",
+        render=lambda seq: f'{{"seq":{seq}}}',
+        rehearsal=True,
+    )
+    outbox.record([entry], at=0.0)
+
+
+def test_rehearsals_push_no_session_out_of_the_list(tmp_path: Path) -> None:
+    """However many; the list's length counts what it shows, and its order is the outbox's own."""
+    outbox, artifacts = Outbox.open(tmp_path / "gateway"), Artifacts(tmp_path)
+    recordings = Recordings(outbox, artifacts)
+    for number, at in ((1, 900.0), (2, 100.0), (3, 500.0)):
+        tell(outbox, artifacts, whole(number), at=at)
+    for number in range(10, 500):
+        rehearse(outbox, session_id(number))
+    listed = [each.session_id for each in recordings.newest()]
+    assert listed == [session_id(number) for number in (3, 2, 1)]
+    latest = recordings.latest()
+    assert latest is not None
+    assert latest.session_id == session_id(3)
+    outbox.close()
