@@ -108,9 +108,11 @@ class ProviderCalls:
                     again=False,
                     down=False,
                 )
+            # An older call that ends while this one probes is not the probe.
+            probe = self._circuit.probing
             limit = min(self._limits.call_s, deadline - begun)
             if limit <= 0.0:
-                self._circuit.abandoned()
+                self._circuit.abandoned(probe=probe)
                 raise ProviderFailed(
                     f"no time was left to call {self.provider}", "timeout", down=False
                 )
@@ -118,14 +120,14 @@ class ProviderCalls:
                 async with asyncio.timeout(limit):
                     answer = await request()
             except ProviderFailed as error:
-                self._failed(error, begun)
+                self._failed(error, begun, probe=probe)
                 raise
             except TimeoutError:
                 late = timed_out(self.provider, limit, down=limit == self._limits.call_s)
-                self._failed(late, begun)
+                self._failed(late, begun, probe=probe)
                 raise late from None
             except BaseException:
-                self._circuit.abandoned()
+                self._circuit.abandoned(probe=probe)
                 raise
             self._answered()
             self.account.call("ok", time.monotonic() - begun)
@@ -135,18 +137,18 @@ class ProviderCalls:
         self._circuit.succeeded()
         self.account.circuit(open_=False)
 
-    def _failed(self, error: ProviderFailed, begun: float) -> None:
+    def _failed(self, error: ProviderFailed, begun: float, *, probe: bool) -> None:
         now = time.monotonic()
         self.account.call(error.error_type, now - begun)
         if not error.down:
             if error.kind == "timeout":
                 # Ended with the caller's time, which is no evidence about the provider.
-                self._circuit.abandoned()
+                self._circuit.abandoned(probe=probe)
             else:
                 self._answered()
             return
         before = self._circuit.state(now)
-        self._circuit.failed(now)
+        self._circuit.failed(now, probe=probe)
         if self._circuit.state(now) == "open" and before != "open":
             self.account.circuit(open_=True)
             log.warning("circuit opened", provider=self.provider, reason=str(error))

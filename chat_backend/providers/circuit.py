@@ -56,14 +56,17 @@ class Circuit(Struct):
         self.opened_at = None
         self.probing = False
 
-    def failed(self, now: float) -> None:
-        """Record that a call found the provider down."""
+    def failed(self, now: float, *, probe: bool = True) -> None:
+        """Record that a call found the provider down; `probe` is whether it can be the probe."""
         self.failures += 1
+        probe = probe and self.probing
         # A call that began before the circuit opened does not extend the pause.
-        if self.probing or (self.opened_at is None and self.failures >= self.limit):
+        if probe or (self.opened_at is None and self.failures >= self.limit):
             self.opened_at = now
-        self.probing = False
+        if probe:
+            self.probing = False
 
-    def abandoned(self) -> None:
+    def abandoned(self, *, probe: bool = True) -> None:
         """Record that we cancelled a call: it proves nothing, and another may be the probe."""
-        self.probing = False
+        if probe:
+            self.probing = False

@@ -209,6 +209,8 @@ def _speak_to_file(
     try:
         with moved_into_place(path) as partial:
             write_wav(signal, partial)
+        if unwanted.is_set():  # in the meantime: its session may have been deleted
+            path.unlink(missing_ok=True)
     except OSError as error:
         name = f"{path.parent.name}/{path.name}"
         raise SpeechFailed(f"cannot write {name}: {error.strerror or error}") from error

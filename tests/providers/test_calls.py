@@ -35,6 +35,26 @@ async def rejected() -> None:
     raise failed("p", "request")
 
 
+async def test_an_older_call_that_ends_is_not_the_probe() -> None:
+    """Cancelled while another call probes the provider, it lets no second probe through."""
+    calls = ProviderCalls("p", CallLimits(call_s=60.0, attempts=1), Account(Metrics(), "text", "p"))
+    deadline = time.monotonic() + 60.0
+    older = asyncio.create_task(calls.call(hang, deadline=deadline))
+    await asyncio.sleep(0)
+    for _ in range(LIMIT):
+        with pytest.raises(ProviderFailed):
+            await calls.call(broken, deadline=deadline)
+    calls._circuit.rest_s = 0.0
+    probe = asyncio.create_task(calls.call(hang, deadline=deadline))
+    await asyncio.sleep(0)
+    older.cancel()
+    await asyncio.wait([older])
+    with pytest.raises(ProviderFailed, match="circuit is open"):
+        await calls.call(hang, deadline=time.monotonic() + 0.5)
+    probe.cancel()
+    await asyncio.wait([probe])
+
+
 async def test_a_call_that_the_caller_cut_short_proves_nothing() -> None:
     """It opens no circuit, nor does it begin the count of failures again."""
     metrics = Metrics()
