@@ -48,7 +48,10 @@ class TouchDesigner:
         self._whole_again = False
         # What the gateway says of Quiet; a newcomer is told only if it is on.
         self.hushed = False
-        self.frames: dict[str, list[Frame]] = {}
+        # By session and seq; the latter in the order in which they came.
+        self.frames: dict[str, dict[int, Frame]] = {}
+        # Sessions of which a seq was left out.
+        self.gaps: set[str] = set()
         self.counted: Counter[str] = Counter()
         self.faults: list[str] = []
 
@@ -112,23 +115,26 @@ class TouchDesigner:
             return
         session, seq = event.session_id, event.seq
         had = self._has.get(session, 0)
-        kept = self.frames.setdefault(session, [])
+        kept = self.frames.setdefault(session, {})
+        newest = max(kept, default=0)
         if seq <= had:
             self.faults.append(f"{session}: seq {seq} came twice, and it had said it has {had}")
             self.counted["twice"] += 1
-        elif seq <= len(kept):  # known before the crash of the client
+        elif seq in kept:  # known before the crash of the client
             self.counted["sent again for `recent`"] += 1
-            if kept[seq - 1].text != text:
+            if kept[seq].text != text:
                 self.faults.append(f"{session}: seq {seq} came again, and was not the same")
-        elif seq == len(kept) + 1:
-            kept.append(Frame(event, text))
+        elif seq > newest:
+            if seq != newest + 1:
+                self.gaps.add(session)
+            kept[seq] = Frame(event, text)
             for path in _unsound(event):
                 self.faults.append(
                     f"{session}: seq {seq} names {path}, which is not there and whole"
                 )
                 self.counted["paths not sound"] += 1
         else:
-            self.faults.append(f"{session}: seq {seq} came after {len(kept)}: out of order")
+            self.faults.append(f"{session}: seq {seq} came after {newest}: out of order")
         self._has.pop(session, None)
         self._has[session] = max(seq, had)
 

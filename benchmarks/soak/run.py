@@ -16,6 +16,7 @@ import msgspec
 from benchmarks.report import machine, table
 from benchmarks.soak.account import Balance, balance, stream_faults, visit_faults
 from benchmarks.soak.client import TouchDesigner
+from benchmarks.soak.conditions import Conditions
 from benchmarks.soak.lives import Lives
 from benchmarks.soak.show import PACKAGES, Show, until
 from benchmarks.soak.trouble import CLIENT_BLOWS, SERVER_BLOWS, Outage, Trouble
@@ -27,6 +28,7 @@ from shared_schema.layout import PARTIAL_SUFFIX
 FIRE_SHARE: Final = 1 / 3
 SERVER_BLOW_EVERY_S: Final = 8.0
 CLIENT_BLOW_EVERY_S: Final = 20.0
+CONDITION_EVERY_S: Final = 12.0
 SETTLED_WITHIN_S: Final = 90.0
 # What came twice would come after all that is due.
 AFTERWARDS_S: Final = 2.0
@@ -50,9 +52,12 @@ class _Soak:
         # Every second seed: sessions with a sentiment and a summary.
         self._show = Show(folder, additions=seed % 2 == 0)
         self._client = TouchDesigner(self._show.events_url)
+        self._conditions = Conditions(self._show, random.Random(f"conditions {seed}"))
         # One stream of chance each: what one of them does leaves the others as they are.
         self._visitors = Visitors(self._show.chat_url, random.Random(f"visitors {seed}"))
-        self._trouble = Trouble(self._show, self._client, random.Random(f"trouble {seed}"))
+        self._trouble = Trouble(
+            self._show, self._client, self._conditions, random.Random(f"trouble {seed}")
+        )
         self._lives = Lives(self._show)
         self._temporary: set[Path] = set()
 
@@ -70,9 +75,10 @@ class _Soak:
                 for task in (watching, listening):
                     task.cancel()
                 await asyncio.gather(watching, listening, return_exceptions=True)
+            return self._report(recorded, unsettled)
         finally:
             self._show.close()
-        return self._report(recorded, unsettled)
+            self._conditions.close()
 
     async def _perform(self) -> None:
         begun = time.monotonic()
@@ -82,6 +88,7 @@ class _Soak:
             group.create_task(
                 self._trouble.strike(SERVER_BLOWS, every_s=SERVER_BLOW_EVERY_S, until=fire_end)
             )
+            group.create_task(self._trouble.trouble(every_s=CONDITION_EVERY_S, until=fire_end))
             group.create_task(
                 self._trouble.strike(CLIENT_BLOWS, every_s=CLIENT_BLOW_EVERY_S, until=end)
             )
@@ -144,7 +151,7 @@ class _Soak:
 
     def _report(self, recorded: dict[str, list[str]], unsettled: list[str]) -> int:
         sessions, outages = self._sessions(), self._trouble.outages
-        it = balance(sessions, outages, self._client, recorded)
+        it = balance(sessions, outages, self._client, recorded, self._conditions.losses)
         it.faults += unsettled + self._trouble.faults
         for visit in self._visitors.visits:
             it.faults += visit_faults(visit, outages)
@@ -197,7 +204,8 @@ def _weather(minutes: float) -> str:
     fire = FIRE_SHARE * minutes
     return (
         f"In the first {fire:.1f} minutes a server or a wave worker is struck every"
-        f" {SERVER_BLOW_EVERY_S:g} s on average; the client all the time, every"
+        f" {SERVER_BLOW_EVERY_S:g} s on average, and a condition comes and passes every"
+        f" {CONDITION_EVERY_S:g} s; the client is struck all the time, every"
         f" {CLIENT_BLOW_EVERY_S:g} s."
     )
 

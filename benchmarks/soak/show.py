@@ -26,6 +26,8 @@ _LOOK_EVERY_S: Final = 0.02
 # No deadline shall decide here: what is due follows from what became ready, and from nothing else.
 _TURN_TIMEOUT_S: Final = 60
 _REPLAY_WINDOW_S: Final = 120
+# Without a heartbeat for this long, the gateway looks for another backend.
+SILENCE_S: Final = 3.0
 # How long the chat backend remembers a finished session; until then its memory has to grow.
 KEPT_S: Final = _REPLAY_WINDOW_S + 2 * _TURN_TIMEOUT_S
 
@@ -41,6 +43,7 @@ class Show(System):
             events_turn1_timeout_s=_TURN_TIMEOUT_S,
             events_dialogue_timeout_s=_TURN_TIMEOUT_S,
             events_replay_window_s=_REPLAY_WINDOW_S,
+            bus_silence_s=SILENCE_S,
             chat_sentiment=additions,
             chat_summary=additions,
         )
@@ -104,6 +107,20 @@ class Show(System):
                 return await _answers(http, paths[package])
 
             await until(answers, f"{package} ready")
+
+    async def until_backend_heard(self) -> None:
+        """Wait until the gateway hears a backend, and nothing keeps it from its work."""
+        async with httpx.AsyncClient(trust_env=False, timeout=2.0) as http:
+
+            async def heard() -> bool:
+                try:
+                    health = (await http.get(f"{self.gateway_url}/healthz")).json()
+                except (httpx.HTTPError, ValueError):
+                    return False
+                return bool(health["backendHeard"])
+
+            await until(heard, "a backend heard")
+        await self.until_ready("event_gateway")
 
     async def replaced(self, package: Package, old_pid: int) -> None:
         """Wait until another process than this one serves."""

@@ -1,4 +1,4 @@
-"""What is done to the show: restarts, kills and lost connections, at random and on record."""
+"""What is done to the show: restarts, kills, lost connections and conditions, on record."""
 
 import asyncio
 import contextlib
@@ -11,6 +11,7 @@ import psutil
 from msgspec import Struct
 
 from benchmarks.soak.client import TouchDesigner
+from benchmarks.soak.conditions import Condition, Conditions
 from benchmarks.soak.show import Package, Show
 
 Blow = Literal[
@@ -38,7 +39,7 @@ CLIENT_BLOWS: Final[dict[Blow, int]] = {
 }
 # Long enough for a kill of the gateway, which must not end it.
 _LONGEST_QUIET_S: Final = 20.0
-_LONGEST_ABSENCE_S: Final = 15.0
+LONGEST_ABSENCE_S: Final = 15.0
 
 
 class Outage(Struct, kw_only=True):
@@ -52,8 +53,17 @@ class Outage(Struct, kw_only=True):
 class Trouble:
     """Strikes at random; `outages` and `struck` are the record."""
 
-    def __init__(self, show: Show, client: TouchDesigner, chance: random.Random) -> None:
+    def __init__(
+        self,
+        show: Show,
+        client: TouchDesigner,
+        conditions: Conditions,
+        chance: random.Random,
+    ) -> None:
         self._show = show
+        self._conditions = conditions
+        # One thing at a time befalls the servers: on a full disk no restart can be asked for.
+        self._servers = asyncio.Lock()
         self._client = client
         self._chance = chance
         self.struck: Counter[str] = Counter()
@@ -69,8 +79,36 @@ class Trouble:
                 self.struck[blow] += 1
         await asyncio.sleep(max(0.0, until - time.monotonic()))
 
+    async def trouble(self, *, every_s: float, until: float) -> None:
+        """Let the conditions come and pass, each as often as the others, until this moment."""
+        deck: list[Condition] = []
+        while (wait_s := self._chance.expovariate(1 / every_s)) + time.monotonic() < until:
+            await asyncio.sleep(wait_s)
+            if not deck:
+                deck = list(self._conditions.possible)
+                self._chance.shuffle(deck)
+            condition = deck.pop()
+            async with self._servers:
+                # The gateway then listens to another backend: for it, the first one is away.
+                outage = self._begin("chat_backend") if condition == "second backend" else None
+                await self._conditions.pass_over(condition)
+                if outage is not None:
+                    outage.back_at = time.time()
+            self.struck[condition] += 1
+        await asyncio.sleep(max(0.0, until - time.monotonic()))
+
     async def _strike(self, blow: Blow) -> bool:
         """Do it; return whether there was something to strike."""
+        if blow == "quiet for a while":
+            return await self._quiet()
+        if blow in CLIENT_BLOWS:
+            away_s = self._chance.uniform(0.0, LONGEST_ABSENCE_S)
+            await self._client.lose(away_s=away_s, crash=blow == "client crashed")
+            return True
+        async with self._servers:
+            return await self._strike_server(blow)
+
+    async def _strike_server(self, blow: Blow) -> bool:
         match blow:
             case "gateway killed":
                 return await self._kill("event_gateway")
@@ -80,18 +118,13 @@ class Trouble:
                 return await self._kill("chat_backend")
             case "chat restarted":
                 return await self._restart("chat_backend")
-            case "wave worker killed":
+            case _:
                 return self._kill_worker()
-            case "quiet for a while":
-                return await self._quiet()
-            case "client lost" | "client crashed":
-                away_s = self._chance.uniform(0.0, _LONGEST_ABSENCE_S)
-                await self._client.lose(away_s=away_s, crash=blow == "client crashed")
-                return True
 
     async def _quiet(self) -> bool:
         """Let the water rest; the client must know it, whatever is struck meanwhile."""
-        await self._show.switch_quiet(on=True)
+        async with self._servers:  # not on a full disk, where it would not outlast a kill
+            await self._show.switch_quiet(on=True)
         told = await self._client.hears_quiet(True)
         await asyncio.sleep(self._chance.uniform(0.0, _LONGEST_QUIET_S))
         if not (told and await self._client.hears_quiet(True)):

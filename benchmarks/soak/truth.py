@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from benchmarks.soak.trouble import Outage
+from benchmarks.soak.trouble import LONGEST_ABSENCE_S, Outage
 from benchmarks.soak.visitors import Visit
 from shared_schema.events import (
     DialogueWavesReady,
@@ -136,6 +136,12 @@ def may_be_untold(session: Known, end: Outage, outages: list[Outage]) -> bool:
     return too_young or any(
         each.package == "event_gateway" and _meet(each, end) for each in outages
     )
+
+
+def lost_in(session: Known, losses: list[float]) -> bool:
+    """Return whether the outbox was removed before the client surely had all of this session."""
+    had_by = session.settled_at + LONGEST_ABSENCE_S + HEARD_S
+    return any(session.begun_at - CLOSE_S <= at <= had_by for at in losses)
 
 
 def _meet(gateway: Outage, chat: Outage) -> bool:
