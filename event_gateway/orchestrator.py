@@ -108,6 +108,8 @@ class Orchestrator:
         self._logged_once: set[str] = set()
         # Why the outbox cannot be used, and when it was last found damaged or lost.
         self._unusable = ""
+        # Whether sessions were left out because their decisions could not be read.
+        self._unread = False
         self._loss_at = clock() if outbox.loss else -LOSS_SHOWN_S
         # When the worker whose message is being handled finished; 0 for other messages.
         self._finished_at = 0.0
@@ -215,10 +217,20 @@ class Orchestrator:
         self._finished_at = 0.0
         if self.outbox.inspect():
             self._renew_outbox(now)
+        if self._unread and self._readable():
+            self._unread = False
+            self._act(self.continuity.start(now), now)
         self._retry()
         self._act(self.continuity.tick(now), now)
         if not self.continuity.held:
             self._record(self.readiness.advance(now))
+
+    def _readable(self) -> bool:
+        try:
+            self.outbox.newest_at()
+        except OutboxUnavailable:
+            return False
+        return True
 
     def _renew_outbox(self, now: float) -> None:
         """Go on with a new outbox after the old one was damaged or lost, or with what is there."""
@@ -320,8 +332,11 @@ class Orchestrator:
         try:
             decided |= self.outbox.decided(fact.session_id).keys()
         except OutboxUnavailable as error:
-            # Treated as new: no decision can be recorded, and so none sent, a second time.
             self._refused(error)
+            if not isinstance(fact, SessionBegun):
+                # What was sent of it is unknown now; a snapshot tells it when it is known again.
+                self._unread = True
+                return {CLOSED_KEY}
         if self.outbox.lost and CLOSED_KEY not in decided and self._is_forgotten(fact):
             return {CLOSED_KEY}
         return decided

@@ -197,7 +197,8 @@ def stream_faults(session: Known) -> list[str]:
         written[SUMMARY_TURN, SUMMARY_SLOT] = summary.text
         spoken[SUMMARY_TURN, SUMMARY_SLOT] = summary.speech_path
     faults = []
-    if heard != written:
+    # Of a stopped session the stream leaves out a turn that had not begun on it.
+    if heard != written and not (document.state == "stopped" and heard.items() <= written.items()):
         faults.append(f"{session.session_id}: the stream's texts are not those of session.json")
     if any(spoken.get(place) != path for place, path in sounds.items()):
         faults.append(f"{session.session_id}: the stream's sounds are not those of session.json")

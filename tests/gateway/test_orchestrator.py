@@ -57,13 +57,13 @@ class Rig:
             message = FactPublished(epoch="life", n=n, fact=fact)
             self.it.handle([TOPIC_FACTS, encode_message(message)])
 
-    def answer(self, *sessions: SnapshotSession) -> None:
-        """Let the backend answer the first question."""
+    def answer(self, *sessions: SnapshotSession, nonce: str = "q0") -> None:
+        """Let the backend answer a question, by default the first."""
         begin = SnapshotBegin(epoch="life", n=100)
         end = SnapshotEnd(epoch="life", count=len(sessions))
         messages: list[Message] = [begin, *sessions, end]
         for message in messages:
-            self.it.handle([snapshot_topic("q0"), encode_message(message)])
+            self.it.handle([snapshot_topic(nonce), encode_message(message)])
 
     @property
     def seqs(self) -> list[int]:
@@ -170,6 +170,22 @@ def test_an_outbox_that_can_not_be_read_repeats_nothing(rig: Rig) -> None:
     rig.receive(*truth.facts())
     assert rig.seqs == [1, 2, 3]
     assert rig.it.recording
+
+
+def test_what_could_not_be_looked_up_is_asked_for_again(rig: Rig) -> None:
+    """A session whose decisions cannot be read is not decided anew; a snapshot tells it later."""
+    truth = whole()
+    rig.write(truth)
+    decided = rig.outbox.decided
+    rig.outbox.decided = _refusing  # type: ignore[method-assign, assignment]
+    rig.answer(truth.snapshot())
+    assert len(rig.it.readiness) == 0
+    rig.outbox.decided = decided  # type: ignore[method-assign]
+    rig.now = 0.2
+    rig.it.tick()
+    assert b"snapshot/q1" in rig.topics
+    rig.answer(truth.snapshot(), nonce="q1")
+    assert rig.seqs == [1, 2, 3]
 
 
 def test_a_lost_outbox_tells_no_session_again_that_is_past_turn_1(tmp_path: Path) -> None:
