@@ -364,9 +364,9 @@ class Outbox(OutboxReader):
         """Remove sessions whose last decision is older than `before`, a few at every step.
 
         Not those that are kept; rehearsals, which repeat others, already if they are older than
-        `rehearsals_before`. Yields the number of rows that each step removed. The newest row stays,
-        without its event, so that no id is used twice. What was removed is overwritten, in the
-        write-ahead log as well.
+        `rehearsals_before`. Yields the number of rows that each step removed or emptied: the newest
+        row stays, without its event, so that no id is used twice. What was removed is overwritten,
+        in the write-ahead log as well.
 
         Raises
         ------
@@ -389,7 +389,7 @@ class Outbox(OutboxReader):
         rehearsals_before: float,
         is_kept: Callable[[str], bool],
     ) -> tuple[int | None, int]:
-        """Look at the rows after `cursor`; return the next cursor, and how many were removed."""
+        """Look at the rows after `cursor`; return the next cursor, and how many lost their text."""
         rows = self._query(
             "SELECT id, session_id, instr(coalesce(event, ''), '\"rehearsal\":true') FROM decisions"
             " WHERE id > ? ORDER BY id LIMIT ?",
@@ -401,14 +401,13 @@ class Outbox(OutboxReader):
             for _, session_id, rehearsal in rows
             if not is_kept(session_id)
         }
-        changes = self._db.total_changes
+        old = [(each, each, at) for each, at in limits.items()]
         with self._guarded(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany(_PRUNE, [(each, each, at) for each, at in limits.items()])
-            self._db.executemany(_PRUNE_NEWEST, limits.items())
-        count = self._db.total_changes - changes
-        self._count -= count
-        return rows[-1][0] if len(rows) == PRUNE_STEP_ROWS else None, count
+            removed = self._db.executemany(_PRUNE, old).rowcount
+            emptied = self._db.executemany(_PRUNE_NEWEST, limits.items()).rowcount
+        self._count -= removed
+        return rows[-1][0] if len(rows) == PRUNE_STEP_ROWS else None, removed + emptied
 
     def delete(self, session_id: str, *, at: float) -> Iterator[int]:
         """Remove a session, and rehearsals of it, step by step; nothing is told of it again.
