@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from msgspec import UNSET, structs
 
@@ -35,8 +35,15 @@ from shared_schema.events import (
 from shared_schema.facts import Summary, SummaryReady, Utterance, WaveReady
 from shared_schema.foreign_text import without_controls
 from shared_schema.ids import SLOT_IDS
-from shared_schema.layout import WAVE_NAMES, Artifacts, sibling_wave
+from shared_schema.layout import WAVE_MIX, WAVE_NAMES, Artifacts, wave_file_name
 from shared_schema.water import DEFAULT_WATER
+
+_MIX_ENDING: Final = wave_file_name("", WAVE_MIX)
+# The names of a wave's fields, and the ending of its file; made once, for this is the live path.
+_WAVE_FIELDS: Final = tuple(
+    (f"{part}_path_abs", f"{part}_path_rel", f"{part}_target_slot_id", wave_file_name("", part))
+    for part in WAVE_NAMES
+)
 
 Produced = Turn1Due | DialogueDue | SentimentDue | SummaryDue
 
@@ -191,15 +198,18 @@ class Renderer:
 
     def wave_fields(self, slot_id: int, mix: str, places: Sequence[int | None]) -> dict[str, Any]:
         """Return a reference's fields of the waves beside the mix; no places: an older session."""
+        stem = mix.removesuffix(_MIX_ENDING)
+        absolute = self._artifacts.absolute(stem)
         fields: dict[str, Any] = {}
-        for part, place in zip(WAVE_NAMES, places or DEFAULT_WATER.places_of(slot_id), strict=True):
-            relative = sibling_wave(mix, part)
-            absolute = self._artifacts.absolute(relative)
+        for names, place in zip(
+            _WAVE_FIELDS, places or DEFAULT_WATER.places_of(slot_id), strict=True
+        ):
+            path_abs, path_rel, target, ending = names
             # Since there are places the mix is moved into place last, after its waves.
-            if places or os.path.isfile(absolute):  # noqa: PTH113  # as above
-                fields[f"{part}_path_abs"] = absolute
-                fields[f"{part}_path_rel"] = relative
-                fields[f"{part}_target_slot_id"] = place
+            if places or os.path.isfile(absolute + ending):  # noqa: PTH113  # as above
+                fields[path_abs] = absolute + ending
+                fields[path_rel] = stem + ending
+                fields[target] = place
         return fields
 
 

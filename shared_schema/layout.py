@@ -83,11 +83,6 @@ def wave_file_name(speech_stem: str, part: WavePart) -> str:
     return f"{speech_stem}_v3_{part}.wav"
 
 
-def sibling_wave(mix: str, part: WavePart) -> str:
-    """Return the path of one wave beside the mix at `mix`."""
-    return mix.removesuffix(wave_file_name("", WAVE_MIX)) + wave_file_name("", part)
-
-
 def wave_path(speech: str, part: WavePart) -> str:
     """Return the path of one wave of the utterance or summary whose speech lies at `speech`."""
     path = PurePosixPath(speech)

@@ -29,7 +29,6 @@ from shared_schema.ids import AGENT_IDS, VOICE_PROFILES, TurnIndex
 from shared_schema.layout import (
     WAVE_MIX,
     WAVE_NAMES,
-    sibling_wave,
     speech_path,
     summary_speech_path,
     wave_path,
@@ -139,7 +138,7 @@ class Truth(Struct, frozen=True, kw_only=True):
         return [
             *made,
             *(
-                sibling_wave(mix, part)
+                mix.replace(WAVE_MIX, part)
                 for mix in mixes
                 if mix is not None
                 for part in (*WAVE_NAMES, WAVE_MIX)

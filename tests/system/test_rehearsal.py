@@ -16,21 +16,25 @@ from msgspec import UNSET, structs
 from event_gateway.core.readiness import Readiness
 from event_gateway.outbox import Outbox
 from event_gateway.rendering import Renderer
-from shared_schema.events import SessionEvent, waves_of
+from shared_schema.events import FinalSummaryReady, SessionEvent, UserSentiment, waves_of
 from shared_schema.layout import (
     GATEWAY_DIR,
     WAVE_MIX,
     WAVE_NAMES,
     Artifacts,
     session_file,
-    sibling_wave,
 )
-from shared_schema.session_document import read_document
+from shared_schema.session_document import (
+    FORMAT_VERSION,
+    SessionDocument,
+    encode_document,
+    read_document,
+)
 from tests.support.client import Listener, backend, listening, write_wav
 from tests.support.platforms import SIGNALS
 from tests.support.processes import Process, System, system, until
 from tests.support.readiness import LIMITS
-from tests.support.sessions import Truth, whole
+from tests.support.sessions import Truth, whole, with_additions
 
 NEVER_S = 300
 NOBODY = "00000000-0000-4000-8000-0000000000ff"
@@ -240,6 +244,38 @@ async def test_a_session_of_format_1_is_listed_shown_and_rehearsed(show: System)
         assert Path(str(wave.wave1_path_abs)).is_file()
 
 
+async def test_a_session_is_rehearsed_from_its_file_with_mood_and_summary(show: System) -> None:
+    """No event of it was recorded here: the mood comes first, and what remained last."""
+    truth = with_additions(whole())
+    for path in truth.wave_files():
+        write_wav(show.artifacts / path)
+    document = SessionDocument(
+        format=FORMAT_VERSION,
+        session_id=truth.session_id,
+        started_at="2026-01-01T00:00:00.000Z",
+        state="done",
+        message="m",
+        seed=1,
+        slots=truth.begun().slots,
+        utterances=tuple(truth.utterance(*part) for part in truth.parts()),
+        dialogues=truth.dialogues,
+        sentiment=truth.sentiment,
+        summary=truth.summary(),
+    )
+    file = show.artifacts / session_file(truth.session_id)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(encode_document(document))
+    async with listening(show.events_url) as client:
+        rehearse(show, sessionId=truth.session_id, speed=100)
+        events = await client.told(summary=True)
+    assert [event.seq for event in events] == [1, 2, 3, 4, 5]
+    assert isinstance(events[0], UserSentiment)
+    summary = events[-1]
+    assert isinstance(summary, FinalSummaryReady)
+    assert summary.payload.wave_info is not None
+    assert all(Path(wave.wave_path_abs).is_file() for wave in summary.payload.wave_info.waves)
+
+
 async def test_events_of_an_older_version_are_rehearsed_with_their_waves(show: System) -> None:
     """What its outbox has names no single waves; they lie beside the mix, with default places."""
     truth = whole()
@@ -272,7 +308,7 @@ def record_as_before(artifacts: Path, truth: Truth) -> None:
 def entry(show: System, turn: int, slot: int, target: int | None = None) -> dict[str, Any]:
     mix = f"waves/sessions/{NOBODY}/turn_{turn}/slot-{slot}_v3_wave_mix.wav"
     for part in (*WAVE_NAMES[: 4 - slot], WAVE_MIX):
-        write_wav(show.artifacts / sibling_wave(mix, part))
+        write_wav(show.artifacts / mix.replace(WAVE_MIX, part))
     return {
         "turnIndex": turn,
         "kind": {1: "response", 2: "comment", 3: "reply"}[turn],
