@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -301,7 +302,7 @@ def record_as_before(artifacts: Path, truth: Truth) -> None:
     text = re.sub(r',"wave[123]PathAbs".*?"wave[123]TargetSlotId":(\d|null)', "", entry.render(1))
     assert "wave1" not in text
     outbox = Outbox.open(artifacts / GATEWAY_DIR)
-    outbox.record([structs.replace(entry, render=lambda _: text)], at=1.0)
+    outbox.record([structs.replace(entry, render=lambda _: text)], at=time.time())
     outbox.close()
 
 
