@@ -34,7 +34,7 @@ from event_gateway.core.decisions import (
 from event_gateway.core.readiness import Limits, Readiness
 from event_gateway.errors import GatewayError, OutboxUnavailable
 from event_gateway.metrics import Metrics
-from event_gateway.outbox import Entry, Outbox, Row
+from event_gateway.outbox import Entry, Outbox, Row, set_aside
 from event_gateway.rendering import Renderer
 from shared_schema.bus import (
     TOPIC_FACTS,
@@ -50,7 +50,7 @@ from shared_schema.bus import (
 from shared_schema.decoding import InvalidMessage, WrongProtocol
 from shared_schema.facts import Fact, SessionBegun, SessionComplete
 from shared_schema.ids import timestamp
-from shared_schema.layout import Artifacts, kept_file
+from shared_schema.layout import GATEWAY_DIR, Artifacts, kept_file
 from shared_schema.settings import Settings
 from shared_schema.sockets import Frames
 
@@ -259,7 +259,8 @@ class Orchestrator:
                 rehearsals_before=now - REHEARSALS_KEPT_S,
                 is_kept=self._is_kept,
             )
-        except OutboxUnavailable as error:
+            self._remove_set_aside(now - retention_s)
+        except (OutboxUnavailable, OSError) as error:
             self.metrics.outbox_failures.inc()
             log.warning("retention failed", reason=str(error))
 
@@ -278,6 +279,13 @@ class Orchestrator:
         self._unrecorded = deque(filter(None, waiting))
         yield from self.outbox.delete(session_id, at=time.time())
         log.info("session deleted", session=session_id)
+
+    def _remove_set_aside(self, before: float) -> None:
+        """Remove damaged outboxes that were last written before then; they hold words, too."""
+        for path in set_aside(self.artifacts.root / GATEWAY_DIR):
+            if path.lstat().st_mtime < before:
+                path.unlink()
+                log.info("damaged outbox removed", file=path.name)
 
     def _is_kept(self, session_id: str) -> bool:
         return os.path.lexists(self.artifacts.absolute(kept_file(session_id)))

@@ -148,8 +148,8 @@ def delete(session: SessionArgument) -> None:
         for path in held:
             print_line(f"{path} is open elsewhere (TouchDesigner?): close it, then delete again")
         answer = _gateway_command("delete", session_id)
-        if answer.returncode != OK:
-            print_line(answer.stderr)
+        for line in answer.stderr.splitlines():
+            print_line(line)
         if held or answer.returncode != OK:
             return FAILED
         echo(f"{session_id} is deleted, with its events")

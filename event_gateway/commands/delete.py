@@ -7,7 +7,7 @@ from typing import Final
 import httpx
 
 from event_gateway.errors import GatewayError
-from event_gateway.outbox import OUTBOX_FILE, Outbox
+from event_gateway.outbox import OUTBOX_FILE, Outbox, set_aside
 from shared_schema.ids import is_session_id
 from shared_schema.layout import GATEWAY_DIR, Artifacts
 from shared_schema.runtime.process.exits import CONFIGURATION, FAILED, OK, print_line
@@ -31,6 +31,8 @@ def delete(settings: Settings, session_id: str, show: Callable[[str], None]) -> 
     except GatewayError as error:
         print_line(f"events not deleted: {error}")
         return FAILED
+    for path in set_aside(Artifacts(settings.artifacts_dir).root / GATEWAY_DIR):
+        print_line(f"{path} is a damaged outbox that may hold its events, too: delete it by hand")
     show(f"{session_id}: {removed} events deleted")
     return OK
 

@@ -8,8 +8,17 @@ for what a lost outbox had: their key and `seq` are taken, their text is gone.
 `files` opens, checks and watches the database, `reader` reads it, `writer` is the gateway's own.
 """
 
-from event_gateway.outbox.files import OUTBOX_FILE
+from event_gateway.outbox.files import OUTBOX_FILE, set_aside
 from event_gateway.outbox.reader import Entry, EventStatus, OutboxReader, Row, RowStatus
 from event_gateway.outbox.writer import Outbox
 
-__all__ = ["OUTBOX_FILE", "Entry", "EventStatus", "Outbox", "OutboxReader", "Row", "RowStatus"]
+__all__ = [
+    "OUTBOX_FILE",
+    "Entry",
+    "EventStatus",
+    "Outbox",
+    "OutboxReader",
+    "Row",
+    "RowStatus",
+    "set_aside",
+]

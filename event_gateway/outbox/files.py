@@ -28,6 +28,7 @@ WAL_SUFFIX: Final = "-wal"
 APPLICATION_ID: Final = 0x5252454F
 SCHEMA_VERSION: Final = 2
 _HEADER_BYTES: Final = 100
+_ASIDE: Final = ".damaged-"
 _BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 # The primary codes of errors that mean damage; the file's lock, folder or disk have others.
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -267,10 +268,15 @@ def _check(db: sqlite3.Connection) -> int:
     return int(version) if tables else 0
 
 
+def set_aside(folder: Path) -> list[Path]:
+    """Return the damaged databases, and their companions, that are kept in `folder`."""
+    return sorted(folder.glob(f"{OUTBOX_FILE}{_ASIDE}*"))
+
+
 def _move_aside(path: Path) -> Path:
     """Rename an unusable database, with the files beside it, and return its new name."""
     for number in itertools.count(1):
-        aside = path.with_name(f"{path.name}.damaged-{number}")
+        aside = path.with_name(f"{path.name}{_ASIDE}{number}")
         if not aside.exists():
             break
     for suffix in ("", WAL_SUFFIX, "-shm"):

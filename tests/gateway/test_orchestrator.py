@@ -1,6 +1,7 @@
 """From bus frames to rows: the machines and the outbox together, without a socket."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -215,6 +216,17 @@ def test_retention_on_a_full_disk_leaves_the_gateway_running(rig: Rig) -> None:
     rig.outbox.prune = prune  # type: ignore[method-assign]
     list(rig.it.prune(now=1e12, retention_s=0.0))
     assert rig.outbox.count() == 1
+
+
+def test_a_damaged_outbox_ages_like_the_others(rig: Rig, tmp_path: Path) -> None:
+    """What it holds was said, too; one that is young can still be looked at."""
+    names = ("outbox.sqlite3.damaged-1", "outbox.sqlite3.damaged-1-wal", "outbox.sqlite3.damaged-2")
+    old, companion, young = (tmp_path / "gateway" / name for name in names)
+    for path, written_at in ((old, 1000.0), (companion, 1000.0), (young, 9000.0)):
+        path.write_bytes(b"damaged")
+        os.utime(path, (written_at, written_at))
+    list(rig.it.prune(now=10_000.0, retention_s=5000.0))
+    assert [each.exists() for each in (old, companion, young)] == [False, False, True]
 
 
 def _refusing(*_: object, **__: object) -> list[Row]:
