@@ -32,6 +32,7 @@ WINE = (
 WITHIN_S = 120.0
 CURSOR_QUESTION, CURSOR_ANSWER = b"\x1b[6n", b"\x1b[1;1R"
 CTRL_C = b"\x03"
+WINDOW = (50, 220)  # rows and columns: no line of ours is wrapped
 
 
 class Console:
@@ -77,7 +78,10 @@ class Console:
 
 @contextmanager
 def console(*arguments: str, **settings: object) -> Iterator[Console]:
+    import termios  # noqa: PLC0415  # Windows, where this module is only collected, has none
+
     terminal, inner = os.openpty()
+    termios.tcsetwinsize(inner, WINDOW)
     popen = subprocess.Popen(
         [
             "/bin/bash",
