@@ -1,18 +1,21 @@
 """Serves the chat backend's HTTP routes."""
 
 from collections.abc import AsyncIterator
+from html import escape
 from http import HTTPStatus
 from pathlib import Path
+from string import Template
 
 import msgspec
 import structlog
 from msgspec import Struct
+from msgspec.structs import asdict
 from sse_starlette import ServerSentEvent
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from chat_backend.agents.models.opening import Cast
@@ -39,7 +42,7 @@ from shared_schema.layout import Artifacts
 from shared_schema.runtime.web.access import AccessControl
 from shared_schema.runtime.web.answers import EventStream, Json, limited_body, problem, sound_route
 from shared_schema.runtime.web.hosts import gateway_url_for_page
-from shared_schema.runtime.web.pages import Pages, policy
+from shared_schema.runtime.web.pages import PAGE_HEADERS, Pages, policy
 from shared_schema.runtime.web.tokens import Token
 from shared_schema.settings import Settings
 
@@ -70,10 +73,17 @@ _SAID = msgspec.json.Decoder(Said)
 
 
 class Kiosk(Pages):
-    """The kiosk's page; shown to visitors, it warns once if the technician's is open to them."""
+    """The kiosk's page, in the words of the show in force.
 
-    def __init__(self, folder: Path, *, token: Token, settings: Settings) -> None:
+    Shown to visitors, it warns once if the technician's is open to them.
+    """
+
+    def __init__(
+        self, folder: Path, *, token: Token, settings: Settings, current: CurrentShow
+    ) -> None:
         super().__init__(folder, token=token)
+        self._template = Template((folder / "index.html").read_text("utf-8"))
+        self._current = current
         self._settings = settings
         self._warned = bool(settings.operator_token)
 
@@ -90,6 +100,12 @@ class Kiosk(Pages):
         gateway = gateway_url_for_page(self._settings, request.url.hostname or "localhost")
         response.headers["Content-Security-Policy"] = policy(connect=gateway)
         return response
+
+    async def page(self, _: Request) -> Response:
+        """Return the page, without its token."""
+        words = asdict(self._current.show.words.kiosk)
+        shown = {name: escape(text) for name, text in words.items()}
+        return HTMLResponse(self._template.substitute(shown), headers=PAGE_HEADERS)
 
 
 class Chat(Struct, frozen=True, kw_only=True):
@@ -108,7 +124,7 @@ class Chat(Struct, frozen=True, kw_only=True):
     def app(self) -> AccessControl:
         """Return the ASGI application."""
         token = Token.of(self.settings, "chat_token")
-        kiosk = Kiosk(PAGES, token=token, settings=self.settings)
+        kiosk = Kiosk(PAGES, token=token, settings=self.settings, current=self.current)
         routes = [
             Route("/v1/chat", self.chat, methods=["POST"]),
             Route("/v1/sessions/{session_id}/stop", self.stop, methods=["POST"]),

@@ -25,6 +25,15 @@ class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     summary: Text
 
 
+class KioskWords(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the kiosk's page says before anybody has asked: its heading and its question."""
+
+    title: Text
+    lead: Text
+    question: Text
+    example: Text
+
+
 class Words(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The content of a show's ``words.toml``.
 
@@ -36,6 +45,8 @@ class Words(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         The questions to models.
     lengths : Lengths
         The largest number of characters of each turn, for models and personas.
+    kiosk : KioskWords
+        The words of the kiosk's page.
     care : Care
         Which words of a visitor get a human answer.
     notice : Notice
@@ -46,6 +57,7 @@ class Words(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     manner: Text
     asked: Asked
     lengths: Lengths
+    kiosk: KioskWords
     care: Care
     notice: Notice
 

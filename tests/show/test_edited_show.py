@@ -101,6 +101,24 @@ async def test_another_artwork_is_played_whole(observatory: System) -> None:
             assert share_within(path, low, high) >= 0.99
 
 
+def kiosk(it: System) -> str:
+    """The page that a visitor opens."""
+    answer = httpx.get(it.chat_url, trust_env=False)
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["content-type"].startswith("text/html")
+    return answer.text
+
+
+def test_the_kiosk_has_the_shows_words(observatory: System) -> None:
+    """As text, whatever is in them, and anew without a restart."""
+    assert "<h1>Tell the night</h1>" in kiosk(observatory)
+    odd = "Dusk & <b>$dawn</b>"
+    change(show_of(observatory), "words.toml", "Tell the night", odd)
+    until(lambda: "Dusk &amp; &lt;b&gt;$dawn&lt;/b&gt;" in kiosk(observatory), "other words")
+    change(show_of(observatory), "words.toml", odd, "Tell the night")
+    until(lambda: "<h1>Tell the night</h1>" in kiosk(observatory), "the words from before")
+
+
 def test_a_change_holds_from_the_next_session_on(observatory: System) -> None:
     """Without a restart: the process is the same."""
     pid = observatory.processes[1].pid

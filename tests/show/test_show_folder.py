@@ -89,7 +89,9 @@ def test_each_part_can_be_changed(folder: Path) -> None:
     change(folder, "summary.toml", '"Let it settle."', '"That is all."')
     change(folder, "voices.toml", 'summary = "calm_soothing"', 'summary = "friendly_casual"')
     change(folder, "words.toml", "and name nobody", "and name everybody")
+    change(folder, "words.toml", '"Ask the water"', '"Ask the cave"')
     show = read(folder)
+    assert show.words.kiosk.title == "Ask the cave"
     assert show.summary.closings[0] == "That is all."
     assert show.voices.summary == "friendly_casual"
     assert show.words.asked.summary.endswith("name everybody.")

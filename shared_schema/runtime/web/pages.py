@@ -49,7 +49,8 @@ def policy(*, connect: str = "") -> str:
     return "; ".join(f"{name} {value}" for name, value in allowed.items())
 
 
-_HEADERS: Final = {
+# What each response with a page or one of its files has.
+PAGE_HEADERS: Final = {
     "Content-Security-Policy": policy(),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -73,10 +74,14 @@ class Pages(StaticFiles):
 
     async def index(self, request: Request) -> Response:
         """The page; opened with its token, the browser keeps it for the page's requests."""
-        response = await self.get_response("index.html", request.scope)
+        response = await self.page(request)
         if self._token:
             self._token.keep(response)
         return response
+
+    async def page(self, request: Request) -> Response:
+        """Return the page without its token."""
+        return await self.get_response("index.html", request.scope)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Return the file, or our own error response."""
@@ -96,5 +101,5 @@ class Pages(StaticFiles):
     ) -> Response:
         """Return the file with the policy."""
         response = super().file_response(full_path, stat_result, scope, status_code)
-        response.headers.update(_HEADERS)
+        response.headers.update(PAGE_HEADERS)
         return response
