@@ -276,6 +276,42 @@ def test_the_desk_shows_what_plays_and_what_does_not(show: System, told: None, d
     desk.until_text("#water", "still since")
 
 
+@pytest.mark.parametrize("reporting", [True, False])
+def test_the_desk_says_since_when_nothing_was_played(
+    show: System, browser: "Browser", reporting: bool
+) -> None:
+    """In red for a client that reports; as a note for one that may not be able to."""
+    with httpx.stream("GET", f"{show.gateway_url}/v1/watch", trust_env=False) as stream:
+        lines = (line.removeprefix("data: ") for line in stream.iter_lines())
+        state = json.loads(next(line for line in lines if line.startswith("{")))
+    state["playback"] |= {
+        "clientConnected": True,
+        "reporting": reporting,
+        "overdue": True,
+        "unplayed": 3,
+        "lastPlayedAt": "2026-01-01T12:03:00.000Z",
+        "expectedEnd": "2026-01-01T12:05:00.000Z",
+    }
+    body = f"event: state\ndata: {json.dumps(state)}\n\n"
+    context = browser.new_context(timezone_id="UTC")
+    try:
+        page = context.new_page()
+        page.route(
+            "**/v1/watch*",
+            lambda route: route.fulfill(body=body, content_type="text/event-stream"),
+        )
+        page.goto(f"{show.gateway_url}/")
+        note = page.wait_for_selector("#still .note")
+        assert note is not None
+        words = note.inner_text()
+        assert "Nothing was played since 12:03:00" in words
+        assert "should have ended at 12:05:00 (3 sent events not played)" in words
+        assert ("note bad" in str(note.get_attribute("class"))) == reporting
+        assert ("timeline" in words) == reporting
+    finally:
+        context.close()
+
+
 def test_the_desk_lets_the_water_rest(show: System, told: None, desk: Visit) -> None:
     """The button says so, to whoever looks and to TouchDesigner; pressed again it is over."""
     with local_socket(show.events_url) as client:
