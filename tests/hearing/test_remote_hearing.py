@@ -148,5 +148,5 @@ def test_a_key_that_is_missing_stops_the_start(tmp_path_factory: pytest.TempPath
     """One line that names what RR_STT needs."""
     it = System(tmp_path_factory.mktemp("keyless"), stt="elevenlabs")
     process = it.start("chat", "-m", "chat_backend")
-    assert process.wait(60.0) != 0
+    assert process.wait() != 0
     assert "RR_STT=elevenlabs needs ELEVENLABS_API_KEY" in process.log

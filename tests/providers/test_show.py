@@ -148,12 +148,12 @@ def test_health_names_who_answers_and_who_speaks(show: System) -> None:
 def test_check_asks_each_and_tells_by_its_exit_code(show: System, wire: Wire) -> None:
     """All well is 0; one that fails is 1, and the table says which."""
     process = show.start("check", "-m", "chat_backend", "check")
-    assert process.wait(60.0) == 0, process.log
+    assert process.wait() == 0, process.log
     assert len(re.findall(r"\byes\b", process.log)) == 7
     assert "XrExE9yKIg1WjnnlVkGX" in process.log, "the voice behind a profile"
     wire.script("responses", "401")
     process = show.start("check", "-m", "chat_backend", "check")
-    assert process.wait(60.0) == 1
+    assert process.wait() == 1
     assert "gpt-5.1: openai rejected the API key (401)" in process.log
 
 

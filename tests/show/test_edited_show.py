@@ -178,7 +178,7 @@ def test_a_start_with_a_mistake_is_refused(tmp_path: Path) -> None:
     change(tmp_path / "show", "water.toml", "range_hz = [80, 100]", "range_hz = [80, 1000]")
     with system(tmp_path, show=tmp_path / "show") as it:
         process = it.start("chat", "-m", "chat_backend")
-        assert process.wait(120.0) == CONFIGURATION
+        assert process.wait() == CONFIGURATION
         (line,) = process.log.splitlines()
         place = f"water.toml:{line_of(tmp_path / 'show' / 'water.toml', '1000')}"
         assert f"{place}: slot1.range_hz: the range 80 to 1000 Hz" in line

@@ -19,7 +19,7 @@ import psutil
 from chat_backend.providers.keys import KEY_VARIABLES
 
 START_WITHIN_S = 120.0
-END_WITHIN_S = 60.0
+END_WITHIN_S = 120.0
 LOOK_EVERY_S = 0.02
 
 

@@ -24,7 +24,7 @@ ASK = {
 
 def command(show: System, *arguments: str) -> Process:
     process = show.start(arguments[0], "-m", *arguments)
-    process.popen.wait(60)
+    process.wait()
     return process
 
 

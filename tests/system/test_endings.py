@@ -103,12 +103,12 @@ def test_servers_whose_terminal_closed_can_be_found_and_stopped(show: System, pa
     assert refused.status_code == httpx.codes.FORBIDDEN
     assert ready(url)
     status = show.start("status", "-m", package, "status")
-    assert status.wait(20) == 0, status.log
+    assert status.wait() == 0, status.log
     assert f"supervisor {popen.pid}" in status.log
     restart = show.start("restart", "-m", package, "restart")
-    assert restart.wait(20) == 0, restart.log
+    assert restart.wait() == 0, restart.log
     until(lambda: ready(url), "ready again")
     stop = show.start("stop", "-m", package, "stop")
-    assert stop.wait(20) == 0, stop.log
+    assert stop.wait() == 0, stop.log
     supervisor.wait()
     until(lambda: not supervisor.left(), "all gone")

@@ -22,7 +22,7 @@ ASK = {"message": SECRET, "slots": [{"slotId": 1, "agentId": "gpt-4o"}]}
 
 def report(show: System, *arguments: str) -> Process:
     process = show.start("report", "-m", "chat_backend", "report", *arguments)
-    process.popen.wait(60)
+    process.wait()
     return process
 
 
