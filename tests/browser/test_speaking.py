@@ -1,12 +1,7 @@
 """The kiosk with a microphone: Chromium's own fake one, which plays a WAV of the embedded voice."""
 
-import asyncio
-import re
 import subprocess
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING
@@ -21,11 +16,9 @@ from tests.browser.test_pages import pictures
 from tests.support.processes import System, system, until
 from tests.support.recordings import SENTENCES, spoken
 from tests.support.staging import stage
-from tests.touchdesigner.connected import connected
-from tests.touchdesigner.stage import touchdesigner
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Route
 
 pytest.importorskip("faster_whisper", reason="needs the group: uv sync --group voices")
 
@@ -33,12 +26,14 @@ pytestmark = pytest.mark.timeout(300)
 
 SENTENCE = SENTENCES[3]
 HEARD = "afraid of deep water"
-# How much more of TouchDesigner's time passes in each of its frames.
-FASTER_MS = 50.0
 # A microphone in which nobody speaks.
 SILENT = """
-const { stream } = new AudioContext().createMediaStreamDestination();
-navigator.mediaDevices.getUserMedia = async () => stream;
+const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+  const stream = await real(wanted);
+  for (const track of stream.getTracks()) track.enabled = false;
+  return stream;
+};
 """
 FAKE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 
@@ -109,58 +104,6 @@ def test_a_spoken_question_becomes_a_session(show: System, speaker: "Browser") -
         visit.until_text("#progress", "Turn 1 of 3")
 
 
-@contextmanager
-def touchdesigner_plays(show: System) -> Iterator[None]:
-    """Let the kit, on its stand-in for TouchDesigner, play what the gateway sends."""
-    stop = threading.Event()
-
-    async def play() -> None:
-        with touchdesigner() as stage:
-            stage.build()
-            async with connected(stage, show.gateway_port) as dat:
-                while not stop.is_set():
-                    await dat.frame()
-                    stage.advance(FASTER_MS)
-
-    with ThreadPoolExecutor(1) as pool:
-        playing = pool.submit(asyncio.run, play())
-        try:
-            yield
-        finally:
-            stop.set()
-            playing.result()
-
-
-def reports(show: System, state: str) -> int:
-    text = httpx.get(f"{show.gateway_url}/metrics", trust_env=False).text
-    found = re.search(rf'rr_playback_reports_total{{state="{state}"}} (\d+)', text)
-    return int(found[1]) if found else 0
-
-
-def test_from_a_spoken_sentence_to_the_last_report_of_the_water(
-    show: System, speaker: "Browser"
-) -> None:
-    """Two voices: what was said at the kiosk is played to its end, and the page shows it."""
-    before = reports(show, "ended")
-    with (
-        touchdesigner_plays(show),
-        visiting(speaker, show.chat_url, also=show.gateway_url) as visit,
-    ):
-        ready(visit)
-        visit.page.evaluate("document.querySelector('#choice').open = true")
-        for slot in range(3, 7):
-            visit.page.select_option(f'select[data-number="{slot}"]', "")
-        hold(visit)
-        visit.until_text("#conversation-title", HEARD)
-        visit.until("document.querySelector('.voice.plays')")
-        visit.until_text("#progress", "All is said: 2 voices answered")
-        # Two responses, and two dialogues of a comment and a reply.
-        until(lambda: reports(show, "ended") == before + 6, "the water has ended")
-        visit.until("!document.querySelector('.voice.plays')")
-    assert reports(show, "started") == reports(show, "ended")
-    assert reports(show, "failed") == 0
-
-
 def test_what_was_understood_may_be_corrected_first(show: System, speaker: "Browser") -> None:
     """?confirm=1: the visitor asks it; ?input=voice hides the text before; ?key= is a button."""
     query = "?confirm=1&input=voice&key=F9"
@@ -219,17 +162,17 @@ def test_without_a_microphone_a_sentence_says_why(
         ready(visit)
 
 
+def answering(status: int, detail: str) -> Callable[["Route"], None]:
+    """Return what answers every request like that."""
+    return lambda route: route.fulfill(status=status, json={"detail": detail, "error": {}})
+
+
 def test_a_busy_ear_and_a_dead_one_are_sentences(show: System, speaker: "Browser") -> None:
     """503 with and without Retry-After, 502, and no answer at all: what the visitor reads."""
     with visiting(speaker, show.chat_url, also=show.gateway_url) as visit:
         ready(visit)
         for status, detail in ((503, "The water is listening to somebody else."), (502, "No.")):
-            visit.page.route(
-                "**/v1/stt",
-                lambda route, status=status, detail=detail: route.fulfill(
-                    status=status, json={"detail": detail, "error": {}}
-                ),
-            )
+            visit.page.route("**/v1/stt", answering(status, detail))
             hold(visit, 0.5)
             visit.until_text("#problem", detail)
             ready(visit)
