@@ -44,6 +44,7 @@ PICTURES: Final = {
     "kiosk-narrow-dark",
     "kiosk-plays",
     "kiosk-wide-light",
+    "observatory-kiosk",
     "technician-narrow-dark",
     "technician-rehearsal",
     "technician-wide-light",
