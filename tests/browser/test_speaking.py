@@ -1,5 +1,6 @@
 """The kiosk with a microphone: Chromium's own fake one, which plays a WAV of the embedded voice."""
 
+import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,6 +35,7 @@ navigator.mediaDevices.getUserMedia = async (wanted) => {
   for (const track of stream.getTracks()) track.enabled = false;
   return stream;
 };
+undefined;
 """
 FAKE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 
@@ -242,7 +244,8 @@ def test_https_is_served_with_the_operators_certificate(
         chat = it.start("chat", "-m", "chat_backend")
         until(lambda: "https://127.0.0.1" in chat.log, "listening")
         url = f"https://localhost:{it.chat_port}"
-        with httpx.Client(verify=str(cert), trust_env=False) as http:
+        trust = ssl.create_default_context(cafile=cert)
+        with httpx.Client(verify=trust, trust_env=False) as http:
             assert "<h1>" in http.get(f"{url}/").text
         said = it.start("say", "-m", "chat_backend", "say", "--no-wait", "Who listens?")
         assert said.wait() == 0, said.log
