@@ -7,10 +7,10 @@ import typer
 
 from chat_backend.commands.sessions import app as sessions
 from chat_backend.commands.show import app as show
+from shared_schema.runtime.log.logs import configure_logging
+from shared_schema.runtime.log.output import echo
 from shared_schema.runtime.process.cli import server_cli
 from shared_schema.runtime.process.exits import exit_code_of
-from shared_schema.runtime.process.logs import configure_logging
-from shared_schema.runtime.process.output import echo
 from shared_schema.settings import load_settings
 
 app = server_cli("chat_backend", "chat")

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from shared_schema.environment import DOTENV, add_to_dotenv
+from shared_schema.runtime.log.output import echo, echo_document
 from shared_schema.runtime.process.cli import server_cli
 from shared_schema.runtime.process.exits import exit_code_of
-from shared_schema.runtime.process.output import echo, echo_document
 from shared_schema.runtime.web.clients import gateway_token
 from shared_schema.runtime.web.hosts import gateway_url
 from shared_schema.settings import Settings, load_settings

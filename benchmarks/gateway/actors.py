@@ -24,7 +24,7 @@ from benchmarks.gateway.material import begun, half_told, one_slot
 from event_gateway.core.readiness import Readiness
 from shared_schema.bus import TOPIC_WAVES, WavesFinished, encode_message
 from shared_schema.facts import UtteranceReported, WavesJobResult
-from shared_schema.runtime.process.logs import configure_logging
+from shared_schema.runtime.log.logs import configure_logging
 from tests.support.client import backend
 from tests.support.readiness import LIMITS
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from benchmarks.gateway import growth, intake, latency
 from benchmarks.report import machine
-from shared_schema.runtime.process.logs import configure_logging
+from shared_schema.runtime.log.logs import configure_logging
 
 
 def run(*, rounds: int, sessions: int) -> int:

@@ -21,10 +21,10 @@ from shared_schema.facts import Utterance, WaveFailed
 from shared_schema.foreign_text import shown_lines
 from shared_schema.ids import timestamp
 from shared_schema.layout import RUN_DIR, Artifacts, is_regular, moved_into_place
-from shared_schema.runtime.log_files import LogFiles
+from shared_schema.runtime.log.files import LogFiles
+from shared_schema.runtime.log.said import Said
 from shared_schema.runtime.process.control import NoSupervisor, running
 from shared_schema.runtime.process.exits import FAILED, OK, print_line
-from shared_schema.runtime.said import Said
 from shared_schema.runtime.web.clients import bearer, gateway_token, local_http
 from shared_schema.runtime.web.hosts import chat_url, gateway_url
 from shared_schema.runtime.web.tls import trusted

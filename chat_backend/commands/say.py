@@ -25,9 +25,9 @@ from shared_schema.chat import (
 from shared_schema.decoding import InvalidMessage
 from shared_schema.foreign_text import shown
 from shared_schema.ids import SUMMARY_TURN, TURNS
+from shared_schema.runtime.log.output import echo
 from shared_schema.runtime.process.exits import FAILED, OK
 from shared_schema.runtime.process.foreground import Foreground
-from shared_schema.runtime.process.output import echo
 from shared_schema.runtime.web.clients import bearer, gateway_token, local_http, missing_after
 from shared_schema.runtime.web.hosts import chat_url, gateway_url
 from shared_schema.runtime.web.tls import trusted

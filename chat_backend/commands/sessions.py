@@ -14,6 +14,7 @@ from chat_backend.storage.archive import Archive, StoredSession
 from chat_backend.storage.retention import Retention
 from shared_schema.ids import LAST_MOMENT, is_session_id
 from shared_schema.layout import Artifacts
+from shared_schema.runtime.log.output import echo, echo_document
 from shared_schema.runtime.process.exits import (
     CONFIGURATION,
     FAILED,
@@ -22,7 +23,6 @@ from shared_schema.runtime.process.exits import (
     exit_code_of,
     print_line,
 )
-from shared_schema.runtime.process.output import echo, echo_document
 from shared_schema.runtime.web.clients import bearer, local_http
 from shared_schema.runtime.web.hosts import chat_url
 from shared_schema.runtime.web.tls import trusted

@@ -9,8 +9,8 @@ from msgspec import structs
 from chat_backend.show.folder import write_show
 from chat_backend.show.show import WATER, load_show
 from chat_backend.show.water import beats
+from shared_schema.runtime.log.output import echo
 from shared_schema.runtime.process.exits import OK, exit_code_of
-from shared_schema.runtime.process.output import echo
 from shared_schema.settings import load_settings
 
 Folder = Annotated[Path, typer.Argument(help="The show's folder.")]

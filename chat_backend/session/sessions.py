@@ -21,7 +21,7 @@ from shared_schema.chat import ChatRequest
 from shared_schema.facts import JobResult, SlotAgent, WavesJobResult
 from shared_schema.ids import SUMMARY_SLOT, SUMMARY_TURN, new_session_id, timestamp
 from shared_schema.layout import session_file
-from shared_schema.runtime.said import said
+from shared_schema.runtime.log.said import said
 from shared_schema.session_document import SessionDocument
 
 log = structlog.get_logger("chat")

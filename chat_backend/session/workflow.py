@@ -30,7 +30,7 @@ from shared_schema.chat import ChatEvent, Done, ErrorType, TurnDone, TurnStart, 
 from shared_schema.facts import Dialogue, Job, Stage, WaveFailed, WavePending
 from shared_schema.ids import SUMMARY_TURN, AnyTurn
 from shared_schema.layout import Artifacts
-from shared_schema.runtime.said import said
+from shared_schema.runtime.log.said import said
 from shared_schema.water import DEFAULT_WATER, WaterMap
 
 log = structlog.get_logger("chat")

@@ -2,9 +2,11 @@
 
 Read `process.supervise` first: the small parent process that starts and restarts a server (`child`)
 and accepts requests for a restart or a stop (`control`). The server is `process.serving`: it opens
-its ports (`listening`), detects when it has to stop (`ending`), logs (`logs`) without waiting for
-the log's reader (`output`), and exits with a code that gives the reason (`exits`). `cli` has the
-commands of both; `plain` is a server without a command.
+its ports (`listening`), detects when it has to stop (`ending`), and exits with a code that gives
+the reason (`exits`). `cli` has the commands of both; `plain` is a server without a command.
+
+`log` is what both write: one format (`logs`), to a reader who is never waited for (`output`) and to
+files (`files`), without what visitors and voices say (`said`).
 
 `web` is their HTTP side: access control (`access`), the pages (`pages`), error responses, streams
 and sound (`answers`), and the clients of commands that call a running server (`clients`).

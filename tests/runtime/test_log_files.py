@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared_schema.runtime.log_files import LogFiles
-from shared_schema.runtime.said import REPLACEMENT, RUN_WORDS, TEXTS_MAX, Said
+from shared_schema.runtime.log.files import LogFiles
+from shared_schema.runtime.log.said import REPLACEMENT, RUN_WORDS, TEXTS_MAX, Said
 from tests.support.platforms import posix
 
 from .toys import ROOT
@@ -18,9 +18,9 @@ SECRET = "I stole my sister's wedding ring, and buried it"  # noqa: S105  # a vi
 LOG = """
 import sys, structlog, logging
 from pathlib import Path
-from shared_schema.runtime.log_files import LogFiles
-from shared_schema.runtime.process.logs import configure_logging
-from shared_schema.runtime.said import said
+from shared_schema.runtime.log.files import LogFiles
+from shared_schema.runtime.log.logs import configure_logging
+from shared_schema.runtime.log.said import said
 files = LogFiles(folder=Path(sys.argv[1]), max_bytes=4000, count=3)
 configure_logging(level="info", form=sys.argv[2], service="chat", files=files)
 log = structlog.get_logger("toy")
@@ -77,7 +77,7 @@ except ValueError:
 def test_a_file_that_was_removed_is_made_anew(tmp_path: Path) -> None:
     """So is its folder; what cannot be written is lost in the file only."""
     script = """
-from shared_schema.runtime.process.output import drain_outputs
+from shared_schema.runtime.log.output import drain_outputs
 import shutil
 for number, there in enumerate((True, False, True)):
     folder = Path(sys.argv[1])

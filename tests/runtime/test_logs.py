@@ -11,7 +11,7 @@ from .toys import ROOT
 SPEAK = """
 import logging, sys, structlog
 log = structlog.get_logger("toy")
-from shared_schema.runtime.process.logs import configure_logging
+from shared_schema.runtime.log.logs import configure_logging
 configure_logging(level="info", form=sys.argv[1], service="gateway")
 log.debug("never seen")
 log.info("event sent", session="5f2c", seq=1, text='Gr\\u00fc\\u00dfe "\\n\\udc80', empty="")

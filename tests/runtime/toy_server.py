@@ -15,8 +15,8 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from shared_schema.runtime.log.logs import configure_logging
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, StartRefused, print_line
-from shared_schema.runtime.process.logs import configure_logging
 from shared_schema.runtime.process.serving import run_server
 from shared_schema.runtime.web.connections import HttpLimits
 from shared_schema.settings import load_settings

@@ -27,7 +27,7 @@ from chat_backend.speech.engine import Speech
 from chat_backend.speech.hibari import HibariSpeech
 from chat_backend.speech.voices import Voices
 from shared_schema.ids import VoiceProfile
-from shared_schema.runtime.process.logs import configure_logging
+from shared_schema.runtime.log.logs import configure_logging
 from shared_schema.settings import load_settings
 
 LONG_CALLBACK = "callback too long"

@@ -9,7 +9,9 @@ import typer
 
 from shared_schema.environment import undo_honcho
 from shared_schema.layout import RUN_DIR
-from shared_schema.runtime.log_files import LogFiles
+from shared_schema.runtime.log.files import LogFiles
+from shared_schema.runtime.log.logs import use_utf8_streams
+from shared_schema.runtime.log.output import echo
 from shared_schema.runtime.process.control import (
     NoSupervisor,
     RequestFailed,
@@ -20,8 +22,6 @@ from shared_schema.runtime.process.control import (
 )
 from shared_schema.runtime.process.exits import CONFIGURATION, FAILED, OK, exit_code_of, print_line
 from shared_schema.runtime.process.interrupts import raise_on_ctrl_c
-from shared_schema.runtime.process.logs import use_utf8_streams
-from shared_schema.runtime.process.output import echo
 from shared_schema.runtime.process.supervise import supervise as run_supervised
 from shared_schema.settings import load_settings
 

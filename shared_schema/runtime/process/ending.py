@@ -22,8 +22,8 @@ from pathlib import PureWindowsPath
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
+from shared_schema.runtime.log.output import drain_outputs
 from shared_schema.runtime.process.exits import FAILED, print_line
-from shared_schema.runtime.process.output import drain_outputs
 
 if TYPE_CHECKING:
     import psutil

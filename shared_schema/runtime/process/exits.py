@@ -5,7 +5,7 @@ from typing import Final
 
 from shared_schema.decoding import InvalidSetting
 from shared_schema.foreign_text import shown
-from shared_schema.runtime.process.output import write_line
+from shared_schema.runtime.log.output import write_line
 from shared_schema.runtime.process.start_note import note_refusal
 
 # Success; also after SIGTERM or Ctrl-C.

@@ -9,10 +9,10 @@ import os
 from importlib import import_module
 
 from shared_schema.environment import undo_honcho
-from shared_schema.runtime.log_files import LogFiles
+from shared_schema.runtime.log.files import LogFiles
+from shared_schema.runtime.log.logs import configure_logging, use_utf8_streams
 from shared_schema.runtime.process.ending import SUPERVISED
 from shared_schema.runtime.process.exits import exit_code_of
-from shared_schema.runtime.process.logs import configure_logging, use_utf8_streams
 from shared_schema.runtime.process.path_limits import require_short_paths
 from shared_schema.settings import load_settings
 

@@ -31,6 +31,7 @@ from filelock import FileLock, Timeout
 
 from shared_schema.foreign_text import shown
 from shared_schema.ids import timestamp
+from shared_schema.runtime.log.output import Output, start_output, write_line
 from shared_schema.runtime.process.child import BackOff, Child
 from shared_schema.runtime.process.control import Control, NoSupervisor, Request, running
 from shared_schema.runtime.process.ending import on_ending_signal, watch_shell
@@ -41,7 +42,6 @@ from shared_schema.runtime.process.exits import (
     StartRefused,
     exit_code_of,
 )
-from shared_schema.runtime.process.output import Output, start_output, write_line
 from shared_schema.runtime.process.start_note import LISTENING, StartNote
 
 # A little more than the server's own `ending.END_TIMEOUT_S`; honcho kills after 5 s.

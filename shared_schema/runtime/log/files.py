@@ -6,7 +6,7 @@ from typing import BinaryIO, Final
 
 from msgspec import Struct
 
-from shared_schema.runtime.process.output import OnDropped, Output
+from shared_schema.runtime.log.output import OnDropped, Output
 from shared_schema.settings import Settings
 
 BYTES_PER_MB: Final = 1_000_000

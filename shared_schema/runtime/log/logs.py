@@ -18,9 +18,9 @@ from typing import IO, Any, Final, Literal, TextIO, cast
 import structlog
 
 from shared_schema.foreign_text import shown, shown_lines
-from shared_schema.runtime.log_files import LogFiles
-from shared_schema.runtime.process.output import Output, start_output
-from shared_schema.runtime.said import said
+from shared_schema.runtime.log.files import LogFiles
+from shared_schema.runtime.log.output import Output, start_output
+from shared_schema.runtime.log.said import said
 
 Level = Literal["debug", "info", "warning", "error"]
 Form = Literal["text", "json"]
