@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from shared_schema.runtime.web.clients import is_local
+from shared_schema.runtime.web.hosts import is_local
 from shared_schema.settings import Settings
 
 HERE: Final = "this machine"

@@ -137,6 +137,7 @@ class Visit:
 
     def axe(self) -> list[str]:
         """Return what an accessibility checker finds serious."""
+        self.until_still()
         self.page.evaluate(axe_source())
         found = self.page.evaluate("axe.run(document)")
         return [
@@ -150,7 +151,10 @@ class Visit:
         """Look at the page in another window, by day or by night."""
         self.page.set_viewport_size({"width": size[0], "height": size[1]})
         self.page.emulate_media(color_scheme=scheme)
-        # Colours change over a moment; half way they are neither day nor night.
+        self.until_still()
+
+    def until_still(self) -> None:
+        """Wait for colours that change, which half way are neither day nor night."""
         self.until(
             "document.getAnimations().every(each => each.playState === 'finished'"
             " || each.effect.getTiming().iterations === Infinity)"

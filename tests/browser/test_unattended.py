@@ -1,6 +1,7 @@
 """?kiosk=1: the page looks after itself for a day."""
 
 import json
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(300)
 
-VISITS = 200
+# A day has 200: KIOSK_VISITS=200.
+VISITS = int(os.environ.get("KIOSK_VISITS", "25"))
 SETTLING = 20
 # What a page may grow by: the browser's own caches and compiled code.
 HEAP_BYTES = 1_500_000
@@ -131,7 +133,7 @@ def test_it_survives_restarts_of_both_servers(kiosk: Visit, show: System) -> Non
 
 
 @pytest.mark.timeout(600)
-def test_two_hundred_visits_leave_the_page_as_it_was(
+def test_many_visits_leave_the_page_as_it_was(
     browser: "Browser", show: System, touchdesigner: Process
 ) -> None:
     """Elements, listeners and memory do not grow; sessions are those of a real one."""

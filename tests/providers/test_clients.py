@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from shared_schema.decoding import InvalidSetting
-from shared_schema.runtime.web.clients import is_local, proxy_for, route_to
+from shared_schema.runtime.web.clients import proxy_for, route_to
+from shared_schema.runtime.web.hosts import is_local
 from tests.providers.odd import Odd, sound
 from tests.support.sounds import pcm
 

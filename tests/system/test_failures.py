@@ -130,7 +130,7 @@ async def test_a_full_disk_is_told_per_slot_and_passes(small_disk: Path, tmp_pat
 def test_a_gateway_killed_on_a_full_disk_is_back_when_there_is_room(
     small_disk: Path, tmp_path: Path
 ) -> None:
-    """Its restart is refused, which is said once, and the show does not end by it."""
+    """Its restart is refused, each reason is said once, and the show does not end by it."""
     with system(tmp_path) as installation:
         supervisor = installation.start("supervisor", "-m", "event_gateway", "supervise")
         installation.wait_ready(supervisor, f"{installation.gateway_url}/readyz")
@@ -146,7 +146,8 @@ def test_a_gateway_killed_on_a_full_disk_is_back_when_there_is_room(
         until(lambda: "server refuses to start" in supervisor.log, "refused")
         time.sleep(3)  # several tries
         assert supervisor.log.count("server refuses to start") == 1
-        assert supervisor.log.count("\ngateway: ") == 1
+        reasons = [line for line in supervisor.log.splitlines() if line.startswith("gateway: ")]
+        assert len(reasons) == len(set(reasons)) > 0
         ballast.unlink()
         installation.wait_ready(supervisor, f"{installation.gateway_url}/readyz")
         until(lambda: "server can start again" in supervisor.log, "said so")

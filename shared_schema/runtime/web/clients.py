@@ -21,7 +21,7 @@ import httpx
 from msgspec import Struct
 
 from shared_schema.decoding import InvalidSetting
-from shared_schema.runtime.web.hosts import is_loopback
+from shared_schema.runtime.web.hosts import is_local
 from shared_schema.settings import Settings
 
 if TYPE_CHECKING:
@@ -111,19 +111,6 @@ def _unusable_key_log(error: OSError) -> InvalidSetting:
         f"{_KEY_LOG_VARIABLE}={value} cannot be written ({error.strerror or error}): correct or"
         " unset it"
     )
-
-
-def is_local(host: str) -> bool:
-    """Return whether a connection to a host stays on this machine."""
-    name = host.strip("[]").rstrip(".").lower()
-    if is_loopback(name) or name.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(name.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback or address.is_unspecified
 
 
 def proxy_for(url: str, environment: Mapping[str, str]) -> str | None:

@@ -28,6 +28,19 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_local(host: str) -> bool:
+    """Return whether a connection to a host stays on this machine."""
+    name = host.strip("[]").rstrip(".").lower()
+    if is_loopback(name) or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback or address.is_unspecified
+
+
 def gateway_url(settings: Settings, scheme: str = "http") -> str:
     """Return the gateway's URL on this machine."""
     return _url(scheme, settings.gateway_host, settings.gateway_port)
