@@ -165,14 +165,15 @@ def test_workers_that_are_starting_end_without_a_word(own: dict[str, object]) ->
 
 
 def test_honcho_and_all_below_it_end(own: dict[str, object]) -> None:
-    """honcho may print a traceback of its own, where Ctrl-C interrupts its queue."""
+    """honcho may end with a traceback of its own, where Ctrl-C interrupts its queue: no more lines."""
     with console("-X", "utf8", "-m", "honcho", "-e", "none", "start", **own) as it:
         it.until("http://127.0.0.1:" + str(own["gateway_port"]))
         it.until("http://127.0.0.1:" + str(own["chat_port"]))
         code, shown = it.interrupt()
     assert code in {130, 1}, shown
-    for package in ("chat_backend", "event_gateway"):
-        assert f"supervise {package}: ending" in shown
+    if "InterruptedError" not in shown:
+        for package in ("chat_backend", "event_gateway"):
+            assert f"supervise {package}: ending" in shown
     assert not re.search(r"(chat|gateway)\.1\s*\| Traceback", shown)
     assert not connects(int(str(own["gateway_port"])))
     assert not connects(int(str(own["chat_port"])))
