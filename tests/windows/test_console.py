@@ -165,7 +165,7 @@ def test_workers_that_are_starting_end_without_a_word(own: dict[str, object]) ->
 
 
 def test_honcho_and_all_below_it_end(own: dict[str, object]) -> None:
-    """honcho may end with a traceback of its own, where Ctrl-C interrupts its queue: no more lines."""
+    """Where Ctrl-C interrupts its queue, honcho ends at once, with a traceback of its own."""
     with console("-X", "utf8", "-m", "honcho", "-e", "none", "start", **own) as it:
         it.until("http://127.0.0.1:" + str(own["gateway_port"]))
         it.until("http://127.0.0.1:" + str(own["chat_port"]))
