@@ -26,6 +26,7 @@ def show(browser: "Browser", tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """One installation with both switched on."""
     folder = tmp_path_factory.mktemp("show")
     with system(folder, seed=11, chat_summary=True, chat_sentiment=True) as it:
+        it.allow_pages()
         it.gateway()
         it.chat()
         yield it
@@ -39,7 +40,7 @@ def ask(kiosk: Visit) -> None:
 
 def test_the_kiosk_has_the_mood_and_what_remained(show: System, browser: "Browser") -> None:
     """The mood while the voices think; after the replies one voice more, and its sound."""
-    with visiting(browser, show.chat_url) as kiosk:
+    with visiting(browser, show.chat_url, also=show.gateway_url) as kiosk:
         ask(kiosk)
         kiosk.until_text("#mood", "a light in your words")
         kiosk.until_text("#progress", "All is said: 6 voices answered")
@@ -54,7 +55,7 @@ def test_the_desk_shows_both_live_and_afterwards(show: System, browser: "Browser
     """In the session and in the log; every ring of the water has its place."""
     with visiting(browser, show.gateway_url) as desk:
         desk.until_text("#gateway", "running")
-        with visiting(browser, show.chat_url) as kiosk:
+        with visiting(browser, show.chat_url, also=show.gateway_url) as kiosk:
             ask(kiosk)
             kiosk.until_text("#progress", "All is said")
         desk.until_text("#log", "Mood: positive")

@@ -242,7 +242,8 @@ def test_https_is_served_with_the_operators_certificate(
     cert, key = certificate
     with system(tmp_path / "show", chat_tls_cert=cert, chat_tls_key=key, waves_enabled=False) as it:
         chat = it.start("chat", "-m", "chat_backend")
-        until(lambda: "https://127.0.0.1" in chat.log, "listening")
+        until(lambda: "https://127.0.0.1" in chat.log or chat.popen.poll() is not None, "listening")
+        assert chat.popen.poll() is None, chat.log
         url = f"https://localhost:{it.chat_port}"
         trust = ssl.create_default_context(cafile=cert)
         with httpx.Client(verify=trust, trust_env=False) as http:
