@@ -124,9 +124,8 @@ class _Seen(Struct, frozen=True):
             return None
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
-    def fault(self, path: str, what: str) -> str:
-        """Return what somebody did to the file since then; empty if nothing."""
-        now = _Seen.of(path)
+    def fault(self, now: "_Seen | None", what: str) -> str:
+        """Return what somebody did to the file, which is `now` so; empty if nothing."""
         if now is None:
             return f"{what} was deleted or moved"
         if (now.device, now.number) != (self.device, self.number):
@@ -151,10 +150,11 @@ class Watch:
         """Return what somebody else did to the files since `note`; empty if nothing."""
         if self._seen_main is None:
             return ""
-        fault = self._seen_main.fault(self._main, "its file")
+        main = _Seen.of(self._main)
+        fault = self._seen_main.fault(main, "its file")
         if not fault and self._seen_wal is not None:
-            fault = self._seen_wal.fault(self._wal, "its write-ahead log")
-        if not fault and _Seen.of(self._main) != self._seen_main:
+            fault = self._seen_wal.fault(_Seen.of(self._wal), "its write-ahead log")
+        if not fault and main != self._seen_main:
             fault = "another program wrote to its file"
         return fault
 
