@@ -19,10 +19,14 @@ from event_gateway.core.decisions import (
     Origin,
     SnapshotMerged,
 )
-from shared_schema.bus import (
-    WavesFinished,
+from shared_schema.bus import SummaryFinished, WavesFinished
+from shared_schema.facts import (
+    Summary,
+    SummaryJobResult,
+    SummaryReported,
+    UtteranceReported,
+    WavePending,
 )
-from shared_schema.facts import UtteranceReported
 from tests.support.continuity import SILENCE_S, Rig, asked, observed
 from tests.support.sessions import whole
 
@@ -253,6 +257,11 @@ def test_what_is_passed_on_says_whose_it_is() -> None:
     told = UtteranceReported(session_id=whole().session_id, utterance=result.result.utterance)
     word = WavesFinished(epoch="a", result=result)
     assert rig.it.receive(word, 0.0) == [Observe(told, Origin("a"))]
+    summary = Summary(text="It stays.", voice_profile="calm_soothing", wave=WavePending())
+    made = SummaryJobResult(session_id=whole().session_id, summary=summary)
+    reported = SummaryReported(session_id=whole().session_id, summary=summary)
+    last = SummaryFinished(epoch="a", result=made)
+    assert rig.it.receive(last, 0.0) == [Observe(reported, Origin("a"))]
 
 
 def test_an_answer_by_two_lives_is_none() -> None:
