@@ -143,6 +143,7 @@ async def _run_timers(
 ) -> None:
     """Drain the bus, then check the deadlines, forever."""
     while True:
+        orchestrator.outbox.shorten_log()
         if drain(bus, orchestrator.handle, DRAIN_BEFORE_TICK):
             orchestrator.tick()
         reader.poke()

@@ -108,55 +108,63 @@ def is_damage(error: sqlite3.Error) -> bool:
     return (getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE) in _DAMAGED
 
 
-class _Seen(Struct, frozen=True):
-    """A file as it was: which one, how long, and when it was written."""
-
-    device: int
-    number: int
-    size: int
-    written_ns: int
-
-    @classmethod
-    def of(cls, path: str) -> "_Seen | None":
-        try:
-            status = os.stat(path)  # noqa: PTH116  # a Path would double the cost
-        except OSError:
-            return None
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-
-    def fault(self, now: "_Seen | None", what: str) -> str:
-        """Return what somebody did to the file, which is `now` so; empty if nothing."""
-        if now is None:
-            return f"{what} was deleted or moved"
-        if (now.device, now.number) != (self.device, self.number):
-            return f"another file was put in the place of {what}"
-        return f"{what} was truncated" if now.size < self.size else ""
-
-
 class Watch:
-    """Tells whether somebody else touched the open files. Takes some microseconds."""
+    """Tells whether somebody else touched the open files. Takes some microseconds.
+
+    Between two calls of `note`, our own writes go into the log only: no write checkpoints it.
+    """
 
     def __init__(self, path: Path) -> None:
         self._main = str(path)
-        self._wal = str(path) + WAL_SUFFIX
-        self._seen_main: _Seen | None = None
-        self._seen_wal: _Seen | None = None
+        self._log = str(path) + WAL_SUFFIX
+        self._seen_main: os.stat_result | None = None
+        self._seen_log: os.stat_result | None = None
+
+    @property
+    def log_bytes(self) -> int:
+        """How long the log was when it was last looked at."""
+        return self._seen_log.st_size if self._seen_log else 0
 
     def note(self) -> None:
-        """Remember how our own write left the files."""
-        self._seen_main, self._seen_wal = _Seen.of(self._main), _Seen.of(self._wal)
+        """Remember how we left the files."""
+        self._seen_main = _stat(self._main)
+        self.note_log()
+
+    def note_log(self) -> None:
+        """Remember how our own write left the log."""
+        self._seen_log = _stat(self._log)
 
     def fault(self) -> str:
-        """Return what somebody else did to the files since `note`; empty if nothing."""
+        """Return what somebody else did to the files; empty if nothing."""
         if self._seen_main is None:
             return ""
-        main = _Seen.of(self._main)
-        fault = self._seen_main.fault(main, "its file")
-        if not fault and self._seen_wal is not None:
-            fault = self._seen_wal.fault(_Seen.of(self._wal), "its write-ahead log")
-        if not fault and main != self._seen_main:
+        main = _stat(self._main)
+        fault = _fault(self._seen_main, main, "its file")
+        if not fault and self._seen_log is not None:
+            fault = _fault(self._seen_log, _stat(self._log), "its write-ahead log")
+        if not fault and main is not None and _written(main) != _written(self._seen_main):
             fault = "another program wrote to its file"
         return fault
+
+
+def _stat(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)  # noqa: PTH116  # a Path would double the cost
+    except OSError:
+        return None
+
+
+def _fault(seen: os.stat_result, now: os.stat_result | None, what: str) -> str:
+    """Return what somebody did to a file that is `now` so; empty if nothing."""
+    if now is None:
+        return f"{what} was deleted or moved"
+    if now.st_ino != seen.st_ino or now.st_dev != seen.st_dev:
+        return f"another file was put in the place of {what}"
+    return f"{what} was truncated" if now.st_size < seen.st_size else ""
+
+
+def _written(status: os.stat_result) -> tuple[int, int]:
+    return status.st_size, status.st_mtime_ns
 
 
 class Testimony(Struct, frozen=True):
@@ -224,6 +232,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
+        # `Outbox.shorten_log` does it, outside of the live path.
+        db.execute("PRAGMA wal_autocheckpoint = 0")
         # What visitors said is gone when its row is.
         db.execute("PRAGMA secure_delete = ON")
         if _check(db) == 1:

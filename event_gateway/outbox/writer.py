@@ -24,6 +24,8 @@ from event_gateway.outbox.reader import ROWS, Entry, OutboxReader, Row, RowStatu
 PRUNE_STEP_ROWS: Final = 20
 # Rows in which one step of `delete` looks for copies.
 DELETE_STEP_ROWS: Final = 200
+# A write-ahead log as long as this is moved into the database; SQLite's own limit.
+LOG_BYTES: Final = 1000 * 4096
 # Sessions whose keys and numbers are remembered, in case the file is lost.
 MAX_KNOWN_SESSIONS: Final = 1000
 NOT_TOLD_AGAIN: Final = "sessions past Turn 1 are not sent again"
@@ -79,7 +81,10 @@ class Outbox(OutboxReader):
         self._wall = wall
         self._monotonic = monotonic
         self._fault = ""
-        self._known: dict[str, dict[str, tuple[str, int | None]]] = {}
+        # Of each session in it, all that is recorded.
+        self._known: dict[str, dict[str, tuple[RowStatus, int | None]]] = {}
+        # The newest row, while it is an event to send: its client needs no query (gateway).
+        self._newest: Row | None = None
         self.moved_aside: Path | None = None
         self.lost = False
         self.loss = ""
@@ -208,6 +213,7 @@ class Outbox(OutboxReader):
 
     def close(self) -> None:
         """Close the files."""
+        self._newest = None
         super().close()
         self._witness.close()
 
@@ -228,12 +234,11 @@ class Outbox(OutboxReader):
         rows = self._query(
             "SELECT key, status, seq FROM decisions WHERE session_id = ?", session_id
         )
-        for key, status, seq in rows:
-            self._remember(session_id, key, status, seq)
+        self._know(session_id, {key: (status, seq) for key, status, seq in rows})
         return {key: status for key, status, _ in rows}
 
-    def _remember(self, session_id: str, key: str, status: str, seq: int | None) -> None:
-        self._known.setdefault(session_id, {})[key] = (status, seq)
+    def _know(self, session_id: str, decided: dict[str, tuple[RowStatus, int | None]]) -> None:
+        self._known[session_id] = decided
         if len(self._known) > MAX_KNOWN_SESSIONS:
             del self._known[next(iter(self._known))]
 
@@ -248,40 +253,47 @@ class Outbox(OutboxReader):
             If the database cannot be written now.
         """
         moment = self._monotonic()
+        new: list[Row] = []
         with self._guarded():
             if len(entries) == 1:  # a single statement is a transaction, and cheaper
-                rows = [self._insert(entries[0], at, moment)]
+                self._insert(entries[0], at, moment, new)
             else:
                 with self._db:
                     self._db.execute("BEGIN IMMEDIATE")
-                    rows = [self._insert(entry, at, moment) for entry in entries]
-        new = [row for row in rows if row is not None]
+                    for entry in entries:
+                        self._insert(entry, at, moment, new)
         for row in new:
-            self._remember(row.session_id, row.key, row.status, row.seq or None)
+            if row.session_id in self._known:
+                self._known[row.session_id][row.key] = (row.status, row.seq or None)
         if new:
             self._count += len(new)
-            self._note_head(new[-1].id)
+            self._note_head(new[-1].id, new[-1])
         return [row for row in new if row.event]
 
-    def _note_head(self, head: int) -> None:
+    def _note_head(self, head: int, row: Row | None = None) -> None:
         self._head = head
+        self._newest = row if row is not None and row.status == "produced" else None
         self._testimony = Testimony(self._testimony.outbox, head)
         self._witness.write(self._testimony)
 
-    def _insert(self, entry: Entry, at: float, moment: float) -> Row | None:
-        """Insert a decision; return its row if it is a new one."""
+    def _insert(self, entry: Entry, at: float, moment: float, new: list[Row]) -> None:
+        """Insert a decision; add its row to `new` if it is a new one."""
         seq = event = None
         if entry.render is not None:
-            (highest,) = self._db.execute(
-                "SELECT max(seq) FROM decisions WHERE session_id = ?", (entry.session_id,)
-            ).fetchone()
-            seq = int(highest or 0) + 1
+            seq = self._next_seq(entry.session_id, new)
             event = entry.render(seq)
         named = (entry.session_id, entry.key, entry.status)
         cursor = self._db.execute(_INSERT, (None, *named, seq, at, event, moment, entry.rehearsal))
-        if not cursor.rowcount or cursor.lastrowid is None:
-            return None
-        return Row(cursor.lastrowid, *named, seq or 0, at, event or "")
+        if cursor.rowcount and cursor.lastrowid is not None:
+            new.append(Row(cursor.lastrowid, *named, seq or 0, at, event or ""))
+
+    def _next_seq(self, session_id: str, new: list[Row]) -> int:
+        """Return the `seq` of a session's next event, after the rows that are not committed yet."""
+        if session_id not in self._known:
+            self.decided(session_id)
+        used = [seq or 0 for _, seq in self._known[session_id].values()]
+        used += [row.seq for row in new if row.session_id == session_id]
+        return max(used, default=0) + 1
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -294,7 +306,7 @@ class Outbox(OutboxReader):
             raise self._unavailable("written", error) from error
         finally:
             if not self._fault:
-                self._watch.note()
+                self._watch.note_log()
 
     def _unavailable(self, what: str, error: sqlite3.Error) -> OutboxUnavailable:
         if is_damage(error) and not self._fault:
@@ -350,6 +362,8 @@ class Outbox(OutboxReader):
 
     def after(self, cursor: int, *, limit: int = 100) -> list[Row]:
         """Return the events to send live to a client at `cursor`, oldest first."""
+        if self._newest is not None and cursor == self._newest.id - 1:
+            return [self._newest]
         return self._rows(
             f"{ROWS} WHERE id > ? AND status = 'produced' ORDER BY id LIMIT ?", cursor, limit
         )
@@ -406,6 +420,7 @@ class Outbox(OutboxReader):
             self._db.execute("BEGIN IMMEDIATE")
             removed = self._db.executemany(_PRUNE, old).rowcount
             emptied = self._db.executemany(_PRUNE_NEWEST, limits.items()).rowcount
+            self._newest = None
         self._count -= removed
         return rows[-1][0] if len(rows) == PRUNE_STEP_ROWS else None, removed + emptied
 
@@ -436,15 +451,27 @@ class Outbox(OutboxReader):
                 "DELETE FROM decisions WHERE session_id = ?", (session_id,)
             ).rowcount
             self._db.execute(_INSERT, (self._head + 1, *columns))
-        self._remember(session_id, "closed", "closed", None)
+        self._know(session_id, {"closed": ("closed", None)})
         self._count += 1 - removed
         self._note_head(self._head + 1)
         return removed
 
+    def shorten_log(self) -> None:
+        """Move the write-ahead log into the database once it is long; call it now and then.
+
+        Left to SQLite, the write that makes it too long would wait for it.
+        """
+        if self._watch.log_bytes >= LOG_BYTES:
+            with contextlib.suppress(OutboxUnavailable):  # tried again; `record` tells why
+                self._clear_log()
+
     def _clear_log(self) -> None:
-        """Overwrite the write-ahead log, in which removed rows still are."""
+        """Move the write-ahead log into the database; removed rows are gone from it as well."""
         with self._guarded():
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            try:
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                self._watch.note()
 
     def count(self) -> int:
         """Return the number of rows, in constant time."""

@@ -10,7 +10,7 @@ import pytest
 
 from event_gateway.errors import OutboxUnavailable
 from event_gateway.outbox import OUTBOX_FILE, Entry, Outbox
-from event_gateway.outbox.writer import PRUNE_STEP_ROWS
+from event_gateway.outbox.writer import MAX_KNOWN_SESSIONS, PRUNE_STEP_ROWS
 
 OPEN_IT = """
 import os, sys
@@ -89,6 +89,31 @@ def test_a_dropped_dialogue_takes_no_number(outbox: Outbox) -> None:
         "a/turn1#1",
         "a/d2#2",
     ]
+
+
+def test_a_session_that_was_forgotten_meanwhile_goes_on(outbox: Outbox) -> None:
+    """Numbers are remembered of the newest sessions only, and read for the others."""
+    record(outbox, produced("old", "turn1"), produced("old", "d1"))
+    record(outbox, *(produced(f"s{each}", "turn1") for each in range(MAX_KNOWN_SESSIONS)))
+    assert record(outbox, Entry(session_id="old", key="d2", status="dropped")) == []
+    assert record(outbox, produced("old", "d3")) == ["old/d3#3"]
+    assert record(outbox, produced("old", "d1")) == []
+
+
+def test_the_newest_event_is_sent_as_it_is_recorded(outbox: Outbox) -> None:
+    """Without a query or with one; and not after it was removed."""
+    for step in range(3):
+        record(outbox, produced("a", f"d{step}"))
+        head = outbox.head()
+        live = [row.id for row in outbox.after(head - 1)]
+        assert [outbox.get(each) for each in live] == outbox.after(head - 1)
+        assert live == [head]
+        assert outbox.after(head) == []
+    assert sum(outbox.prune(before=1e9)) == 3
+    assert outbox.after(outbox.head() - 1) == []
+    record(outbox, produced("b", "turn1"))
+    assert sum(outbox.delete("b", at=1.0)) == 1
+    assert outbox.after(0) == []
 
 
 def test_an_expired_event_takes_a_number_and_is_not_live(outbox: Outbox) -> None:

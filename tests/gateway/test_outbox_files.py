@@ -10,6 +10,7 @@ from hypothesis import given
 
 from event_gateway.errors import OutboxUnavailable
 from event_gateway.outbox import OUTBOX_FILE, Entry, Outbox
+from event_gateway.outbox.writer import LOG_BYTES
 from tests.support.platforms import posix
 
 PAGES_IN_FILE = 1500  # so many that part of the rows is in the file, and part in the log
@@ -60,6 +61,7 @@ class Machine:
             session_id=session, key=key, status="produced", render=lambda seq: f"{seq}" * size
         )
         (row,) = self.outbox.record([entry], at=self.wall)
+        self.outbox.shorten_log()  # as the gateway's timer does
         return row.seq
 
     def recent(self) -> list[str]:
@@ -136,6 +138,35 @@ def test_our_own_writes_are_no_fault(machine: Machine) -> None:
     assert sum(machine.outbox.prune(before=machine.wall - 1)) == PAGES_IN_FILE
     assert machine.outbox.count() == 1
     assert machine.outbox.inspect() == ""
+
+
+def test_a_log_that_is_long_is_moved_between_writes_and_not_by_one(machine: Machine) -> None:
+    """No write waits for it, and its size stays within what a write can add."""
+    unchanged = machine.file.stat()
+    entries = [
+        Entry(session_id=f"s{n}", key="turn1", status="produced", render=lambda _: "x" * LOG_BYTES)
+        for n in range(2)
+    ]
+    for entry in entries:
+        machine.outbox.record([entry], at=machine.wall)
+    assert machine.file.stat() == unchanged
+    assert machine.log.stat().st_size > LOG_BYTES
+    machine.outbox.shorten_log()
+    assert machine.log.stat().st_size == 0
+    assert machine.file.stat().st_size > 2 * LOG_BYTES
+    assert machine.outbox.inspect() == ""
+    assert machine.record("s1", "d1") == 2
+
+
+@posix("files that can be removed while they are open")
+def test_a_log_that_cannot_be_moved_stays(machine: Machine) -> None:
+    """Whoever took the file away is found by the next look, and nothing is raised."""
+    entry = Entry(session_id="a", key="turn1", status="produced", render=lambda _: "x" * LOG_BYTES)
+    machine.outbox.record([entry], at=machine.wall)
+    machine.file.rename(machine.file.with_name("elsewhere"))
+    machine.outbox.shorten_log()
+    assert machine.log.stat().st_size > LOG_BYTES
+    assert machine.outbox.inspect() == "its file was deleted or moved"
 
 
 def test_a_lost_witness_is_written_again(machine: Machine) -> None:
