@@ -5,7 +5,8 @@ next `seq`; a client is a cursor over them (`id` grows in the order of productio
 have a `seq` too, so that a session's numbers have no gap, but are not sent live. *Lost* rows stand
 for what a lost outbox had: their key and `seq` are taken, their text is gone.
 
-`files` opens, checks and watches the database, `reader` reads it, `writer` is the gateway's own.
+`files` opens, checks and watches the files, `reader` reads, `database` is the gateway's connection,
+which survives their loss, and `writer` records and removes.
 """
 
 from event_gateway.outbox.files import OUTBOX_FILE, set_aside

@@ -10,7 +10,8 @@ import pytest
 
 from event_gateway.errors import OutboxUnavailable
 from event_gateway.outbox import OUTBOX_FILE, Entry, Outbox
-from event_gateway.outbox.writer import MAX_KNOWN_SESSIONS, PRUNE_STEP_ROWS
+from event_gateway.outbox.database import MAX_KNOWN_SESSIONS
+from event_gateway.outbox.writer import PRUNE_STEP_ROWS
 
 OPEN_IT = """
 import os, sys

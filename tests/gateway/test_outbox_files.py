@@ -10,7 +10,7 @@ from hypothesis import given
 
 from event_gateway.errors import OutboxUnavailable
 from event_gateway.outbox import OUTBOX_FILE, Entry, Outbox
-from event_gateway.outbox.writer import LOG_BYTES
+from event_gateway.outbox.database import LOG_BYTES
 from tests.support.platforms import posix
 
 PAGES_IN_FILE = 1500  # so many that part of the rows is in the file, and part in the log
