@@ -59,25 +59,25 @@ class ReportLimit:
         return True
 
 
-class Playing(CamelStruct, frozen=True, kw_only=True, omit_defaults=True):
-    """An utterance that the client plays; `place` is the loudspeaker, if it was named."""
+class Reported(CamelStruct, frozen=True, kw_only=True, omit_defaults=True):
+    """The utterance that a report is about; `place` is the loudspeaker, if it was named."""
 
     session_id: str
     part: str
     slot_id: int
     turn_index: int
     place: int | None = None
+
+
+class Playing(Reported, frozen=True, kw_only=True, omit_defaults=True):
+    """An utterance that the client plays."""
+
     since: str
 
 
-class PlaybackFailure(CamelStruct, frozen=True, kw_only=True, omit_defaults=True):
+class PlaybackFailure(Reported, frozen=True, kw_only=True, omit_defaults=True):
     """An utterance that the client could not play."""
 
-    session_id: str
-    part: str
-    slot_id: int
-    turn_index: int
-    place: int | None = None
     error: str = ""
     at: str
 
@@ -139,31 +139,14 @@ class Playback:
         key = (report.session_id, report.turn_index, report.slot_id, report.place)
         now, ts = self._clock(), timestamp(time.time())
         self._playing.pop(key, None)
+        named = {name: getattr(report, name) for name in Reported.__struct_fields__}
         if report.state == "failed":
-            self._failed.append(
-                PlaybackFailure(
-                    session_id=report.session_id,
-                    part=report.part,
-                    slot_id=report.slot_id,
-                    turn_index=report.turn_index,
-                    place=report.place,
-                    error=report.error,
-                    at=ts,
-                )
-            )
+            self._failed.append(PlaybackFailure(**named, error=report.error, at=ts))
             return
         self._last_played_at = ts
         if report.state == "ended":
             return
-        playing = Playing(
-            session_id=report.session_id,
-            part=report.part,
-            slot_id=report.slot_id,
-            turn_index=report.turn_index,
-            place=report.place,
-            since=ts,
-        )
-        self._playing[key] = _Started(playing, now)
+        self._playing[key] = _Started(Playing(**named, since=ts), now)
         if len(self._playing) > PLAYING_MAX:
             del self._playing[next(iter(self._playing))]
         self._played((report.session_id, report.part))
