@@ -1,10 +1,12 @@
 """Calls of a running gateway by commands; what goes wrong becomes one line with the remedy."""
 
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any
 
 import httpx
 
+from event_gateway.errors import GatewayError
 from shared_schema.runtime.web.clients import bearer, gateway_token, local_http
 from shared_schema.runtime.web.hosts import gateway_url
 from shared_schema.settings import Settings
@@ -56,3 +58,28 @@ class GatewayCalls:
         if response.is_error:
             raise CallFailed(str(answer["error"]["message"]))
         return dict(answer)
+
+
+def answer_of_running(
+    settings: Settings, method: str, path: str, *, timeout_s: float
+) -> bytes | None:
+    """Return the answer of the gateway that has the outbox open; None if none has.
+
+    Raises
+    ------
+    GatewayError
+        If it refuses, or does not answer.
+    """
+    try:
+        with local_http(timeout=timeout_s, headers=bearer(gateway_token(settings))) as http:
+            answer = http.request(method, f"{gateway_url(settings)}{path}")
+    except httpx.ConnectError:
+        return None
+    except httpx.HTTPError as error:
+        reason = str(error) or type(error).__name__
+        raise GatewayError(f"the gateway did not answer ({reason})") from None
+    if answer.status_code == HTTPStatus.NOT_FOUND:
+        return None  # it is switched off: it serves health only
+    if answer.is_error:
+        raise GatewayError(f"the gateway answered {answer.status_code}: {answer.text}")
+    return answer.content

@@ -4,15 +4,14 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-import httpx
+import msgspec
 
+from event_gateway.commands.calling import answer_of_running
 from event_gateway.errors import GatewayError
 from event_gateway.outbox import OUTBOX_FILE, Outbox, set_aside
 from shared_schema.ids import is_session_id
 from shared_schema.layout import GATEWAY_DIR, Artifacts
 from shared_schema.runtime.process.exits import CONFIGURATION, FAILED, OK, print_line
-from shared_schema.runtime.web.clients import bearer, gateway_token, local_http
-from shared_schema.runtime.web.hosts import gateway_url
 from shared_schema.settings import Settings
 
 # The gateway looks through all its events.
@@ -39,20 +38,9 @@ def delete(settings: Settings, session_id: str, show: Callable[[str], None]) -> 
 
 def _by_gateway(settings: Settings, session_id: str) -> int | None:
     """Ask the running gateway; return how many it removed, or None if none runs."""
-    url = f"{gateway_url(settings)}/v1/sessions/{session_id}"
-    try:
-        with local_http(timeout=REQUEST_TIMEOUT_S, headers=bearer(gateway_token(settings))) as http:
-            answer = http.delete(url)
-    except httpx.ConnectError:
-        return None
-    except httpx.HTTPError as error:
-        raise GatewayError(
-            f"the gateway did not answer ({error or type(error).__name__})"
-        ) from None
-    if answer.is_error:
-        raise GatewayError(f"the gateway answered {answer.status_code}: {answer.text}")
-    removed: int = answer.json()["events"]
-    return removed
+    path = f"/v1/sessions/{session_id}"
+    answer = answer_of_running(settings, "DELETE", path, timeout_s=REQUEST_TIMEOUT_S)
+    return None if answer is None else int(msgspec.json.decode(answer)["events"])
 
 
 def _by_ourselves(settings: Settings, session_id: str) -> int:

@@ -2,16 +2,15 @@
 
 from collections.abc import Callable
 from typing import Final
+from urllib.parse import urlencode
 
-import httpx
 import msgspec
 
+from event_gateway.commands.calling import answer_of_running
 from event_gateway.errors import GatewayError
 from event_gateway.outbox import OutboxReader
 from shared_schema.layout import GATEWAY_DIR, Artifacts
 from shared_schema.runtime.process.exits import FAILED, OK, print_line
-from shared_schema.runtime.web.clients import bearer, gateway_token, local_http
-from shared_schema.runtime.web.hosts import gateway_url
 from shared_schema.settings import Settings
 
 REQUEST_TIMEOUT_S: Final = 5.0
@@ -35,18 +34,12 @@ def history(settings: Settings, session_id: str, show: Callable[[str], None] = p
 
 def _from_gateway(settings: Settings, session_id: str) -> list[str] | None:
     """Return the events from the running gateway; None if none runs."""
-    try:
-        with local_http(timeout=REQUEST_TIMEOUT_S, headers=bearer(gateway_token(settings))) as http:
-            response = http.get(
-                f"{gateway_url(settings)}/v1/events/history",
-                params={"sessionId": session_id},
-            )
-    except httpx.HTTPError:
+    path = f"/v1/events/history?{urlencode({'sessionId': session_id})}"
+    answer = answer_of_running(settings, "GET", path, timeout_s=REQUEST_TIMEOUT_S)
+    if answer is None:
         return None
-    if response.is_error:
-        raise GatewayError(f"the gateway answered {response.status_code}: {response.text}")
-    answer = msgspec.json.decode(response.content, type=dict[str, list[msgspec.Raw]])
-    return [bytes(each).decode() for each in answer["events"]]
+    events = msgspec.json.decode(answer, type=dict[str, list[msgspec.Raw]])["events"]
+    return [bytes(each).decode() for each in events]
 
 
 def _from_outbox(settings: Settings, session_id: str) -> list[str]:

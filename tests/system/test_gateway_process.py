@@ -9,6 +9,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.typing import Origin
 
+from event_gateway.outbox import Entry, Outbox
 from shared_schema.events import DialogueWavesReady, ErrorEvent, HelloAck
 from tests.support.client import Backend, backend, listening, turn1_of
 from tests.support.processes import System, system
@@ -275,3 +276,21 @@ async def test_switched_off_it_serves_health_and_refuses_the_socket(tmp_path: Pa
             await socket.wait_closed()
             assert socket.close_code == 4002
             assert "RR_EVENTS_WS_ENABLED" in (socket.close_reason or "")
+
+
+def test_switched_off_it_leaves_the_outbox_to_the_commands(tmp_path: Path) -> None:
+    """What was recorded before can be read and deleted, as without a running gateway."""
+    session = "00000000-0000-4000-8000-000000000001"
+    with system(tmp_path, events_ws_enabled=False) as installation:
+        outbox = Outbox.open(installation.artifacts / "gateway")
+        event = '{"seq":1}'
+        outbox.record(
+            [Entry(session_id=session, key="turn1", status="produced", render=lambda _: event)],
+            at=1.0,
+        )
+        outbox.close()
+        installation.gateway()
+        for command, says in (("history", event), ("delete", "1 events deleted")):
+            process = installation.start(command, "-m", "event_gateway", command, session)
+            assert process.wait() == 0, process.log
+            assert says in process.log
