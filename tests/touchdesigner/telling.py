@@ -13,6 +13,8 @@ TS: Final = "2026-01-01T00:00:00.000Z"
 
 Event = dict[str, Any]
 
+ACK: Event = {"type": "hello.ack", "capabilities": ["resume", "history", "playback"]}
+
 
 def wave(folder: Path, turn: int, slot: int, duration_ms: int) -> Event:
     """A wave reference: its second wave plays at the next place."""
@@ -110,6 +112,11 @@ def sentiment(mood: str = "positive", session: str = SESSION) -> Event:
     }
 
 
+def stopped(session: str = SESSION) -> Event:
+    """The frame that ends a session."""
+    return {"type": "session.stopped", "sessionId": session}
+
+
 def tell(stage: Stage, *events: Event) -> None:
     """Let the gateway's frames arrive."""
     for event in events:
@@ -140,3 +147,21 @@ def reports(stage: Stage) -> list[tuple[str, str, int, int]]:
         for each in told
         if each["type"] == "playback"
     ]
+
+
+def heard(stage: Stage) -> set[str]:
+    """Return the players that are not silent."""
+    players = stage.home.children.values()
+    return {
+        each.name
+        for each in players
+        if each.kind == "audiofileinCHOP" and each.par.play.value and each.par.volume.value > 0
+    }
+
+
+def with_moods(stage: Stage, folder: Path) -> str:
+    """Give the mood `positive` a file."""
+    file = folder / "calm water.wav"
+    file.write_bytes(b"RIFF")
+    stage.home.the("moods")["positive", 1] = file.as_posix()
+    return file.as_posix()

@@ -3,34 +3,33 @@
 import itertools
 import json
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from shared_schema.events import PlaybackReport, decode_client_message
 from shared_schema.ids import timestamp
 from tests.touchdesigner.stage import Stage, touchdesigner
 from tests.touchdesigner.telling import (
+    ACK,
     OTHER,
     SESSION,
     THIRD,
     Event,
     begun,
     dialogue,
+    heard,
     reports,
     second,
     sentiment,
+    stopped,
     summary,
     tell,
     turn1,
+    with_moods,
 )
 
-ACK: Event = {"type": "hello.ack", "capabilities": ["resume", "history", "playback"]}
 WITHIN_HALF_A_SECOND_MS = 500
 
 
@@ -44,22 +43,8 @@ def stage() -> Iterator[Stage]:
         yield it
 
 
-def stopped(session: str = SESSION) -> Event:
-    return {"type": "session.stopped", "sessionId": session}
-
-
 def names(stage: Stage) -> list[str]:
     return [name for _, name in begun(stage)]
-
-
-def heard(stage: Stage) -> set[str]:
-    """Return the players that are not silent."""
-    players = stage.home.children.values()
-    return {
-        each.name
-        for each in players
-        if each.kind == "audiofileinCHOP" and each.par.play.value and each.par.volume.value > 0
-    }
 
 
 # Sound, Turn1, Gap
@@ -323,14 +308,6 @@ def test_what_plays_goes_on_after_a_reconnect(stage: Stage, tmp_path: Path) -> N
 # Mood and summary
 
 
-def with_moods(stage: Stage, folder: Path) -> str:
-    """Give the mood `positive` a file."""
-    file = folder / "calm water.wav"
-    file.write_bytes(b"RIFF")
-    stage.home.the("moods")["positive", 1] = file.as_posix()
-    return file.as_posix()
-
-
 def test_the_mood_plays_at_once_until_turn_1(stage: Stage, tmp_path: Path) -> None:
     """Its file repeats; it fades while Turn 1 begins; moods are not reported."""
     path = with_moods(stage, tmp_path)
@@ -392,67 +369,3 @@ def test_a_summary_without_waves_is_passed_over(stage: Stage, tmp_path: Path) ->
     tell(stage, dialogue(tmp_path, session=OTHER))
     stage.advance(20_000)
     assert stage.status("playing") == ""
-
-
-# Whatever comes
-
-_ACTIONS = st.one_of(
-    st.tuples(st.just("turn1"), st.integers(0, 3), st.booleans()),
-    st.tuples(st.just("dialogue"), st.integers(0, 3), st.booleans()),
-    st.tuples(st.just("summary"), st.integers(0, 3), st.booleans()),
-    st.tuples(st.just("mood"), st.integers(0, 3), st.booleans()),
-    st.tuples(st.just("stop"), st.integers(0, 3), st.just(False)),
-    st.tuples(st.just("hush"), st.integers(0, 1), st.just(False)),
-    st.tuples(st.just("wait"), st.integers(0, 4000), st.just(False)),
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(_ACTIONS, max_size=25), st.sampled_from(["mix", "waves"]))
-def test_whatever_comes_one_session_plays_at_a_time(
-    tmp_path_factory: pytest.TempPathFactory, actions: list[Any], sound: str
-) -> None:
-    """Every start has its end, and all is silent in the end; the stage watches for clicks."""
-    folder = tmp_path_factory.getbasetemp() / "whatever"
-    folder.mkdir(exist_ok=True)
-    with touchdesigner() as stage:
-        stage.build()
-        stage.home.par.Sound = sound
-        with_moods(stage, folder)
-        tell(stage, ACK)
-        for seq, action in enumerate(actions, start=1):
-            act(stage, folder, seq, action)
-        stage.advance(120_000)
-        told = [json.loads(text) for text in stage.socket.sent]
-        playing: Counter[str] = Counter()
-        for each in told:
-            playing[each["sessionId"]] += {"started": 1, "ended": -1, "failed": 0}[each["state"]]
-            assert sum(count > 0 for count in playing.values()) <= 1
-            assert min(playing.values()) >= 0
-        assert not any(playing.values())
-        assert heard(stage) == set()
-
-
-def act(stage: Stage, folder: Path, seq: int, action: Any) -> None:
-    """Let one thing happen."""
-    what, number, rehearsal = action
-    session = f"00000000-0000-4000-8000-{number:012}"
-    if what == "wait":
-        stage.advance(number)
-        return
-    if what == "hush":
-        tell(stage, {"type": "hush", "on": bool(number)})
-        return
-    if what == "stop":
-        tell(stage, stopped(session))
-        return
-    event = {
-        "turn1": lambda: turn1(folder, session),
-        "dialogue": lambda: dialogue(folder, session=session),
-        "summary": lambda: summary(folder, session),
-        "mood": lambda: sentiment(session=session),
-    }[what]()
-    event["seq"] = seq
-    if rehearsal:
-        event["payload"]["rehearsal"] = True
-    tell(stage, event)
