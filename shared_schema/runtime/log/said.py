@@ -25,8 +25,6 @@ class Said:
         self._texts_max = texts_max
         self._texts: deque[frozenset[_Run]] = deque()
         self._count_of: dict[_Run, int] = {}
-        # Of all runs, so that each is looked for once.
-        self._lengths: set[int] = set()
 
     def note(self, text: str) -> None:
         """Keep a text out of the logs from now on."""
@@ -37,7 +35,6 @@ class Said:
         runs = frozenset(tuple(words[at : at + size]) for at in range(len(words) - size + 1))
         for run in runs:
             self._count_of[run] = self._count_of.get(run, 0) + 1
-        self._lengths.add(size)
         self._texts.append(runs)
         if self._texts_max is not None and len(self._texts) > self._texts_max:
             self._forget(self._texts.popleft())
@@ -49,7 +46,7 @@ class Said:
         words = list(_WORD.finditer(line))
         lowered = [word[0].lower() for word in words]
         said = [False] * len(words)
-        for size in self._lengths:
+        for size in range(1, RUN_WORDS + 1):
             for at in range(len(words) - size + 1):
                 if tuple(lowered[at : at + size]) in self._count_of:
                     said[at : at + size] = [True] * size
