@@ -29,6 +29,8 @@ log = structlog.get_logger("chat")
 # A file that cannot be written is tried again after this, then after twice that, and so on.
 FIRST_RETRY_S: Final = 1.0
 LONGEST_RETRY_S: Final = 60.0
+# So long a deletion waits for a writer that is at work; what it writes later is removed later.
+DELETE_TIMEOUT_S: Final = 10.0
 
 
 class TooManySessions(ChatBackendError):
@@ -137,7 +139,9 @@ class Sessions:
         stored = await asyncio.to_thread(self._archive.stored, session_id)
         removal = await asyncio.to_thread(self._archive.remove, stored)
         if session is not None:
-            self._save(session)  # for what was being written meanwhile
+            self._save(session)  # removes what was being written meanwhile
+            if session.saving is not None:
+                await asyncio.wait([session.saving], timeout=DELETE_TIMEOUT_S)
         elif not stored.has_folder:
             return None
         log.info("session deleted", session=session_id)

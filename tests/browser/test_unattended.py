@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(300)
 
 # A day has 200: KIOSK_VISITS=200.
-VISITS = int(os.environ.get("KIOSK_VISITS", "25"))
+VISITS = int(os.environ.get("KIOSK_VISITS", "8"))
 SETTLING = 20
 # What a page may grow by: the browser's own caches and compiled code.
 HEAP_BYTES = 1_500_000

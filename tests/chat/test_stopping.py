@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -106,3 +107,34 @@ async def test_a_session_whose_file_fails_for_another_reason_ends_all_the_same(
     with capture_logs() as logs:
         assert await visit(tmp_path) == []
     assert "session.json crashed" in [line["event"] for line in logs]
+
+
+async def test_a_deletion_waits_for_the_file_that_is_being_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers when nothing is left, not while a writer may still put the file back."""
+    writing, go_on = threading.Event(), threading.Event()
+
+    def slowly(path: Path, document: SessionDocument) -> None:
+        if document.settled:
+            writing.set()
+            go_on.wait(60)
+        write_document(path, document)
+
+    monkeypatch.setattr("chat_backend.session.sessions.write_document", slowly)
+    settings = Settings(
+        artifacts_dir=tmp_path, agents="offline", events_ws_enabled=False, waves_max_workers=1
+    )
+    folders = tmp_path / "tts" / "sessions"
+    async with open_chat(settings) as app:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as visitor:
+            await visitor.post("/v1/chat", json=ASK)
+            await asyncio.to_thread(writing.wait, 60)
+            (session,) = folders.iterdir()
+            deleting = asyncio.create_task(visitor.delete(f"/v1/sessions/{session.name}"))
+            done, _ = await asyncio.wait([deleting], timeout=0.5)
+            go_on.set()
+            assert not done
+            assert (await deleting).is_success
+            assert list(folders.iterdir()) == []
