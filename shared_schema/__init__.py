@@ -5,4 +5,4 @@ socket, reads no environment and starts no process.
 """
 
 SERVER_NAME = "reflective-resonance"
-VERSION = "0.1.0"
+VERSION = "0.2.0"

@@ -23,8 +23,8 @@ Part = Annotated[str, Meta(pattern=r"\A(?:turn1|turn23-slot[1-6]|summary)\Z")]
 class WaveReference(CamelStruct, frozen=True, kw_only=True):
     """One utterance that can be played now.
 
-    `wave1` to `wave3` are the waves that the wave-mix is the sum of; `TargetSlotId` is the physical
-    slot where a wave plays, null if it has none. They are absent if a wave has no file.
+    The wave-mix is the sum of `wave1` to `wave3`. `TargetSlotId` is the place, 1 to 6, where a wave
+    plays, null if it has none. These fields are absent if a wave has no file.
     """
 
     slot_id: SlotId
@@ -99,7 +99,7 @@ class SentimentPayload(CamelStruct, frozen=True, kw_only=True):
 
 
 class SummaryWave(CamelStruct, frozen=True, kw_only=True):
-    """The wave of a summary that was made for a physical slot."""
+    """The summary's wave for one place, which `slotId` names."""
 
     slot_id: SlotId
     wave_path_abs: str
@@ -157,7 +157,7 @@ class UserSentiment(_Envelope, frozen=True, kw_only=True, tag="user_sentiment"):
 
 
 class FinalSummaryReady(_Envelope, frozen=True, kw_only=True, tag="final_summary.ready"):
-    """The summary can be played: what one voice says of all that was said.
+    """The summary can be played: one voice sums up what was said.
 
     Sent at most once a session, after the last dialogue, and only with ``RR_CHAT_SUMMARY``.
     """
@@ -199,7 +199,7 @@ class PlaybackReport(
     """What a client plays: an utterance has started, has ended, or could not be played.
 
     Optional, and never answered unless it is malformed. `slotId` and `turnIndex` name the utterance
-    (summary: 0 and 4), `place` the loudspeaker. The gateway shows it and decides nothing by it.
+    (summary: 0 and 4), `place` the loudspeaker. The gateway shows it, and decides nothing by it.
     """
 
     session_id: SessionId
@@ -222,13 +222,13 @@ class SessionReplaced(
 class SessionStopped(
     CamelStruct, frozen=True, kw_only=True, tag_field="type", tag="session.stopped"
 ):
-    """The visitor, or a rehearsal's Stop, ended this session: fade out, drop what waits of it."""
+    """The visitor or the technician stopped this session: fade it out, drop what waits of it."""
 
     session_id: SessionId
 
 
 class Hush(CamelStruct, frozen=True, kw_only=True, tag_field="type", tag="hush"):
-    """The technician's Quiet. On: fade out, drop what waits and what arrives, until it is off.
+    """The technician's Quiet. While it is on: fade out, drop what waits and what arrives.
 
     Also sent to a client that connects while it is on.
     """

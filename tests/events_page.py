@@ -48,7 +48,8 @@ types in the code (`python -m tests.events_page`), and a test compares them;
 
 All messages are JSON in text frames. Session events have the envelope
 `type, sessionId, seq, ts, payload`: `seq` counts a session's events from 1 without a gap, and
-(`sessionId`, `seq`) identifies an event permanently. Control messages are flat.
+(`sessionId`, `seq`) identifies an event permanently. Control messages are flat. Words such as
+*slot* and *dialogue*: [glossary.md](glossary.md).
 
 | close code | what it means | reconnect? |
 |---|---|---|

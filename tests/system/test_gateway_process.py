@@ -10,6 +10,7 @@ from websockets.asyncio.client import connect
 from websockets.typing import Origin
 
 from event_gateway.outbox import Entry, Outbox
+from shared_schema import SERVER_NAME, VERSION
 from shared_schema.events import DialogueWavesReady, ErrorEvent, HelloAck
 from tests.support.client import Backend, backend, listening, turn1_of
 from tests.support.processes import System, system
@@ -64,7 +65,7 @@ async def test_a_hello_is_answered(installation: System) -> None:
         await client.say({"type": "hello", "client": "touchdesigner", "version": "2025.32050"})
         ack = await client.ack()
     assert ack == HelloAck()
-    assert (ack.server, ack.version, ack.protocol) == ("reflective-resonance", "0.1.0", 1)
+    assert (ack.server, ack.version, ack.protocol) == (SERVER_NAME, VERSION, 1)
 
 
 @pytest.mark.parametrize(
