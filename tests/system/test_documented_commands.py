@@ -43,11 +43,11 @@ RUN_HERE = [
 RUN_ELSEWHERE = {
     "chat_backend restart": "tests/system/test_operations.py",
     "event_gateway restart": "tests/system/test_operations.py",
+    "chat_backend status": "tests/system/test_operations.py",
     "event_gateway status": "tests/system/test_operations.py",
     "event_gateway stop": "tests/system/test_operations.py",
     "event_gateway listen": "tests/system/test_rehearsal.py",
     "event_gateway rehearse latest --loop": "tests/system/test_rehearsal.py",
-    "event_gateway rehearse latest --speed 2 --loop": "tests/system/test_rehearsal.py",
     "waves decompose": "tests/waves/test_batch.py",  # only mentioned, without files
 }
 
