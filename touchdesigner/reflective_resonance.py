@@ -10,7 +10,7 @@ Rules
 -----
 * What the gateway sends is taken once by (``sessionId``, ``seq``), also after a reconnect.
 * A callback of the DAT touches no other operator; all that is done a frame later.
-* After a reconnect, sessions whose Turn 1 is older than `MaxAge` are left out; one that plays goes
+* After a reconnect, sessions whose Turn 1 is older than `Maxage` are left out; one that plays goes
   on.
 * Another TouchDesigner that takes the place over is respected: nothing reconnects until
   ``reconnect()`` is called or Active is switched on again by hand.
@@ -219,7 +219,7 @@ class Kit:
                 table.deleteRow(1)
         self.show_status(last_event=f"{_clock()} {what}")
         if replayed and self.too_old(event):
-            self.show_status(left_out=f"session {event['sessionId'][:8]} is too old (MaxAge)")
+            self.show_status(left_out=f"session {event['sessionId'][:8]} is too old (Maxage)")
             self.player.drop(event["sessionId"])
         if self.hook(HOOKS[event["type"]], event) is False:
             return

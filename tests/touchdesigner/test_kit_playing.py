@@ -281,7 +281,7 @@ def test_what_comes_of_a_session_after_the_next_has_begun_is_too_late(
 
 
 def test_what_is_old_is_left_out_after_a_reconnect(stage: Stage, tmp_path: Path) -> None:
-    """By `MaxAge`; what is fresh, and what comes live, is played whatever its time."""
+    """By `Maxage`; what is fresh, and what comes live, is played whatever its time."""
     old = turn1(tmp_path)
     fresh = {**turn1(tmp_path, OTHER), "ts": timestamp(time.time())}
     tell(stage, {**ACK, "replayCount": 3}, old, dialogue(tmp_path), fresh)
@@ -295,7 +295,7 @@ def test_what_is_old_is_left_out_after_a_reconnect(stage: Stage, tmp_path: Path)
 
 
 def test_what_plays_goes_on_after_a_reconnect(stage: Stage, tmp_path: Path) -> None:
-    """Its dialogues come with the replay, later than `MaxAge` after its Turn 1."""
+    """Its dialogues come with the replay, later than `Maxage` after its Turn 1."""
     tell(stage, turn1(tmp_path))
     stage.advance(100)
     stage.call("onDisconnect", stage.socket)
