@@ -6,3 +6,5 @@ socket, reads no environment and starts no process.
 
 SERVER_NAME = "reflective-resonance"
 VERSION = "0.2.0"
+# The remedy where no server runs.
+START_THEM = 'start the servers, as README.md says under "I run it"'

@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from shared_schema import START_THEM
 from shared_schema.chat import (
     ChatEvent,
     Done,
@@ -73,7 +74,7 @@ def _wait_until_served(
 ) -> None:
     missing = missing_after(lambda: _missing(http, settings, wait), timeout_s)
     if missing is not None:
-        raise VisitFailed(f"{missing} after {timeout_s:g} s; is `honcho start` running?")
+        raise VisitFailed(f"{missing} after {timeout_s:g} s: {START_THEM}")
 
 
 def _missing(http: httpx.Client, settings: Settings, wait: bool) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from event_gateway.errors import GatewayError
+from shared_schema import START_THEM
 from shared_schema.runtime.web.clients import bearer, gateway_token, local_http
 from shared_schema.runtime.web.hosts import gateway_url
 from shared_schema.settings import Settings
@@ -47,9 +48,7 @@ class GatewayCalls:
             answer: Any = response.json()
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
-            raise CallFailed(
-                f"no gateway at {self._gateway} ({reason}): start it with `honcho start`"
-            ) from None
+            raise CallFailed(f"no gateway at {self._gateway} ({reason}): {START_THEM}") from None
         except ValueError:
             raise CallFailed(
                 f"{self._gateway} does not serve {path}: the gateway is switched off"

@@ -10,6 +10,7 @@ import httpx
 import psutil
 import pytest
 
+from shared_schema import START_THEM
 from shared_schema.chat import SlotAudio, SlotDone, TurnDone
 from shared_schema.events import DialogueWavesReady
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION
@@ -116,7 +117,7 @@ def test_restart_without_a_supervisor_names_the_remedy(installation: System) -> 
     """One line that says what to start."""
     asked = installation.start("restart", "-m", "event_gateway", "restart")
     assert asked.wait() != 0
-    assert "honcho start" in asked.log
+    assert START_THEM in asked.log
     assert len(asked.log.strip().splitlines()) == 1
 
 
@@ -132,7 +133,7 @@ def test_stop_and_status_need_no_terminal(installation: System) -> None:
             return asked.wait(), asked.log.strip()
 
         code, line = ask("status")
-        assert (code, "honcho start" in line) == (CONFIGURATION, True)
+        assert (code, START_THEM in line) == (CONFIGURATION, True)
         supervisor = installation.start("supervisor", "-m", package, "supervise")
         until(lambda url=url: ready(url), f"{package} ready")  # type: ignore[misc]
         server = server_pid(supervisor, package)

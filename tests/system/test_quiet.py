@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from shared_schema import START_THEM
 from shared_schema.events import Hush, SessionStopped
 from tests.support.client import Backend, Listener, backend, listening
 from tests.support.processes import System, system
@@ -144,4 +145,4 @@ async def test_the_command_switches_it(show: System) -> None:
     show.processes[0].stop()
     lost = show.start("quiet", "-m", "event_gateway", "quiet", "on")
     assert lost.wait() == 1
-    assert "honcho start" in lost.log
+    assert START_THEM in lost.log

@@ -17,6 +17,7 @@ from msgspec import UNSET, structs
 from event_gateway.core.readiness import Readiness
 from event_gateway.outbox import Outbox
 from event_gateway.rendering import Renderer
+from shared_schema import START_THEM
 from shared_schema.events import FinalSummaryReady, SessionEvent, UserSentiment, waves_of
 from shared_schema.layout import (
     GATEWAY_DIR,
@@ -353,7 +354,7 @@ async def test_the_commands_work_together_on_an_empty_machine(tmp_path: Path) ->
         assert printed[0] == printed[1] == list(range(1, len(printed[0]) + 1))
         off = command(show, "rehearse")
         assert off.wait() == 1
-        assert "honcho start" in off.log
+        assert START_THEM in off.log
 
 
 def test_a_gateway_that_is_switched_off_rehearses_nothing(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ import msgspec
 import psutil
 from msgspec import Struct
 
+from shared_schema import START_THEM
 from shared_schema.layout import moved_into_place
 
 ANSWER_TIMEOUT_S: Final = 10.0
@@ -86,10 +87,8 @@ class RequestFailed(Exception):
 class NoSupervisor(RequestFailed):
     """No supervisor runs for this package and artifacts folder; the message has the remedy."""
 
-    def __init__(self, package: str, reason: str) -> None:
-        super().__init__(
-            f"{reason}: start it with `python -m {package} supervise` or `honcho start`"
-        )
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}: {START_THEM}")
         self.reason = reason
 
 
@@ -159,12 +158,12 @@ def running(package: str, run_dir: Path) -> RunFile:
         run = msgspec.json.decode(path.read_bytes(), type=RunFile)
     except FileNotFoundError:
         reason = f"no supervisor of {package} is running ({path} is missing)"
-        raise NoSupervisor(package, reason) from None
+        raise NoSupervisor(reason) from None
     except (OSError, msgspec.MsgspecError, ValueError) as error:
-        raise NoSupervisor(package, f"{path} cannot be read ({error})") from error
+        raise NoSupervisor(f"{path} cannot be read ({error})") from error
     if not _is_alive(run):
         reason = f"the supervisor of {package} (pid {run.supervisor_pid}) is no longer running"
-        raise NoSupervisor(package, reason)
+        raise NoSupervisor(reason)
     return run
 
 
