@@ -15,6 +15,7 @@ import msgspec
 import psutil
 import pytest
 
+from shared_schema import START_THEM
 from shared_schema.runtime.process.control import (
     NoSupervisor,
     Request,
@@ -120,7 +121,7 @@ def test_a_restart_does_not_wait_for_the_back_off(toys: Toys) -> None:
 
 
 def test_without_a_supervisor_the_error_says_what_to_start(toys: Toys) -> None:
-    with pytest.raises(NoSupervisor, match=r"python -m tests\.runtime\.toy_plain supervise"):
+    with pytest.raises(NoSupervisor, match=START_THEM):
         request_restart(PLAIN, toys.run_dir)
 
 
