@@ -24,9 +24,10 @@ let speaking = null;
 let keeper = null;
 let offered = false;
 let asking = false;
-// Whether questions are taken; whether visitors must agree first, and whether this one has.
+// Whether questions are taken; whether visitors must agree first (null until the backend has said
+// it), and whether this one has.
 let taken = true;
-let consent = false;
+let consent = null;
 let agreed = false;
 let languages = null;
 // Slots remember within a visit: a new one on load, for a new visitor, and after a quiet while.
@@ -190,9 +191,10 @@ function open(free) {
   at("agree").hidden = !free || may;
 }
 
-at("ask").addEventListener("submit", (event) => {
+at("ask").addEventListener("submit", async (event) => {
   event.preventDefault();
-  if (!at("send").disabled) askNow();
+  if (consent === null) await look();
+  if (consent !== null && !at("send").disabled) askNow();
 });
 
 /** Ask what stands in the field; the page takes the next question when the answer has come. */
@@ -237,9 +239,8 @@ async function careFor(message) {
 /** Without anybody who presses New visitor, every question is a visit, unless one goes on. */
 async function inVisit(message, slots) {
   const goesOn = at("go-on").getAttribute("aria-pressed") === "true";
-  if (unattended && conversation && !goesOn) await endVisit().catch(() => {});
-  agreed = false;
-  at("go-on").setAttribute("aria-pressed", "false");
+  if (unattended && !goesOn) await endVisit().catch(() => {});
+  goOn(false);
   at("go-on").hidden = true;
   await converse(message, slots);
   at("go-on").hidden = !unattended || !conversation;
@@ -283,9 +284,10 @@ function moved() {
 }
 setInterval(moved, PLAYING_MS);
 
-/** Take the last conversation off the screen. */
+/** Take the last conversation off the screen, and what its visitor agreed to. */
 function clear() {
   conversation = programme = null;
+  goOn(false);
   at("conversation").hidden = true;
   at("go-on").hidden = true;
   at("turns").replaceChildren();
@@ -297,11 +299,15 @@ at("stop").addEventListener("click", () => {
   if (id) ask(`/v1/sessions/${id}/stop`, { method: "POST" }).catch(() => {});
 });
 
-at("go-on").addEventListener("click", () => {
-  const was = at("go-on").getAttribute("aria-pressed") === "true";
-  at("go-on").setAttribute("aria-pressed", String(!was));
-  agreed = !was;
+/** Let the next question belong to the visit before, whose visitor has agreed; or not. */
+function goOn(does) {
+  at("go-on").setAttribute("aria-pressed", String(does));
+  agreed = does;
   open(taken);
+}
+
+at("go-on").addEventListener("click", () => {
+  goOn(at("go-on").getAttribute("aria-pressed") !== "true");
 });
 
 at("agree").addEventListener("click", () => {
@@ -310,6 +316,7 @@ at("agree").addEventListener("click", () => {
 });
 
 at("forget").addEventListener("click", async () => {
+  goOn(false);
   try {
     await endVisit();
     at("message").value = "";

@@ -6,23 +6,24 @@ const LOOK_MS = 250;
 const HEALTH_MS = 5000;
 // Without TouchDesigner for this long, the water rests.
 const GONE_MS = 30_000;
-// What a visitor has read is taken off the screen for the next one.
+// Free and untouched for this long, what a visitor has read is taken off the screen.
 const CLEAR_MS = 60_000;
 
 /** Looks after the page: when it takes a question, and what it says meanwhile. */
 export class Unattended {
   #state = "";
-  #freeSince = performance.now();
+  #idleSince = performance.now();
 
   /**
    * `reports()` and `programme()` are the sources; `take(free)` opens and closes the page for
-   * questions; `clear()` takes the last conversation away; `look()` asks for the backend's health.
+   * questions; `clear()` forgets the last visitor; `look()` asks for the backend's health.
    */
   constructor({ reports, programme, asking, take, clear, look, notice }) {
     Object.assign(this, { reports, programme, asking, take, clear, look, notice });
     document.body.classList.add("kiosk");
-    document.addEventListener("pointerdown", full);
-    document.addEventListener("keydown", full);
+    for (const name of ["pointerdown", "keydown"]) {
+      document.addEventListener(name, () => this.#touched());
+    }
     document.addEventListener("visibilitychange", () => this.#stayAwake());
     this.#stayAwake();
     setInterval(() => this.#step(), LOOK_MS);
@@ -47,11 +48,19 @@ export class Unattended {
     const now = performance.now();
     if (state !== this.#state) {
       this.#state = state;
-      this.#freeSince = now;
+      this.#idleSince = now;
     }
     this.take(state === "free");
-    if (state === "free" && this.programme() && now - this.#freeSince > CLEAR_MS) this.clear();
+    if (state === "free" && now - this.#idleSince > CLEAR_MS) {
+      this.#idleSince = Infinity;
+      this.clear();
+    }
     this.notice(this.#sentence(state));
+  }
+
+  #touched() {
+    this.#idleSince = performance.now();
+    full();
   }
 
   #sentence(state) {

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 FLAGS: Final = (
     "--headless",
@@ -126,6 +126,15 @@ class Visit:
     def until_text(self, selector: str, text: str) -> None:
         """Wait until an element says something."""
         self.until("document.querySelector(it[0])?.innerText.includes(it[1])", [selector, text])
+
+    def demand_consent(self) -> None:
+        """Let the backend say that visitors must agree first."""
+
+        def health(route: "Route") -> None:
+            answer = route.fetch()
+            route.fulfill(response=answer, json=answer.json() | {"consent": True})
+
+        self.page.route("**/v1/health", health)
 
     def scroll_sideways(self) -> int:
         """Return by how many pixels the page is wider than the window."""

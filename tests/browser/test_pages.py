@@ -23,7 +23,7 @@ from tests.support.processes import Process, System, system, until
 from tests.support.staging import stage
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Request
     from websockets.sync.client import ClientConnection
 
 QUESTION = "What does the sea dream of when nobody is listening?"
@@ -370,6 +370,34 @@ def test_the_kiosk_works_with_the_keyboard_alone(show: System, kiosk: Visit) -> 
     kiosk.until("document.querySelector('.sound button').getAttribute('aria-pressed') === 'true'")
     kiosk.page.keyboard.press("Enter")
     kiosk.until("!document.querySelector('.sound button[aria-pressed=\"true\"]')")
+
+
+def test_every_visitor_agrees_first(show: System, browser: "Browser") -> None:
+    """Also before the page knows that it must ask, and the one after New visitor."""
+    asked: list[str] = []
+
+    def note(request: "Request") -> None:
+        if request.method == "POST":
+            asked.append(request.url)
+
+    with visiting(browser, show.chat_url, also=show.gateway_url) as kiosk:
+        page = kiosk.page
+        page.on("request", note)
+        page.route("**/v1/health", lambda route: route.abort())
+        page.reload()
+        kiosk.until_text("#health", "can't be reached")
+        page.fill("#message", QUESTION)
+        page.press("#message", "Enter")
+        page.unroute("**/v1/health")
+        kiosk.demand_consent()
+        page.press("#message", "Enter")
+        kiosk.until("document.querySelector('#send').disabled")
+        assert asked == []
+        page.click("#agree")
+        assert page.is_enabled("#send")
+        page.click("#forget")
+        kiosk.until("document.querySelector('#send').disabled")
+        assert page.is_visible("#agree")
 
 
 def test_the_kiosk_says_why_it_can_not(show: System, kiosk: Visit) -> None:

@@ -74,8 +74,8 @@ def ask(kiosk: Visit, question: str, slots: int = 1) -> None:
     kiosk.until_text("#conversation-title", question)
 
 
-def test_the_next_question_is_taken_when_the_water_has_ended(kiosk: Visit, show: System) -> None:
-    """The voice that plays is shown, then the wait; a question is a visit, unless one goes on."""
+def visits_of(kiosk: Visit) -> list[str]:
+    """Return a list that grows by the visit of each question."""
     visits: list[str] = []
 
     def note(request: "Request") -> None:
@@ -83,6 +83,12 @@ def test_the_next_question_is_taken_when_the_water_has_ended(kiosk: Visit, show:
             visits.append(json.loads(request.post_data or "")["visitId"])
 
     kiosk.page.on("request", note)
+    return visits
+
+
+def test_the_next_question_is_taken_when_the_water_has_ended(kiosk: Visit, show: System) -> None:
+    """The voice that plays is shown, then the wait; a question is a visit, unless one goes on."""
+    visits = visits_of(kiosk)
     for operators in ("#choice", "#forget", "#health", "#hear"):
         assert not kiosk.page.is_visible(operators)
     ask(kiosk, "Who speaks first?")
@@ -99,6 +105,41 @@ def test_the_next_question_is_taken_when_the_water_has_ended(kiosk: Visit, show:
     first, second, third = visits
     assert first != second == third
     assert kiosk.axe() == []
+
+
+def a_minute_later(kiosk: Visit) -> None:
+    """Put the page's own clock on."""
+    kiosk.page.evaluate(
+        "() => { const now = performance.now.bind(performance);"
+        " performance.now = () => now() + 61_000; }"
+    )
+
+
+@pytest.mark.parametrize("last", ["leaves", "goes on, and leaves"])
+def test_who_comes_when_the_screen_is_empty_is_another_visitor(
+    kiosk: Visit, show: System, last: str
+) -> None:
+    """What was taken off the screen is not remembered by the voices either."""
+    visits = visits_of(kiosk)
+    ask(kiosk, "Who was here?")
+    free(kiosk)
+    if last != "leaves":
+        kiosk.page.click("#go-on")
+    a_minute_later(kiosk)
+    kiosk.until("document.querySelector('#conversation').hidden")
+    ask(kiosk, "Who is there now?")
+    first, second = visits
+    assert first != second
+
+
+def test_who_agreed_and_left_agreed_for_nobody_else(kiosk: Visit, show: System) -> None:
+    """A minute without a touch, and the page asks again."""
+    kiosk.demand_consent()
+    kiosk.page.click("#agree")
+    free(kiosk)
+    a_minute_later(kiosk)
+    kiosk.until("document.querySelector('#send').disabled")
+    assert kiosk.page.is_visible("#agree")
 
 
 def test_the_water_rests_while_it_is_quiet_or_nobody_plays(
