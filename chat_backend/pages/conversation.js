@@ -40,7 +40,6 @@ export class Conversation {
   #asked = 0;
   #spoken = 0;
   #lost = [];
-  #hearing = 0;
 
   constructor(message, onSound) {
     this.onSound = onSound;
@@ -102,13 +101,10 @@ export class Conversation {
     return begun;
   }
 
-  /** Play every voice, one after the other; again: be silent. */
+  /** Play every voice, one after the other, until another is played; again: be silent. */
   async hear() {
-    const mine = ++this.#hearing;
     const button = document.getElementById("hear");
     if (button.getAttribute("aria-pressed") === "true") {
-      button.setAttribute("aria-pressed", "false");
-      write(button, "Hear them all");
       stop();
       return;
     }
@@ -116,8 +112,8 @@ export class Conversation {
     write(button, "Be silent");
     for (const { path, slot, whole } of this.#sounds) {
       this.onSound(slot);
-      await play(`/v1/audio/${path}`, { whole, button: whole.querySelector("button") });
-      if (mine !== this.#hearing) return;
+      const shown = { whole, button: whole.querySelector("button") };
+      if (!(await play(`/v1/audio/${path}`, shown))) break;
     }
     button.setAttribute("aria-pressed", "false");
     write(button, "Hear them all");

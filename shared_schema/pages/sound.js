@@ -98,14 +98,16 @@ function toggle(whole, button, url) {
   play(url, { whole, button });
 }
 
-/** Play a file; the promise is kept when it ends, and says whether it was played to its end. */
-export function play(url, shown = null) {
+/** Play a file; the promise is kept when it is over: false if it was silenced for another, or none. */
+export function play(url, shown) {
   stop();
   return new Promise((done) => {
-    playing = { ...shown, done };
-    shown?.button.setAttribute("aria-pressed", "true");
+    const mine = { ...shown, done };
+    playing = mine;
+    shown.button.setAttribute("aria-pressed", "true");
     audio.src = url;
-    audio.play().catch(() => finish(false));
+    // A file that is silenced before it has begun fails as well, when another may play.
+    audio.play().catch(() => playing === mine && finish(true));
   });
 }
 
@@ -115,17 +117,17 @@ export function stop() {
   finish(false);
 }
 
-function finish(heard) {
+function finish(over) {
   const was = playing;
   playing = null;
-  was?.button?.setAttribute("aria-pressed", "false");
-  was?.whole?.style.setProperty("--played", "0%");
-  was?.done(heard);
+  was?.button.setAttribute("aria-pressed", "false");
+  was?.whole.style.setProperty("--played", "0%");
+  was?.done(over);
 }
 
 audio.addEventListener("ended", () => finish(true));
-audio.addEventListener("error", () => finish(false));
+audio.addEventListener("error", () => finish(true));
 audio.addEventListener("timeupdate", () => {
   const played = audio.duration ? (audio.currentTime / audio.duration) * 100 : 0;
-  playing?.whole?.style.setProperty("--played", `${played.toFixed(1)}%`);
+  playing?.whole.style.setProperty("--played", `${played.toFixed(1)}%`);
 });

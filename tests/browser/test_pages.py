@@ -372,6 +372,20 @@ def test_the_kiosk_works_with_the_keyboard_alone(show: System, kiosk: Visit) -> 
     kiosk.until("!document.querySelector('.sound button[aria-pressed=\"true\"]')")
 
 
+def test_a_voice_that_is_chosen_ends_the_hearing_of_all(kiosk: Visit) -> None:
+    """The one that was pressed is heard, not the next of the others."""
+    ask(kiosk)
+    kiosk.until_text("#progress", "All is said")
+    kiosk.page.click("#hear")
+    kiosk.until("document.querySelector('.sound button[aria-pressed=\"true\"]')")
+    chosen = kiosk.page.query_selector_all(".sound button")[-1]
+    chosen.click()
+    kiosk.until_text("#hear", "Hear them all")
+    assert chosen.get_attribute("aria-pressed") == "true"
+    chosen.click()
+    assert kiosk.page.query_selector('.sound button[aria-pressed="true"]') is None
+
+
 def test_every_visitor_agrees_first(show: System, browser: "Browser") -> None:
     """Also before the page knows that it must ask, and the one after New visitor."""
     asked: list[str] = []
