@@ -98,6 +98,7 @@ export class Speaking {
     try {
       await this.#microphone.start();
     } catch (error) {
+      this.#microphone.close();
       this.#show("idle");
       const known = error instanceof NoMicrophone && WHY[error.name];
       this.onProblem(known || "The microphone does not work. Please write your question.");
