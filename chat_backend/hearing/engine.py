@@ -12,11 +12,16 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
+from chat_backend.errors import ChatBackendError
 from chat_backend.hearing.recording import NothingSaid, Recording
 
 MOST_NO_SPEECH: Final = 0.6
 LEAST_LOG_PROBABILITY: Final = -1.0
 MOST_COMPRESSION: Final = 2.4
+
+
+class WrongLanguage(ChatBackendError):
+    """The engine does not understand the language that was asked for."""
 
 
 class Word(Struct, frozen=True, kw_only=True):
@@ -67,6 +72,8 @@ class Hearing(Protocol):
         ------
         NothingSaid
             If there is nothing to believe.
+        WrongLanguage
+            If the engine knows no such language.
         ProviderFailed
             If the engine fails, with its retries.
         """

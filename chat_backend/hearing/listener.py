@@ -16,7 +16,7 @@ import numpy as np
 from msgspec import Struct
 from pebble import ProcessExpired
 
-from chat_backend.hearing.engine import Passage, Word
+from chat_backend.hearing.engine import Passage, Word, WrongLanguage
 from chat_backend.hearing.recording import (
     MIN_S,
     RATE_HZ,
@@ -49,6 +49,7 @@ class Listener:
     def __init__(self, weights: str | None) -> None:
         self._weights = weights
         self._processes: Processes | None = None
+        self._starting = asyncio.Lock()
 
     def start(self) -> None:
         """Start the process, which loads the model before its first job. Blocks briefly."""
@@ -76,6 +77,8 @@ class Listener:
 
         Raises
         ------
+        WrongLanguage
+            If the model does not know it.
         ProcessExpired, TimeoutError
             If the process dies, or takes too long.
         ProviderFailed
@@ -96,9 +99,10 @@ class Listener:
         self, function: Callable[[Argument], Outcome], argument: Argument, timeout_s: float
     ) -> Outcome:
         try:
-            if self._processes is None or not self._processes.healthy:
-                # It broke, e.g. while it was loading.
-                self._processes = await asyncio.to_thread(self._started)
+            async with self._starting:
+                if self._processes is None or not self._processes.healthy:
+                    # It broke, e.g. while it was loading.
+                    self._processes = await asyncio.to_thread(self._started)
             future = self._processes.schedule(function, argument, timeout_s=timeout_s)
         except (OSError, RuntimeError) as error:
             raise failed("the listening process", "server", f"({error})") from None
@@ -159,9 +163,12 @@ def _prepare(upload: _Upload) -> Recording:
 
 def _transcribe(speech: _Speech) -> tuple[tuple[Passage, ...], str | None]:
     recording = speech.recording
+    language = speech.language if _model.model.is_multilingual else ENGLISH
+    if language is not None and language not in _model.supported_languages:
+        raise WrongLanguage(f"{language!r} is no language of the model")
     segments, info = _model.transcribe(
         recording.samples,
-        language=speech.language if _model.model.is_multilingual else ENGLISH,
+        language=language,
         beam_size=BEAMS,
         # One attempt, without chance in it; what it is worth is judged by its figures.
         temperature=0.0,

@@ -13,14 +13,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chat_backend.errors import ChatBackendError
-from chat_backend.hearing.engine import Word
+from chat_backend.hearing.engine import Word, WrongLanguage
 from chat_backend.hearing.recording import (
     MEDIA_TYPES,
     NotASound,
     NothingSaid,
     TooLong,
 )
-from chat_backend.hearing.service import Busy, Ears, Outcome, WrongLanguage
+from chat_backend.hearing.service import Busy, Ears, Outcome
 from chat_backend.metrics import Metrics
 from chat_backend.providers.failure import ProviderFailed
 from chat_backend.storage.recordings import KeptRecordings

@@ -9,7 +9,7 @@ import structlog
 from msgspec import Struct
 
 from chat_backend.errors import ChatBackendError
-from chat_backend.hearing.engine import Heard, Hearing
+from chat_backend.hearing.engine import Heard, Hearing, WrongLanguage
 from chat_backend.hearing.listener import Listener
 from chat_backend.hearing.recording import Recording, kind_of
 from shared_schema.settings import Settings
@@ -22,10 +22,6 @@ START_TIMEOUT_S: Final = 60.0
 
 class Busy(ChatBackendError):
     """As many recordings as the limit allows are being listened to."""
-
-
-class WrongLanguage(ChatBackendError):
-    """The engine does not understand the language that was asked for."""
 
 
 class Outcome(Struct, frozen=True, kw_only=True):

@@ -57,7 +57,7 @@ class Whisper:
 
         Raises
         ------
-        NothingSaid, NotASound, ProviderFailed
+        NothingSaid, NotASound, WrongLanguage, ProviderFailed
         """
         if recording.samples is None:
             raise NotASound(f"{recording.container}, which PyAV would read: uv sync --extra ears")

@@ -1,0 +1,59 @@
+"""The listening process, without a process."""
+
+import asyncio
+import time
+from concurrent.futures import Future
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chat_backend.hearing import listener
+from chat_backend.hearing.engine import WrongLanguage
+from chat_backend.hearing.recording import RATE_HZ, Recording
+
+
+class Started:
+    """A process that answers every job."""
+
+    healthy = True
+    count = 0
+
+    def __init__(self, **_: Any) -> None:
+        time.sleep(0.05)  # in a thread, as a process takes its time
+        Started.count += 1
+
+    def schedule(self, *_: Any, **__: Any) -> Future[None]:
+        future: Future[None] = Future()
+        future.set_result(None)
+        return future
+
+
+async def test_two_recordings_that_find_no_process_start_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The other would have no owner who ends it."""
+    monkeypatch.setattr(listener, "Processes", Started)
+    ears = listener.Listener(None)
+    await asyncio.gather(*(ears.prepare(b"", longest_s=1.0) for _ in range(2)))
+    assert Started.count == 1
+
+
+def test_a_language_that_a_multilingual_model_lacks_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The model itself raises a ValueError, which would be no answer at all."""
+
+    def transcribe(*_: object, language: str, **__: object) -> None:
+        raise ValueError(f"{language!r} is not a valid language code")
+
+    model = SimpleNamespace(
+        model=SimpleNamespace(is_multilingual=True),
+        supported_languages=["en", "de"],
+        transcribe=transcribe,
+    )
+    monkeypatch.setattr(listener, "_model", model)
+    recording = Recording(container="WAV", samples=np.zeros(RATE_HZ, np.float32))
+    with pytest.raises(WrongLanguage, match="'xx'"):
+        listener._transcribe(listener._Speech(recording, "xx"))
