@@ -164,6 +164,28 @@ def test_without_a_microphone_a_sentence_says_why(
         ready(visit)
 
 
+# A recorder that does not begin, and the stream that it should have had.
+BROKEN = """
+const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (wanted) => (window.opened = await real(wanted));
+MediaRecorder.prototype.start = () => { throw new Error("no"); };
+undefined;
+"""
+
+
+def test_a_recorder_that_cannot_begin_leaves_no_open_microphone(
+    show: System, speaker: "Browser"
+) -> None:
+    """A sentence says so, and nobody is listened to."""
+    with visiting(speaker, show.chat_url, also=show.gateway_url) as visit:
+        ready(visit)
+        visit.page.evaluate(f"{{ {BROKEN} }}")
+        visit.page.click("#hold")
+        visit.until_text("#problem", "The microphone does not work")
+        ready(visit)
+        assert not visit.page.evaluate("window.opened.active")
+
+
 def answering(status: int, detail: str) -> Callable[["Route"], None]:
     """Return what answers every request like that."""
     return lambda route: route.fulfill(status=status, json={"detail": detail, "error": {}})
