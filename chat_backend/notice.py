@@ -3,7 +3,7 @@
 It is made from the configuration, so that it stays true when a key or a setting changes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -13,10 +13,13 @@ from shared_schema.runtime.web.hosts import is_local
 from shared_schema.settings import Settings
 
 HERE: Final = "this machine"
-# What providers are called among people.
-_NAMES: Final = {
-    "anthropic": "Anthropic", "openai": "OpenAI", "google": "Google", "elevenlabs": "ElevenLabs",
-}  # fmt: skip
+# What providers are called among people, and the domain of their own servers.
+_MAKERS: Final = {
+    "anthropic": ("Anthropic", "anthropic.com"),
+    "openai": ("OpenAI", "openai.com"),
+    "google": ("Google", "googleapis.com"),
+    "elevenlabs": ("ElevenLabs", "elevenlabs.io"),
+}
 _EMBEDDED: Final = frozenset({"offline", "hibari", "whisper"})
 
 
@@ -49,9 +52,17 @@ def notice(
     agents, speech, hearing
         The names of the providers of models, of the voice, and of what hears (None: nothing).
     """
-    heard = _receiver(hearing, settings.stt_openai_url) if hearing else ""
-    answered = {_receiver(each, settings.llm_url if each == "llm" else "") for each in agents}
-    spoken = _receiver(speech, settings.tts_openai_url)
+    models = {
+        "anthropic": settings.anthropic_url,
+        "openai": settings.openai_url,
+        "google": settings.google_url,
+        "llm": settings.llm_url,
+    }
+    ears = {"elevenlabs": settings.elevenlabs_url, "openai": settings.stt_openai_url}
+    voices = {"elevenlabs": settings.elevenlabs_url, "openai": settings.tts_openai_url}
+    heard = _receiver(hearing, ears) if hearing else ""
+    answered = {_receiver(each, models) for each in agents}
+    spoken = _receiver(speech, voices)
     if {heard or HERE, spoken, *answered} == {HERE}:
         receivers = "What you say stays on this machine."
     else:
@@ -67,14 +78,16 @@ def notice(
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _receiver(provider: str, url: str) -> str:
+def _receiver(provider: str, urls: Mapping[str, str]) -> str:
     """Return who receives what is sent to a provider, whose server may be one's own."""
     if provider in _EMBEDDED:
         return HERE
-    if url:
-        host = urlsplit(url).hostname or url
-        return HERE if is_local(host) else host
-    return _NAMES.get(provider, f"a server called {provider}")
+    name, domain = _MAKERS.get(provider, (f"a server called {provider}", ""))
+    url = urls.get(provider, "")
+    host = urlsplit(url).hostname or url
+    if not host or f".{host}".endswith(f".{domain}"):
+        return name
+    return HERE if is_local(host) else host
 
 
 def _listed(parts: Sequence[str]) -> str:

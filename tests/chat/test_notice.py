@@ -34,6 +34,36 @@ def test_every_receiver_is_named() -> None:
 
 
 @pytest.mark.parametrize(
+    ("urls", "receiver"),
+    [
+        ({"stt_openai_url": "http://localhost:8000"}, "ElevenLabs"),
+        ({"tts_openai_url": "http://localhost:8000"}, "ElevenLabs"),
+        ({"elevenlabs_url": "https://api.eu.residency.elevenlabs.io"}, "ElevenLabs"),
+        ({"elevenlabs_url": "https://voices.example"}, "voices.example"),
+    ],
+)
+def test_the_server_of_another_engine_is_nobody_who_hears(
+    urls: dict[str, str], receiver: str
+) -> None:
+    """Where a key of ElevenLabs is set as well, its engine is the one that is chosen."""
+    settings = Settings(**urls)  # type: ignore[arg-type]
+    said = notice("", settings, agents=["offline"], speech="elevenlabs", hearing="elevenlabs")
+    assert f"heard by {receiver}, answered by this machine and spoken by {receiver}" in said
+
+
+def test_a_model_at_another_server_is_not_at_its_makers() -> None:
+    """RR_OPENAI_URL and the like send the words elsewhere."""
+    settings = Settings(
+        openai_url="https://proxy.example/v1",
+        google_url="http://127.0.0.1:9000",
+        anthropic_url="https://api.anthropic.com",
+    )
+    agents = ["openai", "google", "anthropic"]
+    said = notice("", settings, agents=agents, speech="hibari", hearing=None)
+    assert "answered by Anthropic, proxy.example and this machine and spoken" in said
+
+
+@pytest.mark.parametrize(
     ("days", "words"), [((0.0, 30.0), "until the house deletes them"), ((7.0, 14.0), "for 14 days")]
 )
 def test_how_long_follows_the_settings(days: tuple[float, float], words: str) -> None:
