@@ -73,8 +73,11 @@ async def test_a_page_cannot_be_posted_to(folder: Path) -> None:
 async def test_the_page_keeps_the_token_that_it_was_opened_with(folder: Path) -> None:
     async with client(folder, token=Token("events_token", "open sesame")) as http:
         cookie = (await http.get("/")).headers["set-cookie"]
+        secure = (await http.get("https://localhost/")).headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "samesite=strict" in cookie.lower()
+    # The gateway's plain http has the same host, and so the same cookies.
+    assert ("Secure" in cookie, "Secure" in secure) == (False, True)
     assert SHARED_PAGES.is_dir()
 
 

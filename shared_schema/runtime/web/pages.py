@@ -76,7 +76,7 @@ class Pages(StaticFiles):
         """The page; opened with its token, the browser keeps it for the page's requests."""
         response = await self.page(request)
         if self._token:
-            self._token.keep(response)
+            self._token.keep(response, secure=request.url.scheme == "https")
         return response
 
     async def page(self, request: Request) -> Response:

@@ -52,13 +52,14 @@ class Token(Struct, frozen=True):
         expected = self.value.encode()
         return any(hmac.compare_digest(form, expected) for form in forms)
 
-    def keep(self, response: Response) -> None:
-        """Set the cookie for the page's own requests."""
+    def keep(self, response: Response, *, secure: bool) -> None:
+        """Set the cookie for the page's own requests; a `secure` one never goes over plain http."""
         response.set_cookie(
             self.cookie,
             quote(self.value, safe=""),
             max_age=COOKIE_MAX_AGE_S,
             httponly=True,
+            secure=secure,
             samesite="strict",
         )
 
