@@ -15,7 +15,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from chat_backend.errors import ChatBackendError
-from chat_backend.speech.audio import CEILING_DBFS, TARGET_LUFS, audible, normalized
+from chat_backend.speech.audio import audible, normalized
 from chat_backend.speech.decoding import HIGHEST_RATE_HZ, LOWEST_RATE_HZ, MAX_CHANNELS, mono
 from chat_backend.speech.formats import SNDFILE, NotSpeech, container_of
 
@@ -143,9 +143,7 @@ def levelled(samples: Array) -> tuple[float, Array]:
     spectrum[np.fft.rfftfreq(samples.size, 1.0 / RATE_HZ) < LOW_CUT_HZ] = 0.0
     voice: Array = np.fft.irfft(spectrum, samples.size).astype(np.float32)
     try:
-        loud = normalized(
-            voice, sample_rate=RATE_HZ, target_lufs=TARGET_LUFS, ceiling_dbfs=CEILING_DBFS
-        )
+        loud = normalized(voice, sample_rate=RATE_HZ)
     except ValueError:
         raise NothingSaid("no sound in it") from None
     begin, end = audible(loud, sample_rate=RATE_HZ)

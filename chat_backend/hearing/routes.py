@@ -14,12 +14,7 @@ from starlette.responses import Response
 
 from chat_backend.errors import ChatBackendError
 from chat_backend.hearing.engine import Word, WrongLanguage
-from chat_backend.hearing.recording import (
-    MEDIA_TYPES,
-    NotASound,
-    NothingSaid,
-    TooLong,
-)
+from chat_backend.hearing.recording import MEDIA_TYPES, NotASound, NothingSaid, TooLong
 from chat_backend.hearing.service import Busy, Ears, Outcome
 from chat_backend.metrics import Metrics
 from chat_backend.providers.failure import ProviderFailed
@@ -235,10 +230,7 @@ def _refused(error: Exception) -> Refused:
             return Refused(HTTPStatus.UNPROCESSABLE_ENTITY, FOREIGN, message, field="language_code")
         case ProviderFailed(kind="load"):
             return Refused(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                FAILED,
-                message,
-                retry_after_s=error.retry_after_s,
+                HTTPStatus.TOO_MANY_REQUESTS, FAILED, message, retry_after_s=error.retry_after_s
             )
     log.error("a recording was not heard", reason=message)
     return Refused(HTTPStatus.BAD_GATEWAY, FAILED, message)

@@ -75,9 +75,13 @@ def loudness(signal: Array, *, sample_rate: int) -> float:
 
 
 def normalized(
-    signal: Array, *, sample_rate: int, target_lufs: float, ceiling_dbfs: float
+    signal: Array,
+    *,
+    sample_rate: int,
+    target_lufs: float = TARGET_LUFS,
+    ceiling_dbfs: float = CEILING_DBFS,
 ) -> Array:
-    """Return the signal at a loudness, with no sample above a ceiling.
+    """Return the signal at a loudness, by default that of all, with no sample above a ceiling.
 
     Raises
     ------

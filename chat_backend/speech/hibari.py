@@ -19,9 +19,7 @@ from numpy.typing import NDArray
 
 from chat_backend.errors import SpeechFailed
 from chat_backend.speech.audio import (
-    CEILING_DBFS,
     SAMPLE_RATE_HZ,
-    TARGET_LUFS,
     joined,
     normalized,
     trimmed,
@@ -176,12 +174,7 @@ def synthesize(model: HibariModel, text: str, profile: VoiceProfile) -> Array:
     parts[-1] = parts[-1][: max(0, round(MAX_S * SAMPLE_RATE_HZ) - sum(map(len, parts[:-1])))]
     speech = joined(parts, pause_s=voice.pause_s, sample_rate=SAMPLE_RATE_HZ)
     try:
-        level = normalized(
-            speech,
-            sample_rate=SAMPLE_RATE_HZ,
-            target_lufs=TARGET_LUFS,
-            ceiling_dbfs=CEILING_DBFS,
-        )
+        level = normalized(speech, sample_rate=SAMPLE_RATE_HZ)
     except ValueError as error:
         raise SpeechFailed("the embedded voice returned silence") from error
     return with_margins(level, sample_rate=SAMPLE_RATE_HZ)

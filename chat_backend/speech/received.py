@@ -5,15 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from chat_backend.speech.audio import (
-    CEILING_DBFS,
-    SAMPLE_RATE_HZ,
-    TARGET_LUFS,
-    normalized,
-    trimmed,
-    with_margins,
-    write_wav,
-)
+from chat_backend.speech.audio import SAMPLE_RATE_HZ, normalized, trimmed, with_margins, write_wav
 from chat_backend.speech.decoding import Expected, decoded
 from chat_backend.speech.formats import NotSpeech
 
@@ -50,12 +42,7 @@ def finish(path: Path, text: str, media_type: str, expected: Expected) -> None:
     if seconds < max(MIN_S, MIN_S_PER_CHARACTER * len(text)):
         raise NotSpeech(f"{seconds:.2f} s of sound for {len(text)} characters")
     try:
-        level = normalized(
-            signal,
-            sample_rate=SAMPLE_RATE_HZ,
-            target_lufs=TARGET_LUFS,
-            ceiling_dbfs=CEILING_DBFS,
-        )
+        level = normalized(signal, sample_rate=SAMPLE_RATE_HZ)
     except ValueError:
         raise NotSpeech("silence") from None
     write_wav(with_margins(level, sample_rate=SAMPLE_RATE_HZ), path)
