@@ -198,4 +198,5 @@ def visiting(
         assert visit.complaints == []
         assert visit.strangers == [], "a request to somebody else"
     finally:
+        page.unroute_all(behavior="ignoreErrors")
         context.close()
