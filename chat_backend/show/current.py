@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -94,8 +95,9 @@ def _stamps(settings: Settings) -> frozenset[_Stamp]:
     """Return what tells one state of the show's files from another."""
     paths: list[Path] = []
     if settings.show is not None:
-        folders = (settings.show, settings.show / PERSONAS)
-        paths = [path for folder in folders for path in folder.glob("*.toml")]
+        for folder in (settings.show, settings.show / PERSONAS):
+            with suppress(OSError):  # reading it says why
+                paths += folder.glob("*.toml")
     paths += [each for each in (settings.agent_models, settings.tts_voices) if each is not None]
     return frozenset(filter(None, map(_stamp, paths)))
 

@@ -26,8 +26,6 @@ def write_show(folder: Path, *, dome: bool = False) -> list[Path]:
     InvalidSetting
         If there is something already, or the folder cannot be written.
     """
-    if folder.is_dir() and any(folder.iterdir()):
-        raise InvalidSetting(f"{folder} is not empty; name a new folder, nothing is overwritten")
     sources = {
         folder / AGENTS: table.OWN,
         folder / VOICES: voices.OWN,
@@ -37,6 +35,10 @@ def write_show(folder: Path, *, dome: bool = False) -> list[Path]:
         **{folder / PERSONAS / each.name: each for each in sorted(persona.OWN.glob("*.toml"))},
     }
     try:
+        if folder.is_dir() and any(folder.iterdir()):
+            raise InvalidSetting(
+                f"{folder} is not empty; name a new folder, nothing is overwritten"
+            )
         (folder / PERSONAS).mkdir(parents=True, exist_ok=True)
         for path, source in sources.items():
             shutil.copyfile(source, path)

@@ -65,6 +65,14 @@ def load_show(settings: Settings) -> Show:
     InvalidSetting
         Naming file, line, key and remedy of the first thing that does not fit.
     """
+    try:
+        return _loaded(settings)
+    except OSError as error:  # of the folder: a share that is away, for one
+        reason = error.strerror or error
+        raise InvalidSetting(f"RR_SHOW={settings.show} cannot be read: {reason}") from None
+
+
+def _loaded(settings: Settings) -> Show:
     folder = settings.show
     if folder is not None:
         _check_names(folder)

@@ -13,6 +13,7 @@ from chat_backend.show.show import Show, load_show
 from shared_schema.decoding import InvalidSetting
 from shared_schema.settings import Settings
 from tests.show.test_show_folder import change
+from tests.support.platforms import posix
 
 
 @pytest.fixture
@@ -90,6 +91,22 @@ def test_an_emptied_file_and_a_lost_folder_are_refused(folder: Path) -> None:
     assert watched.check() == ["show refused, the old one goes on"]
     assert "no folder" in watched.it.problem
     assert watched.it.show == before
+
+
+@posix("link to a name that no file can have")
+def test_a_show_that_cannot_even_be_looked_at_is_refused(folder: Path) -> None:
+    """As on a share that fails: no visitor is turned away, and it is read again when it is back."""
+    watched = Watched(folder)
+    before = watched.it.show
+    folder.rename(folder.with_name("aside"))
+    folder.symlink_to("x" * 300)
+    assert watched.check() == ["show refused, the old one goes on"]
+    assert watched.check() == []
+    assert f"RR_SHOW={folder}" in watched.it.problem
+    folder.unlink()
+    folder.with_name("aside").rename(folder)
+    assert watched.check() == []
+    assert (watched.it.problem, watched.it.show, watched.taken) == ("", before, [])
 
 
 def test_other_models_need_a_restart(folder: Path) -> None:

@@ -65,8 +65,9 @@ def test_nothing_is_overwritten(folder: Path) -> None:
 def test_a_new_show_goes_only_where_it_can(tmp_path: Path) -> None:
     """With the reason."""
     (tmp_path / "file").write_text("x", "utf-8")
-    with pytest.raises(InvalidSetting, match="cannot be written"):
-        write_show(tmp_path / "file" / "show")
+    for nowhere in (tmp_path / "file" / "show", tmp_path / ("x" * 300)):
+        with pytest.raises(InvalidSetting, match="cannot be written"):
+            write_show(nowhere)
 
 
 def test_an_empty_folder_is_the_default_show(tmp_path: Path) -> None:
