@@ -80,6 +80,7 @@ async def test_the_prompt_has_who_where_and_what(
     assert all(profile in respond for profile in VOICE_PROFILES)
     assert f"at most {MAX_CHARS['response']} characters" in respond
     assert "«Is > salt < old?»" in respond
+    assert "Earlier the same visitor said:" in respond, "no other visitor's words are remembered"
     assert "visit 11" in respond
     assert "visit 0:" not in respond, "the history has a bound"
     assert len(respond) < 9000

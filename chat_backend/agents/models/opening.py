@@ -102,7 +102,7 @@ async def open_agents(
     if not seats.taken:
         yield lambda show: MixedAgents(show, {}, {})
         return
-    # Accepted seconds from a cold disk: in a thread, and before the first visitor.
+    # Takes seconds from a cold disk: in a thread, and before the first visitor.
     await asyncio.to_thread(importlib.import_module, "chat_backend.agents.models.agent")
     from chat_backend.agents.models.agent import ModelAgent  # noqa: PLC0415
     from chat_backend.agents.models.client import (  # noqa: PLC0415

@@ -144,16 +144,16 @@ def _past(history: tuple[Exchange, ...]) -> str:
     """Return the newest earlier exchanges, as many as fit."""
     lines: list[str] = []
     room = MAX_HISTORY_CHARS
-    for visit in reversed(history):
+    for exchange in reversed(history):
         line = (
-            f"- {_quoted(visit.message, MAX_RECALLED_CHARS)}"
-            f" You answered: {_quoted(visit.answer, MAX_RECALLED_CHARS)}"
+            f"- {_quoted(exchange.message, MAX_RECALLED_CHARS)}"
+            f" You answered: {_quoted(exchange.answer, MAX_RECALLED_CHARS)}"
         )
         room -= len(line)
         if room < 0:
             break
         lines.insert(0, line)
-    return "\n".join(["Visitors before this one said:", *lines]) if lines else ""
+    return "\n".join(["Earlier the same visitor said:", *lines]) if lines else ""
 
 
 def _slots(heard: Iterable[Heard]) -> Iterable[str]:
