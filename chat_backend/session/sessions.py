@@ -119,6 +119,8 @@ class Sessions:
 
     async def stop(self, session_id: str) -> bool:
         """End a running session in order; return whether there was one."""
+        # A task that is cancelled before its first step does not even do what it does at its end.
+        await asyncio.sleep(0)
         session = self._sessions.get(session_id)
         if session is None or session.task is None or session.task.done():
             return False
