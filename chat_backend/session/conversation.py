@@ -45,8 +45,10 @@ class Conversation(Struct, kw_only=True):
     @property
     def targets(self) -> dict[int, int]:
         """Which slot each comment was on."""
-        return {
-            slot: comment.target_slot_id
-            for slot, comment in self.answers[2].items()
-            if isinstance(comment, CommentSelection)
-        }
+        targets = {slot: target_of(answer) for slot, answer in self.answers[2].items()}
+        return {slot: target for slot, target in targets.items() if target is not None}
+
+
+def target_of(answer: SpokenResponse) -> int | None:
+    """Return the slot that an answer is for, if it is a comment."""
+    return answer.target_slot_id if isinstance(answer, CommentSelection) else None

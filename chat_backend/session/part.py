@@ -9,7 +9,7 @@ from msgspec import structs
 from chat_backend.agents.base import Agents, Exchange, Lengths, SpokenResponse
 from chat_backend.errors import SlotFailed
 from chat_backend.facts.publisher import SessionEvents
-from chat_backend.session.conversation import Conversation
+from chat_backend.session.conversation import Conversation, target_of
 from chat_backend.speech.engine import FallbackUsed
 from shared_schema.chat import ErrorType, SlotAudio, SlotDone, SlotError, SlotProblem, SlotStart
 from shared_schema.facts import Job, WaveFailed, WavePending
@@ -81,12 +81,8 @@ class Part(ABC):
             SlotDone,
             text=answer.text,
             voice_profile=answer.voice_profile,
-            target_slot_id=self.target_of(answer),
+            target_slot_id=target_of(answer),
         )
-
-    def target_of(self, _: SpokenResponse) -> int | None:
-        """Return the slot that an answer is for, if it is a comment."""
-        return None
 
     def audio(self, answer: SpokenResponse, path: str, fallback: FallbackUsed | None) -> SlotAudio:
         """The speech lies at `path`."""

@@ -3,9 +3,9 @@
 from chat_backend.agents.base import Agents, Exchange, Lengths, SpokenResponse
 from chat_backend.agents.limits import clip
 from chat_backend.facts.publisher import SessionEvents
-from chat_backend.session.conversation import Conversation
+from chat_backend.session.conversation import Conversation, target_of
 from chat_backend.session.part import Part
-from chat_backend.session.turns import Turn, target_of
+from chat_backend.session.turns import Turn
 from shared_schema.facts import DecomposeJob, Utterance, WaveFailed, WavePending
 from shared_schema.ids import AgentId
 from shared_schema.layout import speech_path
@@ -39,10 +39,6 @@ class SlotTurn(Part):
         kept = super().keep(answer, lengths)
         self.conversation.answers[self._turn.index][self.slot_id] = kept
         return kept
-
-    def target_of(self, answer: SpokenResponse) -> int | None:
-        """Return the slot that an answer is for, if it is a comment."""
-        return target_of(answer)
 
     def speech_path(self, answer: SpokenResponse) -> str:
         """Return where the speech goes, relative to the artifacts folder."""

@@ -8,7 +8,6 @@ from msgspec import Struct, structs
 from chat_backend.agents.base import (
     Agent,
     CommentQuestion,
-    CommentSelection,
     Exchange,
     Question,
     ReplyQuestion,
@@ -104,8 +103,3 @@ TURN_2: Final = Turn(
 TURN_3: Final = Turn(index=3, participants=lambda so_far: repliers(so_far.targets), ask=_reply)
 # In the order in which they are asked; a turn without participants is left out.
 TURNS: Final = (TURN_1, TURN_2, TURN_3)
-
-
-def target_of(answer: SpokenResponse) -> int | None:
-    """Return the slot that an answer is for, if it is a comment."""
-    return answer.target_slot_id if isinstance(answer, CommentSelection) else None
