@@ -6,7 +6,6 @@ one dialogue then goes from place to place: each says its number, and steps thro
 
 import asyncio
 import time
-import wave
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from chat_backend.errors import SpeechFailed
 from chat_backend.show.show import load_show
 from chat_backend.speech.hibari import HibariSpeech
+from chat_backend.storage.archive import write_document
 from shared_schema.facts import Dialogue, SlotAgent, Utterance, WaveReady
 from shared_schema.ids import (
     AGENT_IDS,
@@ -32,18 +32,18 @@ from shared_schema.ids import (
 )
 from shared_schema.layout import (
     WAVE_MIX,
-    WAVE_NAMES,
     Artifacts,
-    moved_into_place,
     session_file,
     speech_path,
     wave_path,
 )
 from shared_schema.runtime.process.exits import FAILED, OK
-from shared_schema.session_document import SessionDocument, encode_document
+from shared_schema.session_document import FORMAT_VERSION, SessionDocument
 from shared_schema.settings import Settings
 from shared_schema.water import Range
+from waves.dsp.decomposition import Waves
 from waves.dsp.grid import SAMPLE_RATE_HZ
+from waves.dsp.output import write_waves
 
 Sound = NDArray[np.float64]
 
@@ -101,7 +101,7 @@ async def _made(artifacts: Artifacts, ranges: tuple[Range | None, ...]) -> Sessi
     finally:
         await speech.close()
     document = SessionDocument(
-        format=2,
+        format=FORMAT_VERSION,
         session_id=check.session_id,
         started_at=timestamp(time.time()),
         state="done",
@@ -111,8 +111,7 @@ async def _made(artifacts: Artifacts, ranges: tuple[Range | None, ...]) -> Sessi
         utterances=(*together, *by_turns),
         dialogues=(Dialogue(target_slot_id=RESPONDENT, commenter_slot_ids=SLOT_IDS[:-1]),),
     )
-    with moved_into_place(artifacts.root / session_file(check.session_id)) as partial:
-        partial.write_bytes(encode_document(document))
+    write_document(artifacts.root / session_file(check.session_id), document)
     return document
 
 
@@ -140,11 +139,14 @@ class _Check(Struct, frozen=True):
         sound = _as_wave(self.artifacts.root / spoken)
         if steps is not None:
             sound = np.concatenate((sound, np.zeros(_samples(PAUSE_S)), steps))
-        silence = np.zeros_like(sound)
-        for part, samples in zip(WAVE_NAMES, (sound, silence, silence), strict=True):
-            _write(self.artifacts.root / wave_path(spoken, part), samples)
+        samples = np.round(sound * 32767).astype(np.int16)
+        silence = np.zeros_like(samples)
         mix = wave_path(spoken, WAVE_MIX)
-        _write(self.artifacts.root / mix, sound)
+        write_waves(
+            Waves(samples, silence, silence, mix=samples),
+            (self.artifacts.root / mix).parent,
+            stem=Path(spoken).stem,
+        )
         return Utterance(
             turn_index=turn,
             slot_id=slot,
@@ -186,16 +188,3 @@ def _as_wave(path: Path) -> Sound:
 
 def _samples(seconds: float) -> int:
     return round(seconds * SAMPLE_RATE_HZ)
-
-
-def _write(path: Path, sound: Sound) -> None:
-    samples = np.round(sound * 32767).astype("<i2")
-    with (
-        moved_into_place(path) as partial,
-        partial.open("wb") as file,
-        wave.open(file, "wb") as writer,
-    ):
-        writer.setnchannels(1)
-        writer.setsampwidth(2)
-        writer.setframerate(SAMPLE_RATE_HZ)
-        writer.writeframes(samples.tobytes())
