@@ -184,7 +184,7 @@ class Sessions:
         try:
             with charged_to(session.usage):
                 await session.workflow.run(on_turn_done=lambda: self._save(session))
-        except Exception:
+        except Exception:  # nobody awaits this task, so it would be lost
             log.exception("session crashed", session=session.workflow.session_id)
         finally:
             self._visits.end_session(session.visit)
@@ -221,7 +221,7 @@ class Sessions:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._closing.wait(), pause_s)
                     pause_s = min(2 * pause_s, LONGEST_RETRY_S)
-        except Exception:
+        except Exception:  # as above; and a settled session must not stay live for ever
             log.exception("session.json crashed", session=session.workflow.session_id)
         session.saving = None
         if record is None or record.settled_at is not None:

@@ -139,7 +139,7 @@ class Workflow:
             limit = f"{timeout_s:g} s (RR_CHAT_SENTIMENT_TIMEOUT_S)"
             log.warning("no sentiment within its time", session=self.session_id, limit=limit)
             return
-        except Exception:
+        except Exception:  # whatever it is: the task group would end the session with it
             log.exception("sentiment crashed", session=self.session_id)
             return
         if found is not None:

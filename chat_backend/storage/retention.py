@@ -51,7 +51,7 @@ async def prune_hourly(
     while True:
         try:
             await housekeeping.round(await asyncio.to_thread(clock.now))
-        except Exception:
+        except Exception:  # whatever it is: without a next round nothing would be removed again
             log.exception("old sessions not removed; tried again in an hour")
         await asyncio.sleep(LOOK_INTERVAL_S)
 
