@@ -108,6 +108,14 @@ async def test_a_model_that_takes_too_long_tells_no_mood(wire: Wire, keys: Keys)
         assert await agents.sentiment(sad("gemini-3")) is None
 
 
+def test_a_quotation_is_found_where_no_spaces_divide_words() -> None:
+    """A whole sentence in Chinese is not a single word."""
+    message = "\u6211\u7684\u72d7\u6628\u5929\u6b7b\u4e86"
+    why = f"The visitor says {message}, which is heavy."
+    found = discreet(MoodReading(text=why, sentiment="negative"), message)
+    assert message not in found.justification
+
+
 @pytest.mark.parametrize(
     ("why", "kept"),
     [

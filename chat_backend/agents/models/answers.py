@@ -33,6 +33,9 @@ EXAMPLES: Final[dict[AnyKind | Literal["sentiment"], str]] = {
 _MAX_OBJECTS: Final = 64
 # Of a visitor's words in a justification: four in a row are a quotation.
 _TOO_MANY: Final = 4
+# Where no spaces divide words (Thai to Khmer, kana, Han), each character counts as one.
+_UNSPACED: Final = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
+_SAID: Final = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 _MAX_READ_CHARS: Final = 100_000
 _MAX_OBJECT_CHARS: Final = 10_000
 # All patterns take a time that is linear in the text: it is read on the event loop.
@@ -134,7 +137,7 @@ def discreet(reading: MoodReading, message: str) -> Sentiment:
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())
+    return _SAID.findall(text.lower())
 
 
 def _normal(content: object) -> object:
