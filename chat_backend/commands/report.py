@@ -14,9 +14,11 @@ import httpx
 import msgspec
 
 from chat_backend.providers.keys import KEY_VARIABLES, Keys, load_keys
+from chat_backend.show.show import load_show
 from chat_backend.storage.archive import Archive, StoredSession
 from chat_backend.storage.retention import free_gb
 from shared_schema import VERSION
+from shared_schema.decoding import InvalidSetting
 from shared_schema.facts import Utterance, WaveFailed
 from shared_schema.foreign_text import shown_lines
 from shared_schema.ids import timestamp
@@ -45,7 +47,9 @@ Write = Callable[[str, str], None]
 def report(settings: Settings, target: Path | None, show: Callable[[str], None]) -> int:
     """Write the zip; return the exit code."""
     path = target or Path(time.strftime("report-%Y%m%d-%H%M%S.zip"))
-    cleaned = _Cleaned(settings, load_keys())
+    key_variables = (*KEY_VARIABLES, *_keys_of_servers(settings))
+    keys = load_keys(also=key_variables)
+    cleaned = _Cleaned(settings, keys)
     sessions = Archive(Artifacts(settings.artifacts_dir)).sessions()
     for each in sessions:
         cleaned.note(each)
@@ -59,7 +63,7 @@ def report(settings: Settings, target: Path | None, show: Callable[[str], None])
                 archive.writestr(name, cleaned.text(text))
 
             write("versions.json", _json(_versions()))
-            write("settings.json", _json(_settings(settings)))
+            write("settings.json", _json(_settings(settings, keys, key_variables)))
             write("machine.json", _json(_machine(settings, sessions)))
             told = [_session(each, cleaned) for each in sessions[:SESSIONS_MAX]]
             write("sessions.json", _json(told))
@@ -122,15 +126,22 @@ def _versions() -> dict[str, Any]:
     }
 
 
-def _settings(settings: Settings) -> dict[str, Any]:
+def _keys_of_servers(settings: Settings) -> tuple[str, ...]:
+    """Return the variables of the keys of servers that a file adds, if it can be read."""
+    try:
+        return load_show(settings).models.key_variables
+    except InvalidSetting:
+        return ()
+
+
+def _settings(settings: Settings, keys: Keys, key_variables: Iterable[str]) -> dict[str, Any]:
     """Return the settings in force, and which keys are set."""
     values: dict[str, Any] = {}
     for name, item in VARIABLES.items():
         value = getattr(settings, item.name)
         secret = name.endswith(SECRET_SUFFIXES)
         values[name] = (SET if value else "") if secret else value
-    keys = load_keys()
-    return {**values, **{name: SET if keys.of(name) else "" for name in KEY_VARIABLES}}
+    return {**values, **{name: SET if keys.of(name) else "" for name in key_variables}}
 
 
 def _machine(settings: Settings, sessions: list[StoredSession]) -> dict[str, Any]:

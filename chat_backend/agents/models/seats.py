@@ -71,8 +71,7 @@ def load_seats(settings: Settings, models: Models) -> tuple[Seats, Keys]:
     InvalidSetting
         If a key is unusable, or RR_AGENTS=llm and an agent has no model.
     """
-    extra = tuple(server.key for server in models.servers.values() if server.key)
-    keys = load_keys(also=extra)
+    keys = load_keys(also=models.key_variables)
     seats = decide(settings, models, keys)
     if seats.taken and importlib.util.find_spec("pydantic_ai") is None:
         if settings.agents == "llm":

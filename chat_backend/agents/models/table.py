@@ -69,6 +69,11 @@ class Models(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     servers: dict[str, Server] = field(default_factory=dict)
     speech: SpeechServer = SpeechServer()
 
+    @property
+    def key_variables(self) -> tuple[str, ...]:
+        """The variables of the servers' keys."""
+        return tuple(server.key for server in self.servers.values() if server.key)
+
 
 OWN: Final = Path(__file__).with_name("agents.toml")
 BUILT_IN: Final = ("anthropic", "openai", "google", "llm")
