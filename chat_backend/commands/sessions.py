@@ -270,11 +270,16 @@ def _events(session_id: str) -> list[str]:
 
 def _gateway_command(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command of the gateway, which this package may not import."""
-    return subprocess.run(
-        [sys.executable, "-m", "event_gateway", *arguments],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=GATEWAY_TIMEOUT_S,
-        check=False,
-    )
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "event_gateway", *arguments],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=GATEWAY_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        command = f"python -m event_gateway {' '.join(arguments)}"
+        message = f"`{command}` took longer than {GATEWAY_TIMEOUT_S:g} s; try it again"
+        raise StartRefused(message, FAILED) from None
