@@ -18,8 +18,8 @@ from shared_schema.events import Turn1WavesReady
 from tests.providers.conftest import SECRETS
 from tests.providers.wire import Wire
 from tests.support.client import listening, turn1_of
-from tests.support.processes import System, system, until
-from tests.support.visitor import Stream, post, request, session_document
+from tests.support.processes import System, system
+from tests.support.visitor import Stream, post, request
 
 pytest.importorskip("pydantic_ai", reason="needs the extra: uv sync --extra llm")
 
@@ -55,20 +55,9 @@ async def visit(show: System) -> Stream:
     return await asyncio.to_thread(post, show.chat_url, MESSAGE)
 
 
-async def settled(show: System, session: str) -> dict[str, Any]:
-    """Return session.json when every wave in it has ended."""
-
-    def done() -> dict[str, Any]:
-        document = session_document(show.artifacts, session)
-        states = {each["wave"]["type"] for each in document.get("utterances", [])}
-        return document if document.get("state") == "done" and "pending" not in states else {}
-
-    found: dict[str, Any] = await asyncio.to_thread(until, done, "session.json complete")
-    return found
-
-
-def usage_of(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
-    return {(row["service"], row["provider"]): row for row in document["usage"]}
+async def usage_of(show: System, session: str) -> dict[tuple[str, str], dict[str, Any]]:
+    document = await asyncio.to_thread(show.settled, session)
+    return {(row["service"], row["provider"]): row for row in document.usage}
 
 
 async def test_six_slots_over_three_providers_with_one_down(show: System, wire: Wire) -> None:
@@ -93,7 +82,7 @@ async def test_six_slots_over_three_providers_with_one_down(show: System, wire: 
     assert isinstance(turn1, Turn1WavesReady)
     assert turn1.payload.status == "partial"
     assert [wave.slot_id for wave in turn1.payload.slots] == [1, 2, 3, 4, 5]
-    usage = usage_of(await settled(show, stream.session_id))
+    usage = await usage_of(show, stream.session_id)
     assert usage["text", "google"]["failures"] == 3
     assert usage["text", "google"]["retries"] == 2
     asked = len(wire.of("anthropic"))
@@ -128,7 +117,7 @@ async def test_when_the_voices_are_down_the_embedded_one_speaks(show: System, wi
     assert {audio.fallback_engine for audio in audios} == {"hibari"}
     assert '"fallbackEngine":"hibari"' in encode_chat_event(audios[0])
     assert "speech fell back" in show.processes[1].log
-    usage = usage_of(await settled(show, stream.session_id))
+    usage = await usage_of(show, stream.session_id)
     assert usage["speech", "elevenlabs"]["fallbacks"] == len(audios)
     assert usage["speech", "hibari"]["calls"] == len(audios)
     # The circuit opened: fewer calls than three for each utterance.
@@ -175,7 +164,7 @@ async def test_no_key_is_told_anywhere(show: System, wire: Wire) -> None:
         for page in ("/v1/health", "/v1/agents", "/metrics", "/v1/nowhere")
     ]
     pages += [request(show.gateway_url, "GET", page).text for page in ("/healthz", "/metrics")]
-    await settled(show, stream.session_id)
+    await asyncio.to_thread(show.settled, stream.session_id)
     files = [path.read_text("utf-8") for path in show.artifacts.rglob("*.json")]
     assert files
     logs = [path.read_text("utf-8", "replace") for path in show.folder.glob("*.log")]

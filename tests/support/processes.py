@@ -17,6 +17,8 @@ import httpx
 import psutil
 
 from chat_backend.providers.keys import KEY_VARIABLES
+from shared_schema.layout import session_file
+from shared_schema.session_document import SessionDocument, read_document
 
 START_WITHIN_S = 120.0
 END_WITHIN_S = 120.0
@@ -241,6 +243,23 @@ class System:
         self.wait_ready(process, f"{self.chat_url}/v1/health")
         process.note_children()
         return process
+
+    def command(self, package: str, *arguments: str) -> Process:
+        """Run a command of a package to its end."""
+        process = self.start(package, "-m", package, *arguments)
+        process.wait()
+        return process
+
+    def settled(self, session_id: str) -> SessionDocument:
+        """Return session.json when the session is over and its last wave job has ended."""
+        path = self.artifacts / session_file(session_id)
+
+        def document() -> SessionDocument | None:
+            found = read_document(path)
+            return found if found is not None and found.settled else None
+
+        settled: SessionDocument = until(document, f"{path} settled")
+        return settled
 
     def wait_ready(self, process: Process, url: str) -> None:
         def answers() -> bool:

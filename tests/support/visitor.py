@@ -1,10 +1,8 @@
 """A visitor of ``/v1/chat`` who notes what comes and when."""
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -104,10 +102,3 @@ def request(chat_url: str, method: str, path: str, **options: Any) -> httpx.Resp
     """Make one request."""
     with httpx.Client(timeout=10.0, trust_env=False) as http:
         return http.request(method, f"{chat_url}{path}", **options)
-
-
-def session_document(artifacts: Path, session_id: str) -> dict[str, Any]:
-    """Return the session.json that is there now, or an empty one."""
-    path = artifacts / "tts" / "sessions" / session_id / "session.json"
-    document: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    return document

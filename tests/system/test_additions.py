@@ -1,5 +1,6 @@
 """Sentiment and summary from outside: a real chat, real waves, a real client."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +15,8 @@ from shared_schema.events import (
     Turn1WavesReady,
 )
 from shared_schema.events import UserSentiment as SentimentEvent
-from shared_schema.session_document import read_document
 from tests.support.client import listening
-from tests.support.processes import System, system, until
+from tests.support.processes import System, system
 from tests.support.staging import stage, visit
 from tests.support.visitor import Stream
 
@@ -96,15 +96,7 @@ async def test_a_visit_has_a_beginning_and_an_end(show: System) -> None:
 async def test_the_session_file_has_both(show: System) -> None:
     """And is settled only when the summary's waves are there."""
     stream, events = await session(show)
-    path = show.artifacts / "tts" / "sessions" / stream.session_id / "session.json"
-
-    def settled() -> bool:
-        document = read_document(path)
-        return document is not None and document.settled
-
-    until(settled, "session.json settled")
-    document = read_document(path)
-    assert document is not None
+    document = await asyncio.to_thread(show.settled, stream.session_id)
     assert document.sentiment is not None
     assert document.sentiment.sentiment == "positive"
     assert document.summary is not None

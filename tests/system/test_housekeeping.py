@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared_schema.session_document import read_document
+from shared_schema.layout import session_file
 from tests.support.client import listening
 from tests.support.processes import Process, System, system, until
 from tests.support.sessions import session_id
@@ -37,8 +37,9 @@ def test_old_sessions_go_and_the_disk_is_watched(tmp_path: Path) -> None:
     with system(tmp_path) as show:
         chat = show.chat()
         ids = [post(show.chat_url, ASK).session_id for _ in range(2)]
-        documents = [show.artifacts / f"tts/sessions/{each}/session.json" for each in ids]
-        until(lambda: all(d and d.settled for d in map(read_document, documents)), "settled")
+        for each in ids:
+            show.settled(each)
+        documents = [show.artifacts / session_file(each) for each in ids]
         assert request(show.chat_url, "GET", "/v1/health").json()["warnings"] == []
         chat.stop()
         grow_old(show, ids[0], days=8)

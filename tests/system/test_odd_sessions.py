@@ -15,10 +15,9 @@ from shared_schema.chat import encode_chat_event
 from shared_schema.foreign_text import shown, shown_lines
 from shared_schema.layout import session_file
 from shared_schema.runtime.process.exits import CONFIGURATION
-from shared_schema.session_document import read_document
 from tests.support.client import listening
 from tests.support.platforms import posix
-from tests.support.processes import Process, System, system, until
+from tests.support.processes import System, system, until
 from tests.support.sessions import session_id
 from tests.support.visitor import post, request
 
@@ -42,15 +41,8 @@ def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 @pytest.fixture(scope="module")
 def sound(show: System) -> str:
     session = post(show.chat_url, ASK).session_id
-    path = show.artifacts / session_file(session)
-    until(lambda: (d := read_document(path)) is not None and d.settled, "settled")
+    show.settled(session)
     return session
-
-
-def command(show: System, *arguments: str) -> Process:
-    process = show.start(arguments[0], "-m", *arguments)
-    process.wait()
-    return process
 
 
 def edited(show: System, session: str, number: int, **changes: Any) -> str:
@@ -95,7 +87,7 @@ def test_odd_sessions_are_skipped_one_by_one_and_named_once(
     os.utime(sessions / session_id(10), (future, future))
     odd = [session_id(number) for number in (1, 2, 3, 4, 5, 6, 7, 9)]
 
-    listed = command(show, "chat_backend", "sessions", "list")
+    listed = show.command("chat_backend", "sessions", "list")
     assert listed.popen.returncode == 0, listed.log
     assert "Traceback" not in listed.log
     assert f"{sound}  2" in listed.log
@@ -157,7 +149,7 @@ async def test_text_of_a_visitor_steers_no_terminal(show: System, sound: str) ->
             ("event_gateway", "listen", "--url", f"ws://localhost:1/{NASTY}", "--timeout", "0"),
             ("chat_backend", "say", f"Why {NASTY}?", "--no-wait"),
         ):
-            output = command(show, *arguments).output.read_bytes().decode()
+            output = show.command(*arguments).output.read_bytes().decode()
             assert output, arguments
             assert shown_lines(output) == output, arguments
             assert not output.startswith("forged line")
@@ -191,5 +183,5 @@ def test_a_linked_folder_is_seen_at_the_start(tmp_path: Path, package: str) -> N
         (line,) = server.log.splitlines()
         assert str(show.artifacts / "tts") in line
         assert "RR_ARTIFACTS_DIR" in line
-        listed = command(show, "chat_backend", "sessions", "list")
+        listed = show.command("chat_backend", "sessions", "list")
         assert "is a link" in listed.log

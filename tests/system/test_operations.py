@@ -17,7 +17,7 @@ from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION
 from tests.support.client import listening, turn1_of
 from tests.support.platforms import SIGNALS
 from tests.support.processes import Process, System, runs, system, until
-from tests.support.visitor import post, request, session_document
+from tests.support.visitor import post, request
 
 MESSAGE = {"message": "What does the river owe to the bridge?"}
 ROOT = Path(__file__).parents[2]
@@ -202,9 +202,12 @@ async def test_a_job_beyond_its_time_limit_is_ended(installation: System) -> Non
         events = await touchdesigner.told(stream.session_id)
     turn1 = turn1_of(events).payload
     assert turn1.missing_slot_ids == (2,)
-    assert "RR_WAVES_JOB_TIMEOUT_S" in json.dumps(
-        session_document(installation.artifacts, stream.session_id)
+    (failed,) = (
+        each.wave
+        for each in installation.settled(stream.session_id).utterances
+        if each.state == "failed"
     )
+    assert "RR_WAVES_JOB_TIMEOUT_S" in str(failed)
     assert before - {worker.pid for worker in workers_of(chat)}
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from chat_backend.providers.keys import KEY_VARIABLES
 from shared_schema.layout import session_file
-from shared_schema.session_document import read_document
 from tests.support.processes import Process, System, system, until
 from tests.support.visitor import post
 
@@ -48,13 +47,12 @@ def test_it_has_what_helps_and_no_secret_of_anybody(show: System, tmp_path: Path
     until(lambda: "listening" in show.processes[0].log, "gateway")
     until(lambda: "listening" in show.processes[1].log, "chat")
     session = post(show.chat_url, ASK).session_id
-    document = show.artifacts / session_file(session)
-    until(lambda: (d := read_document(document)) is not None and d.settled, "settled")
+    show.settled(session)
     # As a version that did not hide it would have, and as a provider's error may be.
     with (tmp_path / "logs/chat.log").open("a", encoding="utf-8") as log:
         log.write(f'slot failed reason="the prompt {SECRET} is unsafe for key-MARKED-')
         log.write(f'OPENAI_API_KEY-0123456789 and {TOKENS["events_token"]}"\n')
-    text = document.read_text("utf-8")
+    text = (show.artifacts / session_file(session)).read_text("utf-8")
     target = tmp_path / "help.zip"
     made = report(show, "--to", str(target))
     assert made.popen.returncode == 0, made.log

@@ -2,18 +2,18 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
 import soundfile
 
 from shared_schema.chat import Done, SlotAudio, SlotDone, SlotError, TurnStart
 from shared_schema.events import DialogueWavesReady, SessionEvent, Turn1WavesReady, waves_of
+from shared_schema.facts import WaveReady
 from tests.support.client import Listener, listening, turn1_of
-from tests.support.processes import Process, System, until
+from tests.support.processes import Process, System
 from tests.support.staged_chat import LONG_CALLBACK
 from tests.support.staging import MESSAGE, stage, visit
-from tests.support.visitor import Stream, post, request, session_document
+from tests.support.visitor import Stream, post, request
 
 
 def gateway_of(show: System) -> Process:
@@ -93,18 +93,15 @@ async def test_the_session_file_tells_everything(show: System) -> None:
     """After the last wave, session.json holds texts, paths and dialogues."""
     stream = await visit(show)
 
-    def settled() -> dict[str, Any] | None:
-        document = session_document(show.artifacts, stream.session_id)
-        states = {each["wave"]["type"] for each in document.get("utterances", ())}
-        return document if document.get("state") == "done" and states == {"ready"} else None
-
-    document = until(settled, "session.json complete")
-    assert document["message"] == MESSAGE["message"]
-    assert len(document["utterances"]) == len(stream.of(SlotAudio))
-    for each in document["utterances"]:
-        assert (show.artifacts / each["speechPath"]).is_file()
-        assert (show.artifacts / each["wave"]["mixPath"]).is_file()
-    assert len(document["dialogues"]) == len(stream.of(SlotDone, 3))
+    document = await asyncio.to_thread(show.settled, stream.session_id)
+    assert (document.state, document.message) == ("done", MESSAGE["message"])
+    assert len(document.utterances) == len(stream.of(SlotAudio))
+    for each in document.utterances:
+        assert each.speech_path
+        assert (show.artifacts / each.speech_path).is_file()
+        assert isinstance(each.wave, WaveReady)
+        assert (show.artifacts / each.wave.mix_path).is_file()
+    assert len(document.dialogues) == len(stream.of(SlotDone, 3))
     assert not list(show.artifacts.rglob("*.tmp"))
 
 

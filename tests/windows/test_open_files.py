@@ -12,7 +12,6 @@ import pytest
 from shared_schema.chat import SlotAudio, SlotError
 from shared_schema.events import DialogueWavesReady
 from shared_schema.layout import SESSION_ROOTS
-from shared_schema.session_document import read_document
 from tests.support.client import listening, turn1_of
 from tests.support.platforms import windows
 from tests.support.processes import system, until
@@ -91,13 +90,7 @@ def test_a_session_file_that_an_editor_holds_is_right_in_the_end(tmp_path: Path)
         editor = threading.Thread(target=hold)
         editor.start()
         stream = post(it.chat_url, MESSAGE)
-        path = it.artifacts / "tts" / "sessions" / stream.session_id / "session.json"
-
-        def settled() -> bool:
-            document = read_document(path)
-            return document is not None and document.settled
-
-        until(settled, "the file's last state")
+        it.settled(stream.session_id)
         editor.join()
         assert held.is_set()
         assert "session.json not written" in chat.log
