@@ -23,7 +23,9 @@ def say(
     message: Annotated[str, typer.Argument(help="The visitor's message.")],
     wait: Annotated[bool, typer.Option(help="First wait until TouchDesigner is there.")] = True,
     stay: Annotated[bool, typer.Option(help="Stay after the session, until ended.")] = False,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for the servers.")] = 60.0,
+    timeout: Annotated[
+        float, typer.Option(min=0, max=86_400, help="Seconds to wait for the servers.")
+    ] = 60.0,
     visit: Annotated[
         str, typer.Option(help="The voices remember earlier messages of the same visit.")
     ] = "",

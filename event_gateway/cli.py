@@ -18,8 +18,12 @@ app = server_cli("event_gateway", "gateway")
 @app.command()
 def listen(
     url: Annotated[str, typer.Option(help="The socket; default: the gateway's settings.")] = "",
-    sessions: Annotated[int, typer.Option(help="Stop after this many sessions; 0: never.")] = 0,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for the next event.")] = 120.0,
+    sessions: Annotated[
+        int, typer.Option(min=0, help="Stop after this many sessions; 0: never.")
+    ] = 0,
+    timeout: Annotated[
+        float, typer.Option(min=0, max=86_400, help="Seconds to wait for the next event.")
+    ] = 120.0,
     report: Annotated[bool, typer.Option(help="Report what would play, by its length.")] = True,
 ) -> None:
     """Stand in for TouchDesigner: print each event, check each file.

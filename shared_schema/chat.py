@@ -1,6 +1,6 @@
 """``POST /v1/chat``: the request, and the events of its answer, as the frontend parses them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -18,6 +18,7 @@ from shared_schema.ids import (
     SlotId,
     Summarizer,
     VoiceProfile,
+    is_session_id,
 )
 
 # What a client calls one visitor's stay.
@@ -41,13 +42,22 @@ DEFAULT_SLOTS = tuple(
 class ChatRequest(CamelStruct, frozen=True, kw_only=True):
     """A visitor's message, and the slots that answer (all six when left out).
 
-    Slots remember earlier messages with the same `visit_id`, and nothing without one. Fields that
-    are not named here are ignored: existing clients send more.
+    Slots remember earlier messages with the same `visit_id`, and nothing without one.
+    `input_session_id` is the `stt_session_id` of the recording that the message was heard in;
+    anything else in it, and every field that is not named here, is ignored: existing clients send
+    more.
     """
 
     message: str
     visit_id: VisitId | None = None
+    input_session_id: Any = None
     slots: Annotated[tuple[SlotRequest, ...], Meta(min_length=1, max_length=6)] = DEFAULT_SLOTS
+
+    @property
+    def recording_id(self) -> str | None:
+        """The recording that the message was heard in, if it names one."""
+        named = self.input_session_id
+        return named if isinstance(named, str) and is_session_id(named) else None
 
 
 class _Event(CamelStruct, frozen=True, kw_only=True, omit_defaults=True):

@@ -38,7 +38,8 @@ State = Literal["running", "done", "stopped"]
 class SessionDocument(CamelStruct, frozen=True, kw_only=True, omit_defaults=True):
     """The whole file. `state` is ``running`` until the session is complete.
 
-    `usage` has a row a provider, as the chat backend counted it.
+    `usage` has a row a provider, as the chat backend counted it. `recording_id` names the recording
+    that the message was heard in.
     """
 
     format: Literal[2]
@@ -53,6 +54,7 @@ class SessionDocument(CamelStruct, frozen=True, kw_only=True, omit_defaults=True
     sentiment: Sentiment | None = None
     summary: Summary | None = None
     usage: tuple[Any, ...] = ()
+    recording_id: SessionId | None = None
 
     @property
     def lost(self) -> bool:

@@ -73,7 +73,13 @@ class Record(Struct, kw_only=True):
         return tuple(self.utterances[key] for key in sorted(self.utterances) if key[0] in turns)
 
     def document(
-        self, *, started_at: str, message: str, seed: int, usage: tuple[Any, ...] = ()
+        self,
+        *,
+        started_at: str,
+        message: str,
+        seed: int,
+        usage: tuple[Any, ...] = (),
+        recording_id: str | None = None,
     ) -> SessionDocument:
         """Return the session's ``session.json`` as it stands."""
         state: State = "running"
@@ -92,6 +98,7 @@ class Record(Struct, kw_only=True):
             sentiment=self.sentiment.sentiment if self.sentiment else None,
             summary=self.summary,
             usage=usage,
+            recording_id=recording_id,
         )
 
 

@@ -155,15 +155,18 @@ function listen(health) {
 }
 
 let understood = "";
+// The recording that the question was heard in.
+let heardIn;
 
 /** Show what was understood, and ask it; or let it be corrected first. */
-async function heard(transcript, language) {
+async function heard({ transcript, language, recording }) {
   if (languages && language && !languages.includes(language)) {
     const names = new Intl.DisplayNames(["en"], { type: "language" });
     problem(`The water understands ${languages.map((code) => names.of(code)).join(", ")} here.`);
     return;
   }
   at("message").value = transcript;
+  heardIn = recording;
   understood = `“${transcript}”`;
   write(at("understood"), understood);
   if (wish.has("confirm")) {
@@ -213,6 +216,7 @@ async function askNow() {
     asking = false;
     document.body.classList.remove("correcting");
     understood = "";
+    heardIn = undefined;
     write(at("understood"), "");
     open(!unattended);
     at("stop").hidden = true;
@@ -250,7 +254,7 @@ async function converse(message, slots) {
   let talk = null;
   let over = false;
   try {
-    for await (const { name, data } of visit(message, slots, visitId)) {
+    for await (const { name, data } of visit(message, slots, visitId, heardIn)) {
       if (talk === null) {
         talk = conversation = new Conversation(message, (slot) => water.ring(slot));
         programme = new Programme();

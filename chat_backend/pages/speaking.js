@@ -125,8 +125,7 @@ export class Speaking {
       if (heldMs < SHORTEST_MS) {
         this.onProblem("Hold the button for as long as you speak.");
       } else {
-        const { transcript, language } = await understood(recording, this.language);
-        this.onHeard(transcript, language);
+        this.onHeard(await understood(recording, this.language));
       }
     } catch (error) {
       this.onProblem(error.message);
@@ -143,7 +142,7 @@ export class Speaking {
   }
 }
 
-/** Send a recording; return its transcript and language, or throw a sentence for the visitor. */
+/** Send a recording; return its transcript, language and id, or throw a sentence for the visitor. */
 async function understood(recording, language) {
   const form = new FormData();
   form.append("file", recording, "question");
@@ -158,5 +157,6 @@ async function understood(recording, language) {
   if (!response.ok) {
     throw new Error(answer.detail ?? "The water did not hear that. Please try again.");
   }
-  return { transcript: answer.transcript, language: answer.language_code };
+  const { transcript, language_code: language, stt_session_id: recording } = answer;
+  return { transcript, language, recording };
 }

@@ -8,12 +8,15 @@ export class Refused extends Error {
   }
 }
 
-/** Say something and yield `{name, data}` for every event of the session. */
-export async function* visit(message, slots, visitId) {
+/**
+ * Say something and yield `{name, data}` for every event of the session. `inputSessionId` names the
+ * recording that it was heard in, so that a kept one goes when the session is deleted.
+ */
+export async function* visit(message, slots, visitId, inputSessionId) {
   const response = await fetch("/v1/chat", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ message, slots, visitId }),
+    body: JSON.stringify({ message, slots, visitId, inputSessionId }),
   });
   if (!response.ok) {
     const answer = await response.json().catch(() => ({}));

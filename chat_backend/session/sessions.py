@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from chat_backend.errors import ChatBackendError
 from chat_backend.facts.ledger import Record
@@ -47,6 +47,7 @@ class _Session(Struct, kw_only=True):
     visit: Visit
     started_at: str
     usage: Usage
+    recording_id: str | None
     task: asyncio.Task[None] | None = None
     saving: asyncio.Task[None] | None = None
     unsaved: bool = False
@@ -111,6 +112,7 @@ class Sessions:
             visit=visit,
             started_at=timestamp(time.time()),
             usage=Usage(),
+            recording_id=request.recording_id,
         )
         self._services.metrics.sessions.inc()
         self._sessions[session_id] = session
@@ -139,6 +141,8 @@ class Sessions:
             self._services.events.ledger.drop(session_id)
         self._visits.forget_session(session_id)
         stored = await asyncio.to_thread(self._archive.stored, session_id)
+        if session is not None:  # perhaps nothing is written yet
+            stored = structs.replace(stored, recording_id=session.recording_id)
         removal = await asyncio.to_thread(self._archive.remove, stored)
         if session is not None:
             self._save(session)  # removes what was being written meanwhile
@@ -236,6 +240,7 @@ class Sessions:
             message=conversation.message,
             seed=conversation.seed,
             usage=tuple(session.usage.rows()),
+            recording_id=session.recording_id,
         )
         path = self._services.artifacts.path(session_file(conversation.session_id))
         await asyncio.to_thread(self._write_file, path, content)

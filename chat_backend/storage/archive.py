@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from shared_schema.ids import is_session_id
 from shared_schema.layout import (
+    HEARING_ROOT,
     KEPT_FILE,
     SESSION_ROOTS,
     Artifacts,
@@ -37,8 +38,8 @@ EVENTS_FILE: Final = "events.jsonl"
 class StoredSession(Struct, frozen=True, kw_only=True):
     """A session's files. `changed_at` is when the last one came, in seconds since 1970.
 
-    `has_folder` is false if there are links only. `oddity` says what is not as the backend wrote
-    it; empty if nothing is.
+    `recording_id` names the recording of its question, which may be kept. `has_folder` is false if
+    there are links only. `oddity` says what is not as the backend wrote it; empty if nothing is.
     """
 
     session_id: str
@@ -47,6 +48,7 @@ class StoredSession(Struct, frozen=True, kw_only=True):
     size_bytes: int
     has_folder: bool
     kept: bool = False
+    recording_id: str | None = None
     oddity: str = ""
 
     def is_live(self, now: float, limit_s: float) -> bool:
@@ -126,15 +128,20 @@ class Archive:
             size_bytes=size,
             has_folder=has_folder,
             kept=os.path.lexists(self._artifacts.root / kept_file(session_id)),
+            recording_id=document.recording_id if document is not None else None,
             oddity=oddity,
         )
 
     def remove(self, session: StoredSession) -> Removal:
         """Delete a session's files; its session.json goes last, when nothing else is left.
 
-        A link among them is deleted, not what it points at; one in place of the folder stays.
+        So is a kept recording of its question. A link among them is deleted, not what it points at;
+        one in place of the folder stays.
         """
-        folders = [each for each in self._folders(session.session_id) if not is_link(each)]
+        wanted = list(self._folders(session.session_id))
+        if session.recording_id is not None:
+            wanted.append(self._artifacts.root / HEARING_ROOT / session.recording_id)
+        folders = [each for each in wanted if not is_link(each)]
         last = self._artifacts.root / session_file(session.session_id)
         files = [path for folder in folders for path in files_below(folder) if path != last]
         held = [path for path in files if not _deleted(path)]

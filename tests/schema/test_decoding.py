@@ -6,6 +6,7 @@ import pytest
 from shared_schema import bus, chat
 from shared_schema.decoding import InvalidMessage, WrongProtocol
 from tests.schema.test_golden import MESSAGES, golden
+from tests.support.sessions import session_id
 
 
 def request(body: object) -> chat.ChatRequest:
@@ -34,7 +35,14 @@ def test_slots_are_put_in_order() -> None:
 def test_fields_that_are_not_ours_are_ignored() -> None:
     """Existing clients send more than the contract names."""
     extra = {"inputSessionId": "abc", "userAudio": None, "meta": {"page": [1, {"deep": True}]}}
-    assert request({"message": "x", "visitId": "tablet-1"} | extra).visit_id == "tablet-1"
+    wanted = request({"message": "x", "visitId": "tablet-1"} | extra)
+    assert (wanted.visit_id, wanted.recording_id) == ("tablet-1", None)
+
+
+def test_a_question_may_name_the_recording_that_it_was_heard_in() -> None:
+    """Only an id of ours is one: it becomes the name of a folder that may be removed."""
+    for named, recording in ((session_id(3), session_id(3)), (f"../{session_id(3)}", None)):
+        assert request({"message": "x", "inputSessionId": named}).recording_id == recording
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """`sessions delete` and `keep`: what was said is gone at once, everywhere, or stays."""
 
 import asyncio
+import json
 import os
 import time
 from contextlib import suppress
@@ -9,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from shared_schema.chat import SlotDone
-from shared_schema.layout import session_file
+from shared_schema.layout import HEARING_ROOT, session_file
 from tests.support.client import listening
 from tests.support.processes import System, system, until
+from tests.support.sessions import session_id
 from tests.support.visitor import post, request
 
 SECRET = "I stole my sister's wedding ring"  # noqa: S105  # a visitor's
@@ -26,6 +28,14 @@ def deleted(show: System, session: str) -> None:
     process = show.command("chat_backend", "sessions", "delete", session)
     assert process.popen.returncode == 0, process.log
     assert session in process.log
+
+
+def kept_recording(show: System, number: int) -> Path:
+    """Put down what RR_STT_KEEP leaves of a spoken question."""
+    transcript = show.artifacts / HEARING_ROOT / session_id(number) / "transcript.json"
+    transcript.parent.mkdir(parents=True)
+    transcript.write_text(json.dumps({"transcript": SECRET}), "utf-8")
+    return transcript
 
 
 def traces(folder: Path, *words: str) -> list[str]:
@@ -46,10 +56,12 @@ def traces(folder: Path, *words: str) -> list[str]:
 async def test_a_deleted_session_is_gone_everywhere_while_the_servers_run(tmp_path: Path) -> None:
     """Speech, waves, words, events, rehearsals of them, memories; and nothing tells it again."""
     with system(tmp_path) as show:
+        recordings = [kept_recording(show, number) for number in (1, 2)]
         gateway = show.gateway()
         show.chat()
         async with listening(show.events_url) as client:
-            session = (await asyncio.to_thread(post, show.chat_url, ASK)).session_id
+            spoken = {**ASK, "inputSessionId": session_id(1)}
+            session = (await asyncio.to_thread(post, show.chat_url, spoken)).session_id
             await client.told(session)
             # Of another visit: within one, the voices may quote what was said before.
             another = {**ASK, "message": "What stays?", "visitId": "b"}
@@ -66,6 +78,8 @@ async def test_a_deleted_session_is_gone_everywhere_while_the_servers_run(tmp_pa
         # Of the session itself there is one row that says that it is closed.
         assert traces(show.artifacts / "tts", session, SECRET) == []
         assert traces(show.artifacts / "waves", session) == []
+        assert [each.exists() for each in recordings] == [False, True]
+        recordings[1].unlink()
         assert traces(show.artifacts, SECRET, f"sessions/{session}") == []
         for each in (session, copies[0].session_id):
             history = request(show.gateway_url, "GET", f"/v1/events/history?sessionId={each}")
