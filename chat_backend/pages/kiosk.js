@@ -159,14 +159,14 @@ let understood = "";
 let heardIn;
 
 /** Show what was understood, and ask it; or let it be corrected first. */
-async function heard({ transcript, language, recording }) {
+async function heard({ transcript, language, recordingId }) {
   if (languages && language && !languages.includes(language)) {
     const names = new Intl.DisplayNames(["en"], { type: "language" });
     problem(`The water understands ${languages.map((code) => names.of(code)).join(", ")} here.`);
     return;
   }
   at("message").value = transcript;
-  heardIn = recording;
+  heardIn = recordingId;
   understood = `“${transcript}”`;
   write(at("understood"), understood);
   if (wish.has("confirm")) {

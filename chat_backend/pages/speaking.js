@@ -157,6 +157,9 @@ async function understood(recording, language) {
   if (!response.ok) {
     throw new Error(answer.detail ?? "The water did not hear that. Please try again.");
   }
-  const { transcript, language_code: language, stt_session_id: recording } = answer;
-  return { transcript, language, recording };
+  return {
+    transcript: answer.transcript,
+    language: answer.language_code,
+    recordingId: answer.stt_session_id,
+  };
 }

@@ -195,7 +195,7 @@ def visiting(
     page.goto(f"{url}/{query}")
     try:
         yield visit
-        assert visit.complaints == []
+        assert visit.complaints == [], visit.complaints
         assert visit.strangers == [], "a request to somebody else"
     finally:
         page.unroute_all(behavior="ignoreErrors")

@@ -5,20 +5,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.browsing import Visit, axe_source, chromium, visiting
+from tests.browser.browsing import Visit, visiting
 from tests.support.processes import System, system
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 QUESTION = "I am so happy that the sea is back, it is lovely!"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    axe_source()
-    with chromium() as it:
-        yield it
 
 
 @pytest.fixture(scope="module")

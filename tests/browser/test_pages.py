@@ -17,7 +17,7 @@ from shared_schema.events import (
 )
 from shared_schema.ids import AGENT_IDS
 from shared_schema.runtime.web.clients import local_socket
-from tests.browser.browsing import NARROW, WIDE, WITHIN_S, Visit, axe_source, chromium, visiting
+from tests.browser.browsing import NARROW, WIDE, WITHIN_S, Visit, visiting
 from tests.support.platforms import PIPES
 from tests.support.processes import Process, System, system, until
 from tests.support.staging import stage
@@ -27,13 +27,6 @@ if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
 
 QUESTION = "What does the sea dream of when nobody is listening?"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    axe_source()
-    with chromium() as it:
-        yield it
 
 
 @pytest.fixture(scope="module")
@@ -355,6 +348,7 @@ def show_turn1_timeout_passes(show: System, desk: Visit) -> None:
 
 def test_the_kiosk_works_with_the_keyboard_alone(show: System, kiosk: Visit) -> None:
     """Skip link, question, Enter; what is happening is said politely; then the first sound."""
+    stage(show, words=3)
     kiosk.page.keyboard.press("Tab")
     assert kiosk.page.evaluate("document.activeElement.className") == "skip"
     kiosk.page.keyboard.press("Tab")

@@ -1,23 +1,29 @@
 """Pages that were opened once with their token, in a real browser."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from tests.browser.browsing import chromium
 from tests.support.processes import system, until
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 OPERATOR = "grün + 41%"
 VISITOR = "für Gäste"
 WITHIN_S = 20.0
 
 
-def test_pages_opened_once_with_their_tokens_work_and_hide_them(tmp_path: Path) -> None:
+def test_pages_opened_once_with_their_tokens_work_and_hide_them(
+    browser: "Browser", tmp_path: Path
+) -> None:
     """In one browser, whose cookies both servers share; opened again, they need none."""
     tokens = {"events_token": "for machines", "operator_token": OPERATOR, "chat_token": VISITOR}
-    with chromium() as browser, system(tmp_path, **tokens) as show:
+    with system(tmp_path, **tokens) as show:
         started = [show.start(name, "-m", name) for name in ("event_gateway", "chat_backend")]
         until(lambda: all("listening" in each.log for each in started), "both listen")
-        page = browser.new_context(locale="en-GB").new_page()
+        context = browser.new_context(locale="en-GB")
+        page = context.new_page()
         page.set_default_timeout(WITHIN_S * 1000)
         opened = (
             (show.gateway_url, OPERATOR, "#gateway", "running"),
@@ -28,3 +34,4 @@ def test_pages_opened_once_with_their_tokens_work_and_hide_them(tmp_path: Path) 
                 page.goto(f"{url}/?token={quote(token)}" if query else f"{url}/")
                 page.get_by_text(text).and_(page.locator(place)).wait_for()
                 assert page.url == f"{url}/"
+        context.close()

@@ -2,13 +2,14 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
-from tests.browser.browsing import Visit, chromium, visiting
+from tests.browser.browsing import LOOK_EVERY_MS, Visit, visiting
 from tests.support.processes import Process, System, system, until
 from tests.support.staging import stage
 
@@ -26,27 +27,27 @@ QUERY = "?kiosk=1&input=text"
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    with chromium() as it:
-        yield it
-
-
-@pytest.fixture
 def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     with system(tmp_path_factory.mktemp("show"), seed=11) as it:
         it.allow_pages()
         it.gateway()
         it.chat("-m", "tests.support.staged_chat")
-        stage(it)
+        stage(it, words=2)  # the water's own time is what is waited for
         yield it
 
 
-@pytest.fixture
-def touchdesigner(show: System) -> Process:
-    """A stand-in that reports what it would play."""
+def playing(show: System) -> Process:
+    """Start a stand-in that reports what it would play."""
     process = show.start("listener", "-m", "event_gateway", "listen", "--timeout", "900")
     until(lambda: "connected to" in process.log, "listening")
     return process
+
+
+@pytest.fixture
+def touchdesigner(show: System) -> Iterator[Process]:
+    process = playing(show)
+    yield process
+    process.stop()
 
 
 @pytest.fixture
@@ -155,10 +156,13 @@ def test_the_water_rests_while_it_is_quiet_or_nobody_plays(
     assert httpx.delete(quiet, trust_env=False).is_success
     free(kiosk)
     touchdesigner.stop()
-    kiosk.until_text("#understood", "The water rests")
-    again = show.start("listener", "-m", "event_gateway", "listen", "--timeout", "900")
-    until(lambda: "connected to" in again.log, "listening")
+    # A wait that the page begins when it is told that TouchDesigner is gone.
+    while "The water rests" not in kiosk.text("#understood"):
+        a_minute_later(kiosk)
+        kiosk.page.wait_for_timeout(LOOK_EVERY_MS)
+    again = playing(show)
     free(kiosk)
+    again.stop()
 
 
 def test_it_survives_restarts_of_both_servers(kiosk: Visit, show: System) -> None:
@@ -174,12 +178,13 @@ def test_it_survives_restarts_of_both_servers(kiosk: Visit, show: System) -> Non
 
 
 @pytest.mark.timeout(600)
-def test_many_visits_leave_the_page_as_it_was(
-    browser: "Browser", show: System, touchdesigner: Process
-) -> None:
+def test_many_visits_leave_the_page_as_it_was(browser: "Browser", show: System) -> None:
     """Elements, listeners and memory do not grow; sessions are those of a real one."""
     body = {"message": "What remains?"}
     stream = httpx.post(f"{show.chat_url}/v1/chat", json=body, timeout=60.0, trust_env=False).text
+    # Nobody played that session: the water is still when the next question is asked.
+    show.settled(re.findall(r'"sessionId":"([^"]+)"', stream)[0])
+    listener = playing(show)
     with visiting(browser, show.chat_url, also=show.gateway_url, query=QUERY) as kiosk:
         page = kiosk.page
         page.route(
@@ -215,6 +220,7 @@ def test_many_visits_leave_the_page_as_it_was(
             visit_once(number)
         free(kiosk)
         after = measured()
+    listener.stop()
     grown = {name: after[name] - before[name] for name in ("Nodes", "JSEventListeners")}
     heap = after["JSHeapUsedSize"] - before["JSHeapUsedSize"]
     print(f"grown by {grown}, heap by {heap:.0f} bytes")  # noqa: T201  # shown with -s

@@ -3,8 +3,9 @@
 It is the real backend with the real voice; only the finished WAV is spoiled, as a disk or a
 careless hand might do it. What to spoil is read from ``stage.json`` beside the artifacts folder
 before each utterance: ``break``, ``mute`` and ``hang`` list places as ``"<turn>:<slot or *>"`` (the
-summary is ``4:0``), and
-``wait_s`` is how long each utterance waits. A file that hangs is a pipe that nobody writes to: its
+summary is ``4:0``),
+``wait_s`` is how long each utterance waits, and ``words`` how many of its words are spoken. A file
+that hangs is a pipe that nobody writes to: its
 wave job begins and does not end (POSIX).
 
 Every callback of the event loop that takes `LONG_CALLBACK_S` of the processor is logged.
@@ -57,7 +58,8 @@ class StagedSpeech:
         await asyncio.sleep(directions.get("wait_s", 0))
         if here & set(directions.get("mute", ())):
             raise SpeechFailed("staged: no voice")
-        await self._voice.speak(text, profile, path)
+        spoken = " ".join(text.split()[: directions.get("words")])
+        await self._voice.speak(spoken, profile, path)
         if here & set(directions.get("break", ())):
             path.write_bytes(b"this is no sound")
         if here & set(directions.get("hang", ())):

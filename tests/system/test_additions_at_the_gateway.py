@@ -1,5 +1,6 @@
 """Sentiment and summary at the real gateway, told by a synthetic backend."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,10 @@ def show(tmp_path: Path) -> Iterator[System]:
 
 @pytest.fixture
 async def chat(show: System) -> AsyncIterator[Backend]:
+    """A backend that the gateway hears: the mood that it misses is too late in the snapshot."""
+    show.gateway()
     async with backend(show.bus_url, show.artifacts) as it:
+        await asyncio.to_thread(until, lambda: get(show, "/healthz")["backendHeard"], "heard")
         yield it
 
 
@@ -42,7 +46,6 @@ def additions(events: list[SessionEvent]) -> tuple[UserSentiment, FinalSummaryRe
 
 async def test_both_come_in_their_places(show: System, chat: Backend) -> None:
     """The mood is seq 1 and Turn 1 seq 2; the summary is the last, with six waves by slot."""
-    show.gateway()
     async with listening(show.events_url) as client:
         chat.tell(TRUTH)
         events = await client.told(TRUTH.session_id, summary=True)
@@ -76,7 +79,7 @@ async def test_both_come_in_their_places(show: System, chat: Backend) -> None:
 
 async def test_a_gateway_that_was_killed_tells_the_rest(show: System, chat: Backend) -> None:
     """Between dialogues and summary: a client that resumes gets it once, and nothing twice."""
-    gateway = show.gateway()
+    (gateway,) = show.processes
     session = TRUTH.session_id
     chat.write(TRUTH)
     async with listening(show.events_url) as client:
@@ -108,7 +111,6 @@ async def test_a_gateway_that_was_killed_tells_the_rest(show: System, chat: Back
 
 async def test_a_summary_without_waves_fails_at_its_deadline(show: System, chat: Backend) -> None:
     """Its text is told, and no file is named."""
-    show.gateway()
     late = with_additions(whole(2))
     async with listening(show.events_url) as client:
         chat.write(late)
@@ -133,7 +135,6 @@ async def test_a_summary_without_waves_fails_at_its_deadline(show: System, chat:
 
 async def test_a_summary_whose_file_is_gone_is_failed(show: System, chat: Backend) -> None:
     """Six waves or none: no event names a file that is not there."""
-    show.gateway()
     chat.write(TRUTH)
     summary = TRUTH.summary()
     assert summary is not None
@@ -146,7 +147,6 @@ async def test_a_summary_whose_file_is_gone_is_failed(show: System, chat: Backen
 
 async def test_a_rehearsal_tells_both_again(show: System, chat: Backend) -> None:
     """From the outbox, marked; the new session has its own seq from 1."""
-    show.gateway()
     async with listening(show.events_url) as client:
         chat.tell(TRUTH)
         live = await client.told(TRUTH.session_id, summary=True)
