@@ -19,6 +19,7 @@ from typing import Protocol
 import httpx
 
 from benchmarks.gateway.wire import RawClient
+from tests.support.local_http import LOCAL
 from tests.support.processes import System, free_port
 
 STAMP = re.compile(rb"stamp:(\d+)")
@@ -148,7 +149,7 @@ class Sidecar:
 
     def _heard(self) -> int:
         url = f"{self._system.gateway_url}/metrics"
-        text = httpx.get(url, trust_env=False, timeout=REST_WITHIN_S).text
+        text = httpx.get(url, **LOCAL, timeout=REST_WITHIN_S).text
         match = re.search(r"^rr_bus_messages_total (\S+)$", text, re.MULTILINE)
         assert match is not None
         return int(float(match[1]))

@@ -22,6 +22,7 @@ from event_gateway.studio.status import BACKLOG
 from shared_schema.ids import timestamp
 from shared_schema.layout import GATEWAY_DIR, Artifacts, session_file
 from tests.support.client import write_wav
+from tests.support.local_http import LOCAL
 from tests.support.processes import System
 from tests.support.sessions import Truth
 
@@ -120,7 +121,7 @@ def _loads(logs: Path, folder: Path, history: History) -> dict[str, float]:
         installation.gateway()
         chance = random.Random(1)
         told = min(BACKLOG, len(history.session_ids) * _EVENTS)
-        with httpx.Client(base_url=installation.gateway_url, trust_env=False, timeout=60) as http:
+        with httpx.Client(base_url=installation.gateway_url, **LOCAL, timeout=60) as http:
             requests: dict[str, Callable[[], str]] = {
                 "the page: state and log": lambda: "/v1/watch",
                 "/v1/recordings": lambda: "/v1/recordings",

@@ -23,6 +23,7 @@ from benchmarks.soak.trouble import CLIENT_BLOWS, SERVER_BLOWS, Outage, Trouble
 from benchmarks.soak.truth import Known, ended_by, known_sessions
 from benchmarks.soak.visitors import Visit, Visitors
 from shared_schema.layout import PARTIAL_SUFFIX
+from tests.support.local_http import LOCAL
 
 # Servers are struck in the first part; then they live on, so that growth can be seen.
 FIRE_SHARE: Final = 1 / 3
@@ -144,7 +145,7 @@ class _Soak:
         return answer
 
     async def _bytes(self, path: str) -> bytes:
-        async with httpx.AsyncClient(trust_env=False, timeout=20) as http:
+        async with httpx.AsyncClient(**LOCAL, timeout=20) as http:
             return (await http.get(self._show.gateway_url + path)).raise_for_status().content
 
     # The report

@@ -15,6 +15,7 @@ import psutil
 
 from shared_schema.layout import RUN_DIR
 from shared_schema.runtime.process.control import RunFile, run_file
+from tests.support.local_http import LOCAL
 from tests.support.processes import Process, System
 
 Package = Literal["chat_backend", "event_gateway"]
@@ -99,7 +100,7 @@ class Show(System):
             "chat_backend": f"{self.chat_url}/v1/health",
             "event_gateway": f"{self.gateway_url}/readyz",
         }
-        async with httpx.AsyncClient(trust_env=False, timeout=2.0) as http:
+        async with httpx.AsyncClient(**LOCAL, timeout=2.0) as http:
 
             async def answers() -> bool:
                 if self.honcho is not None and self.honcho.popen.poll() is not None:
@@ -110,7 +111,7 @@ class Show(System):
 
     async def until_backend_heard(self) -> None:
         """Wait until the gateway hears a backend, and nothing keeps it from its work."""
-        async with httpx.AsyncClient(trust_env=False, timeout=2.0) as http:
+        async with httpx.AsyncClient(**LOCAL, timeout=2.0) as http:
 
             async def heard() -> bool:
                 try:
@@ -134,7 +135,7 @@ class Show(System):
 
     async def switch_quiet(self, *, on: bool) -> None:
         """Press the technician's button, again and again while the gateway is away."""
-        async with httpx.AsyncClient(trust_env=False, timeout=5.0) as http:
+        async with httpx.AsyncClient(**LOCAL, timeout=5.0) as http:
 
             async def pressed() -> bool:
                 try:

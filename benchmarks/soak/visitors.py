@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from shared_schema.chat import ChatEvent, Done, decode_chat_event
 from shared_schema.ids import AGENT_IDS
+from tests.support.local_http import LOCAL
 from tests.support.visitor import Stream
 
 Manner = Literal["listens", "hangs up", "presses stop"]
@@ -86,7 +87,7 @@ class Visitors:
         try:
             async with (
                 asyncio.timeout(_PATIENCE_S),
-                httpx.AsyncClient(trust_env=False, timeout=_PATIENCE_S) as http,
+                httpx.AsyncClient(**LOCAL, timeout=_PATIENCE_S) as http,
                 http.stream("POST", f"{self._url}/v1/chat", json=self._wish()) as response,
             ):
                 if response.status_code != httpx.codes.OK:

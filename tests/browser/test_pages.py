@@ -18,6 +18,7 @@ from shared_schema.events import (
 from shared_schema.ids import AGENT_IDS
 from shared_schema.runtime.web.clients import local_socket
 from tests.browser.browsing import NARROW, WIDE, WITHIN_S, Visit, visiting
+from tests.support.local_http import LOCAL
 from tests.support.platforms import PIPES
 from tests.support.processes import Process, System, system, until
 from tests.support.staging import stage
@@ -203,7 +204,7 @@ def test_the_desk_shows_what_a_new_outbox_records(show: System, told: None, desk
 def post(show: System, message: str, *, slots: int) -> None:
     wanted = [{"slotId": n + 1, "agentId": AGENT_IDS[n]} for n in range(slots)]
     body = {"message": message, "slots": wanted}
-    answer = httpx.post(f"{show.chat_url}/v1/chat", json=body, timeout=60.0, trust_env=False)
+    answer = httpx.post(f"{show.chat_url}/v1/chat", json=body, timeout=60.0, **LOCAL)
     assert answer.status_code == httpx.codes.OK
 
 
@@ -220,7 +221,7 @@ def test_a_rehearsal_reaches_the_connected_client(
     desk.page.click("#begin")
     desk.until_text("#rehearsal", "Rehearsed")
     desk.until("document.querySelectorAll('#log [data-state=\"rehearsal\"]').length > 1")
-    fresh = httpx.get(f"{show.gateway_url}/v1/rehearsal", trust_env=False).json()
+    fresh = httpx.get(f"{show.gateway_url}/v1/rehearsal", **LOCAL).json()
     until(lambda: f"[{fresh['sessionId'][:8]} #{fresh['events']}]" in client.log, "rehearsed")
     desk.page.check("#loop")
     desk.page.click("#begin")
@@ -251,7 +252,7 @@ def test_failures_are_clear_and_the_rest_goes_on(show: System, kiosk: Visit, des
 
 def test_the_desk_shows_what_plays_and_what_does_not(show: System, told: None, desk: Visit) -> None:
     """By the client's reports; then since when nothing was played of what was sent."""
-    session = httpx.get(f"{show.gateway_url}/v1/recordings", trust_env=False).json()
+    session = httpx.get(f"{show.gateway_url}/v1/recordings", **LOCAL).json()
     report = PlaybackReport(
         session_id=session["recordings"][0]["sessionId"],
         part="turn1",
@@ -274,7 +275,7 @@ def test_the_desk_says_since_when_nothing_was_played(
     show: System, browser: "Browser", reporting: bool
 ) -> None:
     """In red for a client that reports; as a note for one that may not be able to."""
-    with httpx.stream("GET", f"{show.gateway_url}/v1/watch", trust_env=False) as stream:
+    with httpx.stream("GET", f"{show.gateway_url}/v1/watch", **LOCAL) as stream:
         lines = (line.removeprefix("data: ") for line in stream.iter_lines())
         state = json.loads(next(line for line in lines if line.startswith("{")))
     state["playback"] |= {
@@ -418,7 +419,7 @@ def test_the_kiosk_says_why_it_can_not(show: System, kiosk: Visit) -> None:
     stage(show, wait_s=50)
     other = f"{show.chat_url}/v1/chat"
     body = {"message": "first", "slots": [{"slotId": 1, "agentId": "gpt-4o"}]}
-    with httpx.stream("POST", other, json=body, timeout=60.0, trust_env=False) as stream:
+    with httpx.stream("POST", other, json=body, timeout=60.0, **LOCAL) as stream:
         lines = stream.iter_lines()
         begun = json.loads(
             next(each for each in lines if "sessionId" in each).removeprefix("data: ")
@@ -427,7 +428,7 @@ def test_the_kiosk_says_why_it_can_not(show: System, kiosk: Visit) -> None:
         kiosk.page.click("#send")
         kiosk.until_text("#problem", "Try again in 5 seconds")
         stop = f"{show.chat_url}/v1/sessions/{begun['sessionId']}/stop"
-        assert httpx.post(stop, trust_env=False).is_success
+        assert httpx.post(stop, **LOCAL).is_success
         for _ in lines:
             pass
     kiosk.page.click("#send")
@@ -439,7 +440,7 @@ def test_the_kiosk_says_why_it_can_not(show: System, kiosk: Visit) -> None:
 def test_a_page_asks_only_its_own_server_and_says_so(show: System) -> None:
     """The content security policy allows nothing else, not even inline."""
     for url in (show.gateway_url, show.chat_url):
-        answer = httpx.get(f"{url}/", trust_env=False)
+        answer = httpx.get(f"{url}/", **LOCAL)
         assert answer.headers["content-type"].startswith("text/html")
         policy = dict(
             part.strip().split(" ", 1)
@@ -450,4 +451,4 @@ def test_a_page_asks_only_its_own_server_and_says_so(show: System) -> None:
             assert policy.pop("connect-src") == f"'self' {show.gateway_url}"
         assert set(policy.values()) == {"'none'", "'self'"}
         for name in ("../index.html", "%2e%2e/app.py", "nothing.js"):
-            assert httpx.get(f"{url}/pages/{name}", trust_env=False).status_code == 404
+            assert httpx.get(f"{url}/pages/{name}", **LOCAL).status_code == 404

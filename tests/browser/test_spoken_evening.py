@@ -13,6 +13,7 @@ from shared_schema.session_document import read_document
 from tests.browser.browsing import axe_source, chromium, visiting
 from tests.browser.test_observatory import while_it_runs
 from tests.browser.test_speaking import FAKE, HEARD, SENTENCE, hold, ready
+from tests.support.local_http import LOCAL
 from tests.support.processes import System, system
 from tests.support.recordings import spoken
 from tests.touchdesigner.connected import connected
@@ -37,7 +38,7 @@ def visit(show: System, voice: Path) -> str:
 
 def reports(show: System) -> dict[str, int]:
     """Return how many playback reports the gateway has counted, by state, and what plays now."""
-    text = httpx.get(f"{show.gateway_url}/metrics", trust_env=False).text
+    text = httpx.get(f"{show.gateway_url}/metrics", **LOCAL).text
     found = re.findall(r'^rr_playback_(?:reports_total\{state="(\w+)"\}|playing) (\d+)', text, re.M)
     return {state or "playing": int(count) for state, count in found}
 

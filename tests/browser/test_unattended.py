@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.browser.browsing import LOOK_EVERY_MS, Visit, visiting
+from tests.support.local_http import LOCAL
 from tests.support.processes import Process, System, system, until
 from tests.support.staging import stage
 
@@ -149,11 +150,11 @@ def test_the_water_rests_while_it_is_quiet_or_nobody_plays(
     """Quiet at once, TouchDesigner gone after half a minute; then questions are taken again."""
     free(kiosk)
     quiet = f"{show.gateway_url}/v1/quiet"
-    assert httpx.post(quiet, trust_env=False).is_success
+    assert httpx.post(quiet, **LOCAL).is_success
     kiosk.until_text("#understood", "The water rests")
     assert kiosk.page.is_disabled("#send")
     kiosk.screenshot("kiosk-rests")
-    assert httpx.delete(quiet, trust_env=False).is_success
+    assert httpx.delete(quiet, **LOCAL).is_success
     free(kiosk)
     touchdesigner.stop()
     # A wait that the page begins when it is told that TouchDesigner is gone.
@@ -181,7 +182,7 @@ def test_it_survives_restarts_of_both_servers(kiosk: Visit, show: System) -> Non
 def test_many_visits_leave_the_page_as_it_was(browser: "Browser", show: System) -> None:
     """Elements, listeners and memory do not grow; sessions are those of a real one."""
     body = {"message": "What remains?"}
-    stream = httpx.post(f"{show.chat_url}/v1/chat", json=body, timeout=60.0, trust_env=False).text
+    stream = httpx.post(f"{show.chat_url}/v1/chat", json=body, timeout=60.0, **LOCAL).text
     # Nobody played that session: the water is still when the next question is asked.
     show.settled(re.findall(r'"sessionId":"([^"]+)"', stream)[0])
     listener = playing(show)

@@ -26,6 +26,7 @@ from shared_schema.events import (
 from shared_schema.layout import GATEWAY_DIR
 from tests.chaos.plan import truth_of
 from tests.chaos.viewer import Viewer
+from tests.support.local_http import LOCAL
 from tests.support.processes import Process, System
 from tests.support.sessions import Truth
 
@@ -189,7 +190,7 @@ class Run:
             event = msgspec.json.decode(frame)
             seen[event["sessionId"]].append(event)
         async with httpx.AsyncClient(
-            base_url=self.installation.gateway_url, trust_env=False, timeout=20
+            base_url=self.installation.gateway_url, **LOCAL, timeout=20
         ) as http:
             for session, events in seen.items():
                 answer = await http.get("/v1/events/history", params={"sessionId": session})

@@ -4,6 +4,8 @@ from typing import Any
 
 import httpx
 
+from tests.support.local_http import LOCAL
+
 # A machine that runs other tests may take its time.
 WITHIN_S = 90.0
 
@@ -17,7 +19,7 @@ def stt(
         files={"file": (name, data, "audio/webm;codecs=opus")},
         data=fields,
         timeout=WITHIN_S,
-        trust_env=False,
+        **LOCAL,
     )
 
 

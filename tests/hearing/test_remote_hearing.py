@@ -8,6 +8,7 @@ import pytest
 from tests.hearing.asking import refusal, stt
 from tests.providers.conftest import SECRETS
 from tests.providers.wire import SAID, Wire, serving
+from tests.support.local_http import LOCAL
 from tests.support.processes import System, system
 from tests.support.recordings import SENTENCES, SPEECHLESS, recorded, spoken
 
@@ -127,9 +128,9 @@ def test_failures_of_a_server_are_told_apart(scribe: System, wire: Wire, recordi
         assert refusal(response) == (httpx.codes.BAD_GATEWAY, ""), act
         assert KEY not in response.text
     assert KEY not in scribe.processes[0].log
-    text = httpx.get(f"{scribe.chat_url}/metrics", trust_env=False).text
+    text = httpx.get(f"{scribe.chat_url}/metrics", **LOCAL).text
     assert 'service="hearing"' in text
-    health = httpx.get(f"{scribe.chat_url}/v1/health", trust_env=False).json()
+    health = httpx.get(f"{scribe.chat_url}/v1/health", **LOCAL).json()
     assert health["hearing"] == "elevenlabs"
 
 
@@ -141,7 +142,7 @@ def test_where_nothing_hears_the_remedy_is_named(tmp_path_factory: pytest.TempPa
         assert refusal(response) == (httpx.codes.SERVICE_UNAVAILABLE, "")
         assert "RR_STT=off" in response.json()["error"]["message"]
         assert "retry-after" not in response.headers
-        assert httpx.get(f"{it.chat_url}/v1/health", trust_env=False).json()["hearing"] is None
+        assert httpx.get(f"{it.chat_url}/v1/health", **LOCAL).json()["hearing"] is None
 
 
 def test_a_key_that_is_missing_stops_the_start(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -15,6 +15,7 @@ import pytest
 from chat_backend.speech.audio import SAMPLE_RATE_HZ
 from tests.hearing.asking import refusal, stt
 from tests.speech.test_intelligibility import word_errors, words
+from tests.support.local_http import LOCAL
 from tests.support.processes import System, system, until
 from tests.support.recordings import (
     CONTAINERS,
@@ -87,14 +88,14 @@ def test_no_sentence_is_invented(house: System, name: str, seconds: float) -> No
 def test_what_is_wrong_with_a_request_is_named(house: System) -> None:
     """Each status of the contract, with a sentence for the visitor."""
     url = f"{house.chat_url}/v1/stt"
-    plain = httpx.post(url, content=b"{}", trust_env=False)
+    plain = httpx.post(url, content=b"{}", **LOCAL)
     assert refusal(plain) == (httpx.codes.BAD_REQUEST, "")
     kind = {"content-type": "multipart/form-data; boundary=b"}
     cut = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nabc'
     for body in (b"no part", cut.replace(b"name=", b"nom="), b"--b\r\n\r\n"):
-        broken = httpx.post(url, content=body, headers=kind, trust_env=False)
+        broken = httpx.post(url, content=body, headers=kind, **LOCAL)
         assert refusal(broken) == (httpx.codes.BAD_REQUEST, ""), body
-    without = httpx.post(url, files={"other": b"x"}, trust_env=False)
+    without = httpx.post(url, files={"other": b"x"}, **LOCAL)
     assert refusal(without) == (httpx.codes.UNPROCESSABLE_ENTITY, "file")
     assert refusal(stt(house.chat_url, b"")) == (httpx.codes.UNPROCESSABLE_ENTITY, "file")
     for data in (
@@ -129,7 +130,7 @@ def test_a_third_recording_at_once_is_refused_and_the_loop_stays_free(house: Sys
         slowest = 0.0
         while not all(each.done() for each in asked):
             begun = time.monotonic()
-            assert httpx.get(f"{house.chat_url}/v1/health", trust_env=False).is_success
+            assert httpx.get(f"{house.chat_url}/v1/health", **LOCAL).is_success
             slowest = max(slowest, time.monotonic() - begun)
     statuses = sorted(each.result().status_code for each in asked)
     assert statuses[:2] == [httpx.codes.OK] * 2
@@ -145,8 +146,8 @@ def test_a_third_recording_at_once_is_refused_and_the_loop_stays_free(house: Sys
 def test_health_and_metrics_tell_who_hears(house: System) -> None:
     """The engine's name, its calls beside those of the other providers, answers by status."""
     stt(house.chat_url, recorded(spoken(SENTENCE), "webm"))
-    assert httpx.get(f"{house.chat_url}/v1/health", trust_env=False).json()["hearing"] == "whisper"
-    text = httpx.get(f"{house.chat_url}/metrics", trust_env=False).text
+    assert httpx.get(f"{house.chat_url}/v1/health", **LOCAL).json()["hearing"] == "whisper"
+    text = httpx.get(f"{house.chat_url}/metrics", **LOCAL).text
     calls = 'rr_provider_calls_total{outcome="ok",provider="whisper",service="hearing"}'
     assert calls in text
     assert 'rr_stt_requests_total{status="200"}' in text
@@ -226,5 +227,5 @@ def test_a_recording_that_was_asked_to_be_kept_is_kept_and_never_served(tmp_path
         for path in (answer["audio_path"], answer["transcript_path"], "stt/sessions/0/kept.wav"):
             for way in (path, f"tts/sessions/../../{path}", f"tts/sessions/%2e%2e/%2e%2e/{path}"):
                 url = f"{house.chat_url}/v1/audio/{way}"
-                assert httpx.get(url, trust_env=False).status_code == httpx.codes.NOT_FOUND
+                assert httpx.get(url, **LOCAL).status_code == httpx.codes.NOT_FOUND
         until(lambda: not half.exists(), "the half-written file gone")

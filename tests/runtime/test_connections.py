@@ -26,6 +26,7 @@ from shared_schema.runtime.web.connections import (
 )
 from shared_schema.runtime.web.refusals import RefusalLog
 from shared_schema.settings import Settings
+from tests.support.local_http import LOCAL
 from tests.support.platforms import posix
 
 from .toys import LIMIT_S, Toys, wait_for
@@ -150,7 +151,7 @@ def test_all_bodies_together_have_a_limit(toys: Toys, sockets: contextlib.ExitSt
     first = sockets.enter_context(opened(toys, head + b"x" * 400_000))
 
     def answer() -> httpx.Response:
-        return httpx.post(url, content=b"y" * 200_000)
+        return httpx.post(url, content=b"y" * 200_000, **LOCAL)
 
     refused = wait_for(
         lambda: response if (response := answer()).is_error else None,

@@ -15,6 +15,7 @@ import pytest
 from shared_schema.layout import RUN_DIR
 from shared_schema.runtime.process.control import request_restart, request_stop
 from shared_schema.runtime.process.exits import CONFIGURATION
+from tests.support.local_http import LOCAL
 from tests.support.platforms import SIGNALS
 
 from .toys import LIMIT_S, PLAIN, ROOT, SUPERVISOR, Toys, gone, wait_for
@@ -76,7 +77,10 @@ def test_our_reading_of_dotenv_holds_and_the_shell_wins_over_it(
 
     def listens() -> bool:
         with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"http://127.0.0.1:{toys.port}/healthz").status_code == httpx.codes.OK
+            return (
+                httpx.get(f"http://127.0.0.1:{toys.port}/healthz", **LOCAL).status_code
+                == httpx.codes.OK
+            )
         return False
 
     with (

@@ -11,6 +11,7 @@ import pytest
 from websockets.sync.client import connect
 
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, FAILED, OK
+from tests.support.local_http import LOCAL
 from tests.support.platforms import SIGNALS
 
 from .toys import LIMIT_S, SERVER, Toy, Toys, wait_for
@@ -24,7 +25,7 @@ def end(toy: Toy) -> int:
 def test_localhost_answers_on_both_loopbacks(toys: Toys) -> None:
     toy = toys.server()
     toys.answering_pid()
-    assert httpx.get(f"http://[::1]:{toys.port}/").text == str(toy.pid)
+    assert httpx.get(f"http://[::1]:{toys.port}/", **LOCAL).text == str(toy.pid)
     toy.wait_for_line(f'listening  url="http://127.0.0.1:{toys.port} http://[::1]:{toys.port}"')
 
 
@@ -32,7 +33,7 @@ def test_any_other_host_is_taken_as_given(toys: Toys) -> None:
     toys.server(host="127.0.0.1")
     toys.answering_pid()
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"http://[::1]:{toys.port}/")
+        httpx.get(f"http://[::1]:{toys.port}/", **LOCAL)
 
 
 @SIGNALS
@@ -119,7 +120,7 @@ def test_a_log_that_nobody_reads_does_not_stop_the_server(toys: Toys) -> None:
     ):
         ending.callback(run.kill)
         toys.answering_pid()
-        httpx.get(f"http://127.0.0.1:{toys.port}/logged?lines={lines}", timeout=20)
+        httpx.get(f"http://127.0.0.1:{toys.port}/logged?lines={lines}", timeout=20, **LOCAL)
         assert toys.answering_pid() == run.pid
         assert run.stderr is not None
         written = dropped = 0
@@ -130,7 +131,7 @@ def test_a_log_that_nobody_reads_does_not_stop_the_server(toys: Toys) -> None:
                 break
         assert dropped > 0
         assert written + dropped == lines
-        httpx.get(f"http://127.0.0.1:{toys.port}/logged?lines={lines}", timeout=20)
+        httpx.get(f"http://127.0.0.1:{toys.port}/logged?lines={lines}", timeout=20, **LOCAL)
         run.terminate()
         assert run.wait(LIMIT_S) == OK
 

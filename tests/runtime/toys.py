@@ -14,6 +14,7 @@ import msgspec
 import psutil  # type: ignore[import-untyped, unused-ignore]
 
 from shared_schema.runtime.process.control import RunFile, run_file
+from tests.support.local_http import LOCAL
 
 ROOT = Path(__file__).parents[2]
 SERVER = "tests.runtime.toy_server"
@@ -109,7 +110,7 @@ class Toys:
 
         def look() -> int | None:
             with contextlib.suppress(httpx.TransportError):
-                pid = int(httpx.get(url, timeout=5).text)
+                pid = int(httpx.get(url, timeout=5, **LOCAL).text)
                 self._seen[pid] = psutil.Process(pid)
                 return pid if pid != other_than else None
             return None

@@ -19,6 +19,7 @@ from shared_schema.settings import Settings
 from tests.show.test_observatory import FOLDER
 from tests.show.test_show_folder import change
 from tests.support.client import listening
+from tests.support.local_http import LOCAL
 from tests.support.processes import System, system, until
 from tests.support.visitor import Stream, post
 from tests.system.test_studio import watched
@@ -52,7 +53,7 @@ def line_of(path: Path, text: str) -> int:
 
 def problem(it: System) -> str | None:
     """Why the files are not the show in force, as the chat backend tells."""
-    health = httpx.get(f"{it.chat_url}/v1/health", trust_env=False).json()
+    health = httpx.get(f"{it.chat_url}/v1/health", **LOCAL).json()
     found: str | None = health["show"]["problem"]
     return found
 
@@ -109,7 +110,7 @@ async def test_another_artwork_is_played_whole(observatory: System) -> None:
 
 def kiosk(it: System) -> str:
     """The page that a visitor opens."""
-    answer = httpx.get(it.chat_url, trust_env=False)
+    answer = httpx.get(it.chat_url, **LOCAL)
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["content-type"].startswith("text/html")
     return answer.text
@@ -138,7 +139,7 @@ def test_a_change_holds_from_the_next_session_on(observatory: System) -> None:
     assert greeting(observatory).startswith(WELCOME)
     assert problem(observatory) is None
     assert observatory.processes[1].pid == pid
-    agents = httpx.get(f"{observatory.chat_url}/v1/agents", trust_env=False).json()["agents"]
+    agents = httpx.get(f"{observatory.chat_url}/v1/agents", **LOCAL).json()["agents"]
     titles = {each["agentId"]: each["description"] for each in agents}
     assert titles["gpt-4o"] == "the Radiator, who ticks"
 
@@ -151,7 +152,7 @@ def test_a_broken_file_leaves_the_old_show(observatory: System) -> None:
     before = greeting(observatory)
     assert before
     until(lambda: place in warnings(observatory), "the technician told")
-    ready = httpx.get(f"{observatory.gateway_url}/readyz", trust_env=False)
+    ready = httpx.get(f"{observatory.gateway_url}/readyz", **LOCAL)
     assert ready.status_code == httpx.codes.OK
     log = observatory.processes[1].log
     assert log.count("show refused") == 1

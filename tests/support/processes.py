@@ -19,6 +19,7 @@ import psutil
 from chat_backend.providers.keys import KEY_VARIABLES
 from shared_schema.layout import session_file
 from shared_schema.session_document import SessionDocument, read_document
+from tests.support.local_http import LOCAL
 
 START_WITHIN_S = 120.0
 END_WITHIN_S = 120.0
@@ -266,7 +267,7 @@ class System:
             if process.popen.poll() is not None:
                 raise AssertionError(f"{process.name} ended early:\n{process.log}")
             try:
-                return httpx.get(url, timeout=2.0, trust_env=False).status_code == httpx.codes.OK
+                return httpx.get(url, timeout=2.0, **LOCAL).status_code == httpx.codes.OK
             except httpx.HTTPError:
                 return False
 

@@ -20,6 +20,7 @@ from shared_schema.chat import (
     UserSentiment,
     decode_chat_event,
 )
+from tests.support.local_http import LOCAL
 
 SESSION_WITHIN_S = 60.0
 
@@ -80,7 +81,7 @@ def post(
     stream = Stream(events=[])
     begun = time.monotonic()
     with (
-        httpx.Client(timeout=SESSION_WITHIN_S, trust_env=False) as http,
+        httpx.Client(timeout=SESSION_WITHIN_S, **LOCAL) as http,
         http.stream("POST", f"{chat_url}/v1/chat", json=body) as response,
     ):
         assert response.status_code == httpx.codes.OK, response.read()
@@ -100,5 +101,5 @@ def post(
 
 def request(chat_url: str, method: str, path: str, **options: Any) -> httpx.Response:
     """Make one request."""
-    with httpx.Client(timeout=10.0, trust_env=False) as http:
+    with httpx.Client(timeout=10.0, **LOCAL) as http:
         return http.request(method, f"{chat_url}{path}", **options)

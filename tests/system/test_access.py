@@ -16,6 +16,7 @@ from shared_schema.events import ErrorEvent, HelloAck, decode_server_event
 from shared_schema.runtime.process.exits import CONFIGURATION, FAILED
 from shared_schema.runtime.web.clients import bearer
 from tests.support.client import write_wav
+from tests.support.local_http import LOCAL
 from tests.support.platforms import linux
 from tests.support.processes import Process, System, system, until
 
@@ -66,7 +67,7 @@ def listens(it: System, package: str) -> Process:
 def status(url: str, **options: Any) -> int:
     """Return the status of an answer, without reading what may be a stream."""
     options.setdefault("timeout", WITHIN_S)
-    with httpx.Client(trust_env=False) as http, http.stream("GET", url, **options) as response:
+    with httpx.Client(**LOCAL) as http, http.stream("GET", url, **options) as response:
         return response.status_code
 
 
@@ -136,7 +137,7 @@ def test_a_kiosk_of_another_device_needs_its_token_once(tmp_path: Path) -> None:
     with system(tmp_path, chat_host=address, chat_token=EVENTS) as it:
         listens(it, "chat_backend")
         url = f"http://{address}:{it.chat_port}"
-        with httpx.Client(base_url=url, trust_env=False, timeout=WITHIN_S) as tablet:
+        with httpx.Client(base_url=url, **LOCAL, timeout=WITHIN_S) as tablet:
             assert tablet.get("/").status_code == httpx.codes.UNAUTHORIZED
             assert tablet.post("/v1/chat", json={}).status_code == httpx.codes.UNAUTHORIZED
             preflight = {
@@ -201,7 +202,7 @@ def test_a_refusal_is_one_warning_that_says_why(guarded: System, gateway: System
     url, socket_url = f"{gateway.gateway_url}/v1/rehearsal", gateway.events_url
     for _ in range(50):
         assert status(url, headers={"Host": "evil.example"}) == httpx.codes.FORBIDDEN
-    assert httpx.delete(url, headers={"Origin": "http://evil.example"}, trust_env=False).is_error
+    assert httpx.delete(url, headers={"Origin": "http://evil.example"}, **LOCAL).is_error
     with pytest.raises(InvalidStatus, match="403"):
         connect(socket_url, additional_headers={"Origin": "http://bad.example"})
     with pytest.raises(InvalidStatus, match="404"):
@@ -228,7 +229,7 @@ def test_a_host_has_no_case_and_a_last_dot_means_nothing(gateway: System, host: 
     headers = {"Host": f"{host}:{gateway.gateway_port}"}
     headers["Origin"] = f"http://{host.lower()}:{gateway.gateway_port}"
     url = f"{gateway.gateway_url}/v1/rehearsal"
-    assert httpx.delete(url, headers=headers, trust_env=False).is_success
+    assert httpx.delete(url, headers=headers, **LOCAL).is_success
 
 
 @pytest.mark.parametrize("host", ["localhost.evil.example", "localhost..", "127.0.0.1.evil", ""])

@@ -10,6 +10,7 @@ import pytest
 
 from shared_schema.events import FinalSummaryReady, SessionEvent, UserSentiment
 from tests.support.client import Backend, backend, listening, turn1_of
+from tests.support.local_http import LOCAL
 from tests.support.processes import System, system, until
 from tests.support.sessions import BRIGHT, whole, with_additions
 
@@ -32,7 +33,7 @@ async def chat(show: System) -> AsyncIterator[Backend]:
 
 
 def get(show: System, path: str, **options: Any) -> Any:
-    with httpx.Client(timeout=10.0, trust_env=False) as http:
+    with httpx.Client(timeout=10.0, **LOCAL) as http:
         return http.get(f"{show.gateway_url}{path}", **options).json()
 
 
@@ -150,7 +151,7 @@ async def test_a_rehearsal_tells_both_again(show: System, chat: Backend) -> None
     async with listening(show.events_url) as client:
         chat.tell(TRUTH)
         live = await client.told(TRUTH.session_id, summary=True)
-        async with httpx.AsyncClient(timeout=10.0, trust_env=False) as http:
+        async with httpx.AsyncClient(timeout=10.0, **LOCAL) as http:
             answer = await http.post(f"{show.gateway_url}/v1/rehearsal", json={"speed": 100})
         assert answer.status_code == httpx.codes.ACCEPTED
         again = await client.told(summary=True)

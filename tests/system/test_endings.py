@@ -12,6 +12,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.support.local_http import LOCAL
 from tests.support.platforms import SIGNALS, posix
 from tests.support.processes import Process, System, system, until
 
@@ -26,7 +27,7 @@ def show(tmp_path: Path) -> Iterator[System]:
 
 def ready(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=2.0, trust_env=False).status_code == httpx.codes.OK
+        return httpx.get(url, timeout=2.0, **LOCAL).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False
 
@@ -99,7 +100,7 @@ def test_servers_whose_terminal_closed_can_be_found_and_stopped(show: System, pa
     until(lambda: ready(url), "ready")
     os.close(terminal)
     # It writes a line to the terminal that is gone.
-    refused = httpx.get(url, headers={"Host": "evil.example"}, timeout=5.0, trust_env=False)
+    refused = httpx.get(url, headers={"Host": "evil.example"}, timeout=5.0, **LOCAL)
     assert refused.status_code == httpx.codes.FORBIDDEN
     assert ready(url)
     status = show.start("status", "-m", package, "status")

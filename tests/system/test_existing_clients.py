@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from shared_schema.chat import EVENT_NAMES, Done, decode_chat_event
+from tests.support.local_http import LOCAL
 from tests.support.processes import System
 
 # More than a page of any other origin would be allowed.
@@ -58,7 +59,7 @@ def test_a_request_may_contain_more_than_we_know(show: System) -> None:
     }
     assert chunks_of(show, {"message": "What else?", **more})
     url = f"{show.chat_url}/v1/chat"
-    wrong = httpx.post(url, json={"message": 7, **more}, trust_env=False)
+    wrong = httpx.post(url, json={"message": 7, **more}, **LOCAL)
     assert wrong.status_code == httpx.codes.UNPROCESSABLE_ENTITY
     assert wrong.json()["error"]["field"] == "message"
 
@@ -68,17 +69,17 @@ def test_a_client_at_the_gateways_port_is_told_where_the_chat_is(show: System, p
     """Readable for any page, before anything is refused; other paths and methods are as before."""
     url = f"{show.gateway_url}{path}"
     asked = {**STRANGER, "Access-Control-Request-Method": "POST"}
-    preflight = httpx.request("OPTIONS", url, headers=asked, trust_env=False)
+    preflight = httpx.request("OPTIONS", url, headers=asked, **LOCAL)
     assert preflight.status_code == httpx.codes.NO_CONTENT
     assert preflight.content == b""
     for headers in (STRANGER, {}):
-        answer = httpx.post(url, content=b"whatever", headers=headers, trust_env=False)
+        answer = httpx.post(url, content=b"whatever", headers=headers, **LOCAL)
         assert answer.status_code == httpx.codes.MISDIRECTED_REQUEST
         assert f"{show.chat_url}{path}" in answer.json()["error"]["message"]
         assert answer.headers["access-control-allow-origin"] == "*"
     assert preflight.headers["access-control-allow-headers"] == "*"
-    assert httpx.get(url, trust_env=False).status_code == httpx.codes.NOT_FOUND
-    other = httpx.post(f"{show.gateway_url}/v1/quiet", headers=STRANGER, trust_env=False)
+    assert httpx.get(url, **LOCAL).status_code == httpx.codes.NOT_FOUND
+    other = httpx.post(f"{show.gateway_url}/v1/quiet", headers=STRANGER, **LOCAL)
     assert other.status_code == httpx.codes.FORBIDDEN
     assert "misdirected" not in show.processes[1].log
     assert "the chat is at" in show.processes[0].log

@@ -15,6 +15,7 @@ import pytest
 
 from shared_schema.chat import Done, SlotAudio, SlotDone, SlotError, TurnDone
 from tests.support.client import backend, listening, turn1_of
+from tests.support.local_http import LOCAL
 from tests.support.processes import System, system, until
 from tests.support.sessions import whole
 from tests.support.visitor import post, request
@@ -171,7 +172,7 @@ async def test_nothing_is_sent_that_can_not_be_recorded(small_disk: Path, tmp_pa
                 chat.tell(whole(number), write=False)
 
             def refuses() -> bool:
-                answer = httpx.get(f"{installation.gateway_url}/readyz", trust_env=False)
+                answer = httpx.get(f"{installation.gateway_url}/readyz", **LOCAL)
                 return answer.status_code == 503
 
             await asyncio.to_thread(until, refuses, "readyz 503")

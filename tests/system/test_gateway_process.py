@@ -13,6 +13,7 @@ from event_gateway.outbox import Entry, Outbox
 from shared_schema import SERVER_NAME, VERSION
 from shared_schema.events import DialogueWavesReady, ErrorEvent, HelloAck
 from tests.support.client import Backend, backend, listening, turn1_of
+from tests.support.local_http import LOCAL
 from tests.support.processes import System, system
 from tests.support.sessions import whole
 
@@ -154,7 +155,7 @@ async def test_without_a_client_events_are_counted_and_not_kept_for_it(
     installation.gateway()
     async with asyncio.timeout(20):
         chat.tell(whole(1))
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(**LOCAL) as http:
             while (
                 "rr_events_undelivered_total 3.0"
                 not in (await http.get(f"{installation.gateway_url}/metrics")).text
@@ -209,7 +210,7 @@ async def test_http_tells_how_it_is(installation: System, chat: Backend) -> None
     installation.gateway()
     truth = whole()
     async with (
-        httpx.AsyncClient(base_url=installation.gateway_url, trust_env=False) as http,
+        httpx.AsyncClient(base_url=installation.gateway_url, **LOCAL) as http,
         listening(installation.events_url) as touchdesigner,
     ):
         chat.events.begin_session(truth.session_id, slots=truth.begun().slots)
@@ -243,7 +244,7 @@ async def test_processes_that_disagree_on_the_folder_say_so(
     """readyz turns 503 and names both folders."""
     installation.gateway()
     async with backend(installation.bus_url, tmp_path / "elsewhere"):
-        async with asyncio.timeout(20), httpx.AsyncClient(trust_env=False) as http:
+        async with asyncio.timeout(20), httpx.AsyncClient(**LOCAL) as http:
             while (
                 answer := await http.get(f"{installation.gateway_url}/readyz")
             ).status_code == httpx.codes.OK:

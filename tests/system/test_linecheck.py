@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from shared_schema.events import DialogueWavesReady, WaveReference
 from tests.support.client import listening, turn1_of
+from tests.support.local_http import LOCAL
 from tests.support.processes import System, system
 
 DOME_HZ = {1: (80, 100), 2: (50, 70), 3: (20, 40), 4: (20, 40), 5: (50, 70), 6: (80, 100)}
@@ -49,7 +50,7 @@ async def test_each_place_says_its_number_and_steps_through_its_range(show: Syst
     assert "place 3: 20 to 40 Hz" in made.log
     show.gateway()
     async with listening(show.events_url) as client:
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(**LOCAL) as http:
             url = f"{show.gateway_url}/v1/rehearsal"
             answer = await http.post(url, json={"speed": 100})
         assert answer.is_success, answer.text

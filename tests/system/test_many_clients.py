@@ -9,6 +9,7 @@ import psutil
 
 from shared_schema.settings import Settings
 from tests.support.client import backend, listening, turn1_of
+from tests.support.local_http import LOCAL
 from tests.support.platforms import linux
 from tests.support.processes import Process, system, until
 from tests.support.sessions import whole
@@ -29,7 +30,7 @@ async def test_silent_connections_lock_nobody_out(tmp_path: Path) -> None:
             listening(installation.events_url) as client,
             backend(installation.bus_url, installation.artifacts) as chat,
         ):
-            async with httpx.AsyncClient(trust_env=False, timeout=10) as page:
+            async with httpx.AsyncClient(**LOCAL, timeout=10) as page:
                 assert (await page.get(installation.gateway_url)).status_code == httpx.codes.OK
             chat.tell(whole(1))
             assert turn1_of(await client.told()).session_id == whole(1).session_id
@@ -45,7 +46,7 @@ def test_silent_connections_keep_no_visitor_out(tmp_path: Path) -> None:
     ):
         chat = installation.chat()
         crowd(stack, chat, installation.chat_port)
-        with httpx.Client(base_url=installation.chat_url, trust_env=False, timeout=10) as kiosk:
+        with httpx.Client(base_url=installation.chat_url, **LOCAL, timeout=10) as kiosk:
             for path in ("/", "/pages/kiosk.js", "/v1/agents"):
                 assert kiosk.get(path).status_code == httpx.codes.OK
         assert len(chat.log.splitlines()) < 40

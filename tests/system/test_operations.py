@@ -15,6 +15,7 @@ from shared_schema.chat import SlotAudio, SlotDone, TurnDone
 from shared_schema.events import DialogueWavesReady
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION
 from tests.support.client import listening, turn1_of
+from tests.support.local_http import LOCAL
 from tests.support.platforms import SIGNALS
 from tests.support.processes import Process, System, runs, system, until
 from tests.support.visitor import post, request
@@ -47,7 +48,7 @@ def server_pid(process: Process, package: str) -> int | None:
 
 def ready(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=2.0, trust_env=False).status_code == httpx.codes.OK
+        return httpx.get(url, timeout=2.0, **LOCAL).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False
 
@@ -289,7 +290,7 @@ def test_a_server_that_ends_ends_its_streams_in_order(installation: System, name
         "gateway": ("GET", f"{installation.gateway_url}/v1/watch", None),
     }
     method, url, body = open_stream[name]
-    with httpx.stream(method, url, json=body, timeout=30.0, trust_env=False) as response:
+    with httpx.stream(method, url, json=body, timeout=30.0, **LOCAL) as response:
         lines = response.iter_lines()
         next(lines)
         processes[name].send(signal.SIGTERM)

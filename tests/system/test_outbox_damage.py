@@ -11,6 +11,7 @@ import pytest
 from event_gateway.outbox import OUTBOX_FILE
 from shared_schema.layout import GATEWAY_DIR, RUN_DIR
 from tests.support.client import Backend, Listener, backend, listening
+from tests.support.local_http import LOCAL
 from tests.support.platforms import SIGNALS, posix
 from tests.support.processes import Process, System, system
 from tests.support.sessions import whole
@@ -82,7 +83,7 @@ def replace_by_noise(path: Path) -> None:
 
 async def reasons(show: System) -> str:
     """Return what `readyz` says of the outbox."""
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(**LOCAL) as http:
         answer = (await http.get(f"{show.gateway_url}/readyz")).json()
     return " ".join((*answer["reasons"], answer["details"]["outbox"]))
 
@@ -101,7 +102,7 @@ async def every_page_answers(show: System) -> None:
         "/v1/recordings",
         "/v1/sessions",
     ]
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(**LOCAL) as http:
         for path in (*paths, "/metrics", "/healthz"):
             assert (await http.get(show.gateway_url + path)).status_code in (200, 503), path
 
@@ -228,7 +229,7 @@ async def test_yesterdays_copy_repeats_nothing(tmp_path: Path, running: bool) ->
             async with listening(show.events_url) as client:
                 await goes_on(client, chat, 4)
             history = f"{show.gateway_url}/v1/events/history?sessionId={whole(1).session_id}"
-            async with httpx.AsyncClient(trust_env=False) as http:
+            async with httpx.AsyncClient(**LOCAL) as http:
                 assert len((await http.get(history)).json()["events"]) == WHOLE
 
 

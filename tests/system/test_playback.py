@@ -12,6 +12,7 @@ import pytest
 
 from shared_schema.events import ErrorEvent
 from tests.support.client import Listener, backend, listening
+from tests.support.local_http import LOCAL
 from tests.support.processes import System, system
 from tests.support.sessions import whole
 
@@ -39,7 +40,7 @@ def report(session: str, state: str = "started", **more: Any) -> dict[str, Any]:
 
 async def playback(show: System, found: Any = lambda _: True) -> dict[str, Any]:
     """Return the first state on the stream that fits."""
-    async with httpx.AsyncClient(trust_env=False, timeout=WITHIN_S) as http:
+    async with httpx.AsyncClient(**LOCAL, timeout=WITHIN_S) as http:
         async with http.stream("GET", f"{show.gateway_url}/v1/playback") as stream:
             assert stream.status_code == httpx.codes.OK
             async for line in stream.aiter_lines():
@@ -51,7 +52,7 @@ async def playback(show: System, found: Any = lambda _: True) -> dict[str, Any]:
 
 
 async def ignored(show: System, reason: str) -> float:
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(**LOCAL) as http:
         text = (await http.get(f"{show.gateway_url}/metrics")).text
     name = f'rr_playback_ignored_total{{reason="{reason}"}} '
     return next((float(line.split()[-1]) for line in text.splitlines() if name in line), 0.0)
@@ -79,7 +80,7 @@ async def test_what_plays_is_shown_to_pages(show: System) -> None:
         (playing,) = state["playing"]
         assert (playing["slotId"], playing["turnIndex"], playing["place"]) == (1, 1, 2)
         operator = {"Authorization": "Bearer only mine"}
-        async with httpx.AsyncClient(trust_env=False, headers=operator) as http:
+        async with httpx.AsyncClient(**LOCAL, headers=operator) as http:
             sessions = await http.get(f"{show.gateway_url}/v1/sessions")
         assert sessions.json()["playback"]["playing"] == [playing]
         await client.say(report(session, "ended", place=2))
@@ -96,7 +97,7 @@ async def test_what_plays_is_shown_to_pages(show: System) -> None:
 
 async def test_other_pages_of_ours_may_follow_it(show: System) -> None:
     """The kiosk's origin is allowed, a stranger's is not; the operator's token is not needed."""
-    async with httpx.AsyncClient(trust_env=False, timeout=WITHIN_S) as http:
+    async with httpx.AsyncClient(**LOCAL, timeout=WITHIN_S) as http:
         for origin, allowed in (
             ("http://localhost:8001", "http://localhost:8001"),
             ("http://evil.example", None),

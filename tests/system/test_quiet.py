@@ -10,6 +10,7 @@ import pytest
 from shared_schema import START_THEM
 from shared_schema.events import Hush, SessionStopped
 from tests.support.client import Backend, Listener, backend, listening
+from tests.support.local_http import LOCAL
 from tests.support.processes import System, system
 from tests.support.sessions import Truth, whole
 
@@ -23,7 +24,7 @@ def show(tmp_path: Path) -> Iterator[System]:
 
 def request(show: System, method: str, path: str, body: Any = None) -> httpx.Response:
     url = f"{show.gateway_url}{path}"
-    return httpx.request(method, url, json=body, timeout=20.0, trust_env=False)
+    return httpx.request(method, url, json=body, timeout=20.0, **LOCAL)
 
 
 def is_quiet(show: System) -> bool:

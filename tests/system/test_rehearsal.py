@@ -33,6 +33,7 @@ from shared_schema.session_document import (
     read_document,
 )
 from tests.support.client import Listener, backend, listening, write_wav
+from tests.support.local_http import LOCAL
 from tests.support.platforms import SIGNALS
 from tests.support.processes import Process, System, system, until
 from tests.support.readiness import LIMITS
@@ -50,7 +51,7 @@ def show(tmp_path: Path) -> Iterator[System]:
 
 
 def api(show: System, method: str, path: str, **options: Any) -> httpx.Response:
-    with httpx.Client(timeout=10.0, trust_env=False) as http:
+    with httpx.Client(timeout=10.0, **LOCAL) as http:
         return http.request(method, f"{show.gateway_url}{path}", **options)
 
 

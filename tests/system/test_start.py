@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.local_http import LOCAL
 from tests.support.processes import Process, System, connects, system
 from tests.support.visitor import post
 
@@ -59,7 +60,7 @@ def test_an_update_is_a_second_folder_and_going_back_works(tmp_path: Path) -> No
         for folder in (old, new, old):
             process = started(it, folder)
             sessions.append(post(it.chat_url, MESSAGE).session_id)
-            recordings = httpx.get(f"{it.gateway_url}/v1/recordings", trust_env=False).text
+            recordings = httpx.get(f"{it.gateway_url}/v1/recordings", **LOCAL).text
             assert all(session in recordings for session in sessions)
             stopping = it.start("stop", "-m", "event_gateway", "stop")
             assert stopping.wait() == 0

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.support.client import backend, listening
+from tests.support.local_http import LOCAL
 from tests.support.processes import System, system, until
 from tests.support.sessions import whole
 
@@ -23,7 +24,7 @@ def show(tmp_path: Path) -> Iterator[System]:
 
 
 def get(show: System, path: str, **options: Any) -> httpx.Response:
-    return httpx.get(f"{show.gateway_url}{path}", timeout=WITHIN_S, trust_env=False, **options)
+    return httpx.get(f"{show.gateway_url}{path}", timeout=WITHIN_S, **LOCAL, **options)
 
 
 def watched(show: System, *, lines: int, after: str = "") -> tuple[dict[str, Any], list[int]]:
@@ -32,7 +33,7 @@ def watched(show: System, *, lines: int, after: str = "") -> tuple[dict[str, Any
     state: dict[str, Any] = {}
     ids: list[int] = []
     with httpx.stream(
-        "GET", f"{show.gateway_url}/v1/watch", headers=headers, timeout=WITHIN_S, trust_env=False
+        "GET", f"{show.gateway_url}/v1/watch", headers=headers, timeout=WITHIN_S, **LOCAL
     ) as stream:
         name = ""
         for line in stream.iter_lines():
@@ -123,7 +124,7 @@ def test_a_page_opened_with_the_token_keeps_it(tmp_path: Path) -> None:
         until(lambda: "listening" in gateway.log, "listening")
         assert get(show, "/").status_code == httpx.codes.UNAUTHORIZED
         assert get(show, "/v1/rehearsal", headers=bearer).status_code == httpx.codes.OK
-        with httpx.Client(base_url=show.gateway_url, trust_env=False) as page:
+        with httpx.Client(base_url=show.gateway_url, **LOCAL) as page:
             opened = page.get("/?token=open%20sesame")
             assert opened.status_code == httpx.codes.OK
             kept = opened.headers["set-cookie"].lower()

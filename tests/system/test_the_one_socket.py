@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from shared_schema.events import ErrorEvent, SessionEvent
 from shared_schema.sockets import CurveKeys
 from tests.support.client import Backend, backend, listening
+from tests.support.local_http import LOCAL
 from tests.support.processes import System, system
 from tests.support.sessions import whole
 
@@ -36,7 +37,7 @@ async def chat(installation: System) -> AsyncIterator[Backend]:
 
 
 async def metric(installation: System, name: str) -> float:
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(**LOCAL) as http:
         text = (await http.get(f"{installation.gateway_url}/metrics")).text
     (line,) = [line for line in text.splitlines() if line.startswith(f"{name} ")]
     return float(line.split()[-1])
@@ -190,7 +191,7 @@ async def test_a_token_is_needed_where_one_is_set(tmp_path: Path) -> None:
         process = installation.start("gateway", "-m", "event_gateway")
         url = installation.events_url
         token = {"Authorization": "Bearer open sesame"}
-        async with asyncio.timeout(20), httpx.AsyncClient(trust_env=False) as http:
+        async with asyncio.timeout(20), httpx.AsyncClient(**LOCAL) as http:
             while True:
                 try:
                     answer = await http.get(f"{installation.gateway_url}/readyz", headers=token)
@@ -233,7 +234,7 @@ def test_an_open_door_without_a_lock_is_refused(
 
 async def test_a_foreign_host_name_is_refused(installation: System) -> None:
     """A page that rebound its name to our address gets nothing."""
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(**LOCAL) as http:
         answer = await http.get(
             f"{installation.gateway_url}/v1/sessions", headers={"Host": "evil.example:8000"}
         )
@@ -280,7 +281,7 @@ async def test_bus_messages_that_do_not_fit_are_counted_and_logged_once(
     assert log.count("kind=malformed") == 1
     assert log.count("kind=wrong_protocol") == 1
     assert await metric(installation, 'rr_bus_ignored_total{reason="wrong_protocol"}') == 5
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(**LOCAL) as http:
         ready = await http.get(f"{installation.gateway_url}/readyz")
     assert ready.status_code == httpx.codes.SERVICE_UNAVAILABLE
     assert ready.json()["reasons"] == [

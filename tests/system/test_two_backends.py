@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 
 from tests.support.client import backend, listening
+from tests.support.local_http import LOCAL
 from tests.support.processes import System, system
 from tests.support.sessions import whole
 
@@ -14,7 +15,7 @@ WITHIN_S = 20.0
 
 async def ready(show: System) -> list[str]:
     """Return what keeps the gateway from its work."""
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(**LOCAL) as http:
         reasons: list[str] = (await http.get(f"{show.gateway_url}/readyz")).json()["reasons"]
     return reasons
 

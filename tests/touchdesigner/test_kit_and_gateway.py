@@ -12,6 +12,7 @@ from msgspec import structs
 from shared_schema.facts import Sentiment
 from shared_schema.ids import TurnIndex
 from tests.support.client import backend, listening, write_wav
+from tests.support.local_http import LOCAL
 from tests.support.processes import System, system
 from tests.support.sessions import Truth, whole
 from tests.touchdesigner.connected import ConnectedDat, connected
@@ -138,7 +139,7 @@ async def test_the_gateway_shows_what_the_kit_plays(show: System) -> None:
                 chat.tell(whole(2))
                 await dat.until(lambda: len(rows) == 7, "the second told")
                 await dat.until(lambda: stage.home.the("voice1").par.play, "the second begun")
-            async with httpx.AsyncClient(trust_env=False) as http:
+            async with httpx.AsyncClient(**LOCAL) as http:
                 await http.post(f"{show.gateway_url}/v1/quiet")
             await dat.until(lambda: stage.status("quiet"), "quiet")
             stage.advance(500)
@@ -183,7 +184,7 @@ async def test_mood_and_summary_play_on_every_place(show: System, tmp_path: Path
 async def playback(show: System, dat: ConnectedDat) -> dict[str, Any]:
     """Return what the gateway shows, once it has read what the kit has said."""
     await dat.said()
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(**LOCAL) as http:
         sessions = (await http.get(f"{show.gateway_url}/v1/sessions")).json()
     state: dict[str, Any] = sessions["playback"]
     return state

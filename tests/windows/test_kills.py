@@ -12,6 +12,7 @@ import pytest
 from shared_schema.layout import WAVES_ROOT
 from shared_schema.runtime.process.control import running
 from tests.support.client import listening, turn1_of
+from tests.support.local_http import LOCAL
 from tests.support.platforms import windows
 from tests.support.processes import Process, System, connects, system, until
 from tests.support.visitor import post
@@ -97,4 +98,4 @@ def test_a_second_gateway_is_refused_with_one_line(tmp_path: Path) -> None:
         second = it.start("second", "-m", "event_gateway")
         assert second.wait(60) == 75
         assert "is taken by another process" in second.log
-        assert httpx.get(f"{it.gateway_url}/readyz", trust_env=False).status_code == 200
+        assert httpx.get(f"{it.gateway_url}/readyz", **LOCAL).status_code == 200
