@@ -184,9 +184,12 @@ def visiting(
 ) -> Iterator[Visit]:
     """Open a page; at the end nothing may have gone wrong in it.
 
-    It may only ask its own server, and the one at `also`.
+    It may only ask its own server, and the one at `also`. Its water is still: without a graphics
+    card, moving it takes most of a core.
     """
-    context = browser.new_context(viewport={"width": WIDE[0], "height": WIDE[1]}, locale="en-GB")
+    context = browser.new_context(
+        viewport={"width": WIDE[0], "height": WIDE[1]}, locale="en-GB", reduced_motion="reduce"
+    )
     page = context.new_page()
     page.set_default_timeout(WITHIN_S * 1000)
     if microphone:

@@ -107,6 +107,8 @@ def test_a_session_arrives_on_both_pages(
     touchdesigner: Callable[[], Process], kiosk: Visit, desk: Visit
 ) -> None:
     """Three turns at the kiosk, the grid and the log at the desk; every sound has a shape."""
+    for moving in (kiosk, desk):
+        moving.page.emulate_media(reduced_motion="no-preference")
     assert "not connected" in desk.text("#client")
     client = touchdesigner()
     desk.until_text("#client", "connected, listen")

@@ -239,7 +239,12 @@ class System:
         return process
 
     def chat(self, *arguments: str) -> Process:
-        """Start a chat backend and wait until it takes visitors."""
+        """Start a chat backend and wait until it takes visitors.
+
+        Our own has one wave worker unless a test says otherwise: each takes a while to start.
+        """
+        if not arguments:
+            self.settings.setdefault("RR_WAVES_MAX_WORKERS", "1")
         process = self.start("chat", *(arguments or ("-m", "chat_backend")))
         self.wait_ready(process, f"{self.chat_url}/v1/health")
         process.note_children()

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from tests.support.local_http import LOCAL
-from tests.support.processes import Process, System, connects, system
+from tests.support.processes import Process, System, connects, system, until
 from tests.support.visitor import post
 
 ROOT = Path(__file__).parents[2]
@@ -60,8 +60,12 @@ def test_an_update_is_a_second_folder_and_going_back_works(tmp_path: Path) -> No
         for folder in (old, new, old):
             process = started(it, folder)
             sessions.append(post(it.chat_url, MESSAGE).session_id)
-            recordings = httpx.get(f"{it.gateway_url}/v1/recordings", **LOCAL).text
-            assert all(session in recordings for session in sessions)
+
+            def listed() -> bool:
+                recordings = httpx.get(f"{it.gateway_url}/v1/recordings", **LOCAL).text
+                return all(session in recordings for session in sessions)
+
+            until(listed, "all sessions of both versions")
             stopping = it.start("stop", "-m", "event_gateway", "stop")
             assert stopping.wait() == 0
             assert process.wait() == 0, process.log
