@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from chat_backend.errors import ChatBackendError
 from chat_backend.hearing.engine import Word, WrongLanguage
-from chat_backend.hearing.recording import MEDIA_TYPES, NotASound, NothingSaid, TooLong
+from chat_backend.hearing.recording import MEDIA_TYPES, SUFFIXES, NotASound, NothingSaid, TooLong
 from chat_backend.hearing.service import Busy, Ears, Outcome
 from chat_backend.metrics import Metrics
 from chat_backend.providers.failure import ProviderFailed
@@ -142,7 +142,10 @@ class HearingRoute(Struct, frozen=True, kw_only=True):
             return answer
         try:
             audio, text = await self.kept.keep(
-                answer.stt_session_id, recording.container, data, msgspec.json.encode(answer)
+                answer.stt_session_id,
+                SUFFIXES[recording.container],
+                data,
+                msgspec.json.encode(answer),
             )
         except OSError as error:
             # What was said is worth more than its copy.

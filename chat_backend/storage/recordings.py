@@ -6,7 +6,6 @@ import os
 import shutil
 from typing import Final
 
-from chat_backend.hearing.recording import SUFFIXES
 from shared_schema.ids import is_session_id
 from shared_schema.layout import HEARING_ROOT, Artifacts, moved_into_place
 
@@ -20,11 +19,14 @@ class KeptRecordings:
         self._artifacts = artifacts
 
     async def keep(
-        self, stt_session_id: str, container: str, data: bytes, transcript: bytes
+        self, stt_session_id: str, suffix: str, data: bytes, transcript: bytes
     ) -> tuple[str, str]:
-        """Write a recording and its transcript; return their paths. Raises OSError."""
+        """Write a recording and its transcript; return their paths. Raises OSError.
+
+        The recording's name ends with `suffix`, e.g. ``.webm``.
+        """
         folder = f"{HEARING_ROOT}/{stt_session_id}"
-        audio, text = f"{folder}/recording{SUFFIXES[container]}", f"{folder}/{TRANSCRIPT}"
+        audio, text = f"{folder}/recording{suffix}", f"{folder}/{TRANSCRIPT}"
         await asyncio.to_thread(self._write, audio, data)
         await asyncio.to_thread(self._write, text, transcript)
         return audio, text

@@ -116,7 +116,7 @@ async def test_kept_recordings_go_when_they_are_old(tmp_path: Path) -> None:
     kept = KeptRecordings(Artifacts(tmp_path))
     old, new = new_session_id(), new_session_id()
     for each in (old, new):
-        await kept.keep(each, "WebM", b"sound", b"{}")
+        await kept.keep(each, ".webm", b"sound", b"{}")
     folder = tmp_path / "stt" / "sessions"
     (folder / "notes").mkdir()
     for each in (old, "notes"):

@@ -62,6 +62,14 @@ def test_a_wave_worker_loads_no_commands(tmp_path: Path) -> None:
     assert loaded_by("import chat_backend.__main__", tmp_path).isdisjoint({"typer", "structlog"})
 
 
+@pytest.mark.parametrize("package", ["chat_backend", "event_gateway"])
+def test_a_supervisor_or_command_loads_no_sound(package: str, tmp_path: Path) -> None:
+    """NumPy and SciPy would take longer to load than all the rest of a command."""
+    loaded = loaded_by(f"import {package}.cli", tmp_path)
+    assert "typer" in loaded
+    assert loaded.isdisjoint({"numpy", "scipy", "starlette"})
+
+
 def test_no_filter_design_is_loaded(tmp_path: Path) -> None:
     """`scipy.signal` would take as long to load as all the rest of a start, and 75 MB."""
     loaded = loaded_by(STARTED, tmp_path)
