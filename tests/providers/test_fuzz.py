@@ -1,6 +1,6 @@
 """Whatever a provider sends, it becomes an answer, or an error that says why; never noise.
 
-200 examples a test, or as many as FUZZ_EXAMPLES says: 2,000 and more at night.
+60 examples a test, or as many as FUZZ_EXAMPLES says: 2,000 and more at night.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ from tests.support.sounds import FILES, MORE_FILES, NO_SOUND, pcm
 
 # Many examples take their time.
 pytestmark = pytest.mark.timeout(300 + 3 * int(os.environ.get("FUZZ_EXAMPLES", "0")))
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "200"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 fuzzed = settings(
     max_examples=EXAMPLES,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
