@@ -31,7 +31,7 @@ FLAGS: Final = (
 )
 # A page that waits longer for something than this will wait for ever; the machine may be slow.
 WITHIN_S: Final = 60.0
-LOOK_EVERY_MS: Final = 50
+LOOK_EVERY_MS: Final = 100
 WIDE: Final = (1920, 1080)
 NARROW: Final = (390, 844)
 # What axe calls worse than "moderate".

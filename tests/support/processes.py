@@ -23,7 +23,7 @@ from tests.support.local_http import LOCAL
 
 START_WITHIN_S = 120.0
 END_WITHIN_S = 120.0
-LOOK_EVERY_S = 0.02
+LOOK_EVERY_S = 0.05
 
 
 def free_port() -> int:
