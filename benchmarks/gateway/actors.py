@@ -28,7 +28,8 @@ from shared_schema.runtime.log.logs import configure_logging
 from tests.support.client import backend
 from tests.support.readiness import LIMITS
 
-PADDING = "." * 700
+# About as long as a Turn 1 event with one slot.
+PADDING = "." * 1600
 AFTERWARDS_S = 0.002
 
 

@@ -23,8 +23,6 @@ from tests.support.local_http import LOCAL
 from tests.support.processes import System, free_port
 
 STAMP = re.compile(rb"stamp:(\d+)")
-# About as long as a Turn 1 event with one slot.
-PADDING = 700
 # At rest is a gateway that for so long hears little more than two heartbeats a second.
 AT_REST_S = 2.0
 AT_REST_MESSAGES = 10

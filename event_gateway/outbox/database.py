@@ -232,16 +232,13 @@ class Database(OutboxReader):
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
-        """Write only to files that nobody touched, and remember how we left them."""
+        """Write only to files that nobody touched."""
         if fault := self._find_fault():
             raise OutboxUnavailable(f"the outbox cannot be written now: {fault}")
         try:
             yield
         except sqlite3.Error as error:
             raise self._unavailable("written", error) from error
-        finally:
-            if not self._fault:
-                self._watch.note_log()
 
     def _unavailable(self, what: str, error: sqlite3.Error) -> OutboxUnavailable:
         if is_damage(error) and not self._fault:

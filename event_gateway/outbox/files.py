@@ -111,7 +111,8 @@ def is_damage(error: sqlite3.Error) -> bool:
 class Watch:
     """Tells whether somebody else touched the open files. Takes some microseconds.
 
-    Between two calls of `note`, our own writes go into the log only: no write checkpoints it.
+    Between two calls of `note`, our own writes go into the log only: no write checkpoints it, so it
+    grows.
     """
 
     def __init__(self, path: Path) -> None:
@@ -128,22 +129,19 @@ class Watch:
     def note(self) -> None:
         """Remember how we left the files."""
         self._seen_main = _stat(self._main)
-        self.note_log()
-
-    def note_log(self) -> None:
-        """Remember how our own write left the log."""
         self._seen_log = _stat(self._log)
 
     def fault(self) -> str:
         """Return what somebody else did to the files; empty if nothing."""
         if self._seen_main is None:
             return ""
-        main = _stat(self._main)
+        main, log = _stat(self._main), _stat(self._log)
         fault = _fault(self._seen_main, main, "its file")
         if not fault and self._seen_log is not None:
-            fault = _fault(self._seen_log, _stat(self._log), "its write-ahead log")
+            fault = _fault(self._seen_log, log, "its write-ahead log")
         if not fault and main is not None and _written(main) != _written(self._seen_main):
             fault = "another program wrote to its file"
+        self._seen_log = log or self._seen_log
         return fault
 
 
