@@ -26,6 +26,8 @@ SUBJECTS: Final = {
 }
 # A subject's exit code when it fell short; 1 is Python's for an error.
 MISSED: Final = 3
+# What `report.verdict` writes of it.
+MISSED_WORD: Final = "MISSED"
 _PREFACE: Final = """\
 # Benchmarks
 
@@ -75,12 +77,36 @@ def keep_text(subject: str, text: str) -> None:
     """Put what a subject printed in the place of what it printed before."""
     parts = _parts()
     today = datetime.datetime.now(tz=datetime.UTC).date()
-    parts[subject] = f"`python -m benchmarks {subject}`, {today}\n\n{text.strip()}\n"
-    document = [_PREFACE]
+    command = f"`python -m benchmarks {subject}`, {today}{_commit()}"
+    parts[subject] = f"{command}\n\n{text.strip()}\n"
+    document = [_PREFACE, _missed(parts)]
     for each, title in SUBJECTS.items():
         if each in parts:
             document.append(f"<!-- {each} -->\n## {title}\n\n{parts[each]}<!-- end -->\n")
     DOCUMENT.write_text("\n".join(document), encoding="utf-8")
+
+
+def _commit() -> str:
+    """Return which commit the figures are of; empty outside a clone."""
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    return f", commit {done.stdout.strip()}" if done.returncode == 0 else ""
+
+
+def _missed(parts: dict[str, str]) -> str:
+    """Return the list of what falls short of its limit, in the order of the document."""
+    found = [
+        f"* {title}: {' '.join(line.replace('|', ' ').split())}\n"
+        for subject, title in SUBJECTS.items()
+        for line in parts.get(subject, "").splitlines()
+        if MISSED_WORD in line
+    ]
+    return f"What falls short of its limit:\n\n{''.join(found) or '* nothing'}"
 
 
 def _parts() -> dict[str, str]:

@@ -18,8 +18,9 @@ def test_a_part_that_is_kept_leaves_the_others_as_they_are(
     }
     for subject in reversed(told):
         document.keep_text(subject, told[subject])
-    document.keep_text("session", "newer figures")
+    document.keep_text("session", "newer figures\n\n| memory | 7, MISSED (<= 5) |")
     text = document.DOCUMENT.read_text("utf-8")
     assert [text.count(f"<!-- {subject} -->") for subject in told] == [1] * len(told)
     assert "newer figures" in text
+    assert "\n* A session as the visitor has it: memory 7, MISSED (<= 5)\n" in text.split("<!--")[0]
     assert all((told[subject] in text) == (subject != "session") for subject in told)
