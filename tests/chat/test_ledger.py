@@ -8,7 +8,7 @@ from chat_backend.facts.ledger import MAX_FINISHED, Ledger
 from shared_schema.bus import FactPublished, SnapshotSession
 from shared_schema.facts import Turn1Complete, Turn3Complete, UtteranceReported
 from shared_schema.session_document import SessionDocument
-from tests.support.sessions import Truth, whole
+from tests.support.sessions import Truth, session_id, whole
 
 KEEP_S = 345.0
 
@@ -198,15 +198,16 @@ def test_a_record_becomes_the_document_of_its_session() -> None:
     ledger.turn3_complete(truth.session_id, truth.dialogues, 0.0)
     assert not record.document(**head).settled  # type: ignore[arg-type]
     ledger.session_complete(truth.session_id, 0.0, stopped=True)
-    assert record.document(**head, usage=("row",)) == SessionDocument(  # type: ignore[arg-type]
+    more = {"usage": ("row",), "recording_id": session_id(9)}
+    assert record.document(**head, **more) == SessionDocument(  # type: ignore[arg-type]
         format=2,
         session_id=truth.session_id,
         state="stopped",
         slots=truth.begun().slots,
         utterances=tuple(truth.utterance(*part) for part in sorted(truth.parts())),
         dialogues=truth.dialogues,
-        usage=("row",),
         **head,  # type: ignore[arg-type]
+        **more,  # type: ignore[arg-type]
     )
     done = ledger_with(whole(2)).record(whole(2).session_id)
     assert done is not None

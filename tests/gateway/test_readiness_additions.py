@@ -70,6 +70,16 @@ def test_a_snapshot_has_the_sentiment_before_its_turn_1() -> None:
     assert [each.live for each in told if not isinstance(each, SessionClosed)] == [False] * 5  # type: ignore[union-attr]
 
 
+def test_a_sentiment_is_sent_live_for_as_long_as_it_would_be_replayed() -> None:
+    """By its age, whatever the clock says."""
+    truth, now = with_additions(whole()), 5000.0
+    window_s = LIMITS.replay_window_s
+    for age_s, live in ((0.0, True), (window_s, True), (window_s + 1.0, False)):
+        (due,) = publish(machine(), truth.sentiment_fact(age_s=age_s), now=now)
+        assert isinstance(due, SentimentDue)
+        assert due.live == live
+
+
 def test_a_session_that_is_given_up_after_its_sentiment_closes() -> None:
     """Nothing of Turn 1 is known: the mood was all."""
     truth = with_additions(whole())
@@ -144,6 +154,15 @@ def test_the_earliest_end_counts() -> None:
     publish(readiness, truth.complete(ended=False), now=100.0)
     publish(readiness, truth.complete(ended=False), now=120.0)
     assert names(readiness.advance(130.0)) == WITH_SUMMARY[3:]
+
+
+def test_a_snapshot_takes_nothing_from_a_summary_that_is_known() -> None:
+    """Its waves were heard of while the snapshot, which was taken before them, was on its way."""
+    truth = with_additions(whole())
+    readiness = machine()
+    publish(readiness, truth.begun(), *truth.summary_fact())
+    earlier = structs.replace(truth.snapshot(), summary=truth.summary(ended=False))
+    assert the_summary(publish(readiness, earlier)).summary == truth.summary()
 
 
 def test_the_last_word_is_complete_in_itself() -> None:
