@@ -61,6 +61,18 @@ def test_two_answers_to_one_request_are_an_alarm_and_the_newer_is_asked_alone() 
     )
 
 
+def test_what_is_asked_of_the_newer_one_is_asked_again_if_it_stalls() -> None:
+    """It has its own time to answer."""
+    rig = Rig()
+    rig.begin("q1", 3, "a")
+    rig.now = 5.0
+    assert asked(rig.begin("q1", 5, "b")) == ["q2"]
+    rig.now += SNAPSHOT_STALLED_S
+    assert asked(rig.beat(6, "b")) == []
+    rig.now += 0.1
+    assert asked(rig.beat(7, "b")) == ["q3"]
+
+
 def test_a_session_of_a_second_backend_whose_beginning_was_lost_is_ignored() -> None:
     """As the first one's it would be abandoned, because the first one does not have it."""
     rig = Rig()
