@@ -169,6 +169,7 @@ def test_a_log_that_cannot_be_moved_stays(machine: Machine) -> None:
     assert machine.outbox.inspect() == "its file was deleted or moved"
 
 
+@posix("files that can be removed while they are open")
 def test_a_lost_witness_is_written_again(machine: Machine) -> None:
     """It alone is no loss of the outbox."""
     machine.record("a")

@@ -170,6 +170,7 @@ def run(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         env={**kept, "RR_LOG_FORMAT": "text", **variables},
         capture_output=True,
         text=True,
+        encoding="utf-8",
         timeout=90,
         check=False,
     )

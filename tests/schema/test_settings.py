@@ -6,6 +6,7 @@ import pytest
 
 from shared_schema.decoding import InvalidSetting
 from shared_schema.settings import Settings, load_settings
+from tests.support.platforms import posix
 
 
 def load(**values: str) -> Settings:
@@ -107,6 +108,7 @@ def test_models_and_voices_have_limits_of_their_own(
     assert (found.llm_concurrency, found.tts_concurrency) == limits
 
 
+@posix("list of users: any name has a home folder beside one's own")
 @pytest.mark.parametrize("variable", ["RR_ARTIFACTS_DIR", "RR_LOG_DIR", "RR_SHOW"])
 def test_a_home_folder_of_nobody_is_one_line(variable: str) -> None:
     """It names the variable."""
