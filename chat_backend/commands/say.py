@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import httpx
+import msgspec
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
@@ -23,7 +24,7 @@ from shared_schema.chat import (
     UserSentiment,
     decode_chat_event,
 )
-from shared_schema.decoding import InvalidMessage
+from shared_schema.decoding import UNREADABLE, CamelStruct, InvalidMessage
 from shared_schema.foreign_text import shown
 from shared_schema.ids import SUMMARY_TURN, TURNS
 from shared_schema.runtime.log.output import echo
@@ -69,6 +70,13 @@ def run_visit(
     return OK
 
 
+class _Health(CamelStruct, frozen=True, kw_only=True):
+    """What a visit needs of the gateway."""
+
+    client_connected: bool
+    backend_heard: bool
+
+
 def _wait_until_served(
     http: httpx.Client, settings: Settings, wait: bool, timeout_s: float
 ) -> None:
@@ -88,12 +96,12 @@ def _missing(http: httpx.Client, settings: Settings, wait: bool) -> str | None:
         return None
     try:
         answer = http.get(f"{gateway}/healthz", headers=bearer(gateway_token(settings)))
-        health = answer.raise_for_status().json()
-    except httpx.HTTPError:
+        health = msgspec.json.decode(answer.raise_for_status().content, type=_Health)
+    except (httpx.HTTPError, *UNREADABLE):
         return f"no gateway at {gateway}"
-    if not health["clientConnected"]:
+    if not health.client_connected:
         return "TouchDesigner is not connected to the gateway"
-    if not health["backendHeard"]:
+    if not health.backend_heard:
         return "the gateway receives nothing from the chat backend"
     return None
 

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Annotated
 
 import httpx
+import msgspec
 import typer
+from msgspec import Struct
 
 from chat_backend.storage.archive import Archive, StoredSession
 from chat_backend.storage.retention import Retention
+from shared_schema.decoding import UNREADABLE
 from shared_schema.ids import LAST_MOMENT, is_session_id
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.log.output import echo, echo_document
@@ -233,6 +236,12 @@ def _line(session: StoredSession) -> str:
     return f"{session.session_id}  {when}  {state:<10} {size:>9}  {kept:<4}  {message}"
 
 
+class _Deleted(Struct):
+    """The chat backend's answer: what is held open."""
+
+    held: list[str]
+
+
 def _deleted_by_server(settings: Settings, session_id: str) -> list[str] | None:
     """Ask the running backend to delete a session; return what is held open.
 
@@ -255,8 +264,10 @@ def _deleted_by_server(settings: Settings, session_id: str) -> list[str] | None:
     if answer.is_error:
         message = f"the chat backend answered {answer.status_code}: {answer.text}"
         raise StartRefused(message, FAILED)
-    held: list[str] = answer.json()["held"]
-    return held
+    try:
+        return msgspec.json.decode(answer.content, type=_Deleted).held
+    except UNREADABLE:
+        return None  # another program uses its port
 
 
 def _events(session_id: str) -> list[str]:

@@ -180,6 +180,20 @@ async function heard({ transcript, language, recordingId }) {
   await askNow();
 }
 
+function forgetHeard() {
+  document.body.classList.remove("correcting");
+  understood = "";
+  heardIn = undefined;
+  write(at("understood"), "");
+}
+
+/** Leave nothing of a visitor who did not ask, or read an answer, on the screen. */
+function emptyForm() {
+  forgetHeard();
+  at("message").value = "";
+  problem("");
+}
+
 function problem(words) {
   at("problem").hidden = words === "";
   write(at("problem"), words);
@@ -214,10 +228,7 @@ async function askNow() {
   } finally {
     quietSince = Date.now();
     asking = false;
-    document.body.classList.remove("correcting");
-    understood = "";
-    heardIn = undefined;
-    write(at("understood"), "");
+    forgetHeard();
     open(!unattended);
     at("stop").hidden = true;
     await look();
@@ -288,10 +299,11 @@ function moved() {
 }
 setInterval(moved, PLAYING_MS);
 
-/** Take the last conversation off the screen, and what its visitor agreed to. */
+/** Take everything of the last visitor off the screen, and what they agreed to. */
 function clear() {
   conversation = programme = null;
   goOn(false);
+  emptyForm();
   at("conversation").hidden = true;
   at("go-on").hidden = true;
   at("turns").replaceChildren();
@@ -323,7 +335,7 @@ at("forget").addEventListener("click", async () => {
   goOn(false);
   try {
     await endVisit();
-    at("message").value = "";
+    emptyForm();
     at("message").focus();
     at("conversation").hidden = true;
     write(at("health"), "The voices have forgotten the visit before.");

@@ -21,7 +21,7 @@ export class Unattended {
   constructor({ reports, programme, asking, take, clear, look, notice }) {
     Object.assign(this, { reports, programme, asking, take, clear, look, notice });
     document.body.classList.add("kiosk");
-    for (const name of ["pointerdown", "keydown"]) {
+    for (const name of ["pointerdown", "keydown", "input"]) {
       document.addEventListener(name, () => this.#touched());
     }
     document.addEventListener("visibilitychange", () => this.#stayAwake());

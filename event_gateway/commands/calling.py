@@ -2,15 +2,28 @@
 
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any
+from typing import TypeVar
 
 import httpx
+import msgspec
+from msgspec import Struct
 
 from event_gateway.errors import GatewayError
 from shared_schema import START_THEM
+from shared_schema.decoding import UNREADABLE
 from shared_schema.runtime.web.clients import bearer, gateway_token, local_http
 from shared_schema.runtime.web.hosts import gateway_url
 from shared_schema.settings import Settings
+
+T = TypeVar("T")
+
+
+class _Problem(Struct):
+    message: str
+
+
+class _Refusal(Struct):
+    error: _Problem
 
 
 class CallFailed(Exception):
@@ -35,8 +48,8 @@ class GatewayCalls:
     ) -> None:
         self._http.close()
 
-    def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        """Return the answer of the gateway.
+    def call(self, method: str, path: str, answer: type[T], body: object = None) -> T:
+        """Return the gateway's answer, which has the type `answer`.
 
         Raises
         ------
@@ -45,24 +58,24 @@ class GatewayCalls:
         """
         try:
             response = self._http.request(method, f"{self._gateway}{path}", json=body)
-            answer: Any = response.json()
+            if response.is_error:
+                refusal = msgspec.json.decode(response.content, type=_Refusal)
+                raise CallFailed(refusal.error.message)
+            return msgspec.json.decode(response.content, type=answer)
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
             raise CallFailed(f"no gateway at {self._gateway} ({reason}): {START_THEM}") from None
-        except ValueError:
+        except UNREADABLE:
             raise CallFailed(
                 f"{self._gateway} does not serve {path}: the gateway is switched off"
                 " (RR_EVENTS_WS_ENABLED=false), or another program uses its port (RR_GATEWAY_PORT)"
             ) from None
-        if response.is_error:
-            raise CallFailed(str(answer["error"]["message"]))
-        return dict(answer)
 
 
 def answer_of_running(
-    settings: Settings, method: str, path: str, *, timeout_s: float
-) -> bytes | None:
-    """Return the answer of the gateway that has the outbox open; None if none has.
+    settings: Settings, method: str, path: str, answer: type[T], *, timeout_s: float
+) -> T | None:
+    """Return the answer, of a type, of the gateway that has the outbox open; None if none has.
 
     Raises
     ------
@@ -71,14 +84,17 @@ def answer_of_running(
     """
     try:
         with local_http(timeout=timeout_s, headers=bearer(gateway_token(settings))) as http:
-            answer = http.request(method, f"{gateway_url(settings)}{path}")
+            response = http.request(method, f"{gateway_url(settings)}{path}")
     except httpx.ConnectError:
         return None
     except httpx.HTTPError as error:
         reason = str(error) or type(error).__name__
         raise GatewayError(f"the gateway did not answer ({reason})") from None
-    if answer.status_code == HTTPStatus.NOT_FOUND:
+    if response.status_code == HTTPStatus.NOT_FOUND:
         return None  # it is switched off: it serves health only
-    if answer.is_error:
-        raise GatewayError(f"the gateway answered {answer.status_code}: {answer.text}")
-    return answer.content
+    if response.is_error:
+        raise GatewayError(f"the gateway answered {response.status_code}: {response.text}")
+    try:
+        return msgspec.json.decode(response.content, type=answer)
+    except UNREADABLE:
+        return None  # another program uses its port

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-import msgspec
+from msgspec import Struct
 
 from event_gateway.commands.calling import answer_of_running
 from event_gateway.errors import GatewayError
@@ -16,6 +16,12 @@ from shared_schema.settings import Settings
 
 # The gateway looks through all its events.
 REQUEST_TIMEOUT_S: Final = 60.0
+
+
+class _Deleted(Struct):
+    """The gateway's answer: how many events it removed."""
+
+    events: int
 
 
 def delete(settings: Settings, session_id: str, show: Callable[[str], None]) -> int:
@@ -39,8 +45,8 @@ def delete(settings: Settings, session_id: str, show: Callable[[str], None]) -> 
 def _by_gateway(settings: Settings, session_id: str) -> int | None:
     """Ask the running gateway; return how many it removed, or None if none runs."""
     path = f"/v1/sessions/{session_id}"
-    answer = answer_of_running(settings, "DELETE", path, timeout_s=REQUEST_TIMEOUT_S)
-    return None if answer is None else int(msgspec.json.decode(answer)["events"])
+    answer = answer_of_running(settings, "DELETE", path, _Deleted, timeout_s=REQUEST_TIMEOUT_S)
+    return None if answer is None else answer.events
 
 
 def _by_ourselves(settings: Settings, session_id: str) -> int:

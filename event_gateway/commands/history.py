@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlencode
 
-import msgspec
+from msgspec import Raw, Struct
 
 from event_gateway.commands.calling import answer_of_running
 from event_gateway.errors import GatewayError
@@ -14,6 +14,12 @@ from shared_schema.runtime.process.exits import FAILED, OK, print_line
 from shared_schema.settings import Settings
 
 REQUEST_TIMEOUT_S: Final = 5.0
+
+
+class _Events(Struct):
+    """The gateway's answer."""
+
+    events: list[Raw]
 
 
 def history(settings: Settings, session_id: str, show: Callable[[str], None] = print) -> int:
@@ -35,11 +41,8 @@ def history(settings: Settings, session_id: str, show: Callable[[str], None] = p
 def _from_gateway(settings: Settings, session_id: str) -> list[str] | None:
     """Return the events from the running gateway; None if none runs."""
     path = f"/v1/events/history?{urlencode({'sessionId': session_id})}"
-    answer = answer_of_running(settings, "GET", path, timeout_s=REQUEST_TIMEOUT_S)
-    if answer is None:
-        return None
-    events = msgspec.json.decode(answer, type=dict[str, list[msgspec.Raw]])["events"]
-    return [bytes(each).decode() for each in events]
+    answer = answer_of_running(settings, "GET", path, _Events, timeout_s=REQUEST_TIMEOUT_S)
+    return None if answer is None else [bytes(each).decode() for each in answer.events]
 
 
 def _from_outbox(settings: Settings, session_id: str) -> list[str]:

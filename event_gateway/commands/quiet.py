@@ -3,11 +3,19 @@
 from collections.abc import Callable
 from typing import Final
 
+from msgspec import Struct
+
 from event_gateway.commands.calling import CallFailed, GatewayCalls
 from shared_schema.runtime.process.exits import CONFIGURATION, FAILED, OK
 from shared_schema.settings import Settings
 
 METHODS: Final = {"on": "POST", "off": "DELETE", "": "GET"}
+
+
+class _Quiet(Struct):
+    """The gateway's answer: whether it is quiet now."""
+
+    quiet: bool
 
 
 def quiet(settings: Settings, state: str, show: Callable[[str], None] = print) -> int:
@@ -17,9 +25,9 @@ def quiet(settings: Settings, state: str, show: Callable[[str], None] = print) -
         return CONFIGURATION
     try:
         with GatewayCalls(settings) as gateway:
-            answer = gateway.call(METHODS[state], "/v1/quiet")
+            answer = gateway.call(METHODS[state], "/v1/quiet", _Quiet)
     except CallFailed as failed:
         show(str(failed))
         return FAILED
-    show("quiet: the water rests" if answer["quiet"] else "not quiet: the water plays")
+    show("quiet: the water rests" if answer.quiet else "not quiet: the water plays")
     return OK

@@ -1,5 +1,6 @@
 """The kiosk with a microphone: Chromium's own fake one, which plays a WAV of the embedded voice."""
 
+import json
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from chat_backend.speech.audio import SAMPLE_RATE_HZ, write_wav
+from shared_schema.ids import is_session_id
 from tests.browser.browsing import NARROW, WIDE, Visit, chromium, visiting
 from tests.browser.test_pages import pictures
 from tests.support.processes import System, system, until
@@ -125,8 +127,28 @@ def test_what_was_understood_may_be_corrected_first(show: System, speaker: "Brow
         assert visit.page.evaluate("document.activeElement.id") == "message"
         assert not visit.page.is_visible("#conversation")
         visit.page.fill("#message", "What was I afraid of?")
-        visit.page.click("#send")
+        with visit.page.expect_request("**/v1/chat") as asked:
+            visit.page.click("#send")
         visit.until_text("#conversation-title", "What was I afraid of?")
+        # A recording that is kept goes with its session.
+        assert is_session_id(json.loads(asked.value.post_data or "")["inputSessionId"])
+
+
+def test_what_was_understood_is_nothing_of_the_next_visitor(
+    show: System, speaker: "Browser"
+) -> None:
+    """New visitor, before the question was asked: neither its words nor its recording stay."""
+    with visiting(speaker, show.chat_url, also=show.gateway_url, query="?confirm=1") as visit:
+        ready(visit)
+        hold(visit)
+        visit.until_text("#understood", HEARD)
+        visit.page.click("#forget")
+        visit.until("document.querySelector('#message').value === ''")
+        assert HEARD not in visit.body()
+        visit.page.fill("#message", "Who is next?")
+        with visit.page.expect_request("**/v1/chat") as asked:
+            visit.page.click("#send")
+        assert "inputSessionId" not in json.loads(asked.value.post_data or "")
 
 
 def test_a_slip_of_the_hand_and_silence_are_told_apart(show: System, speaker: "Browser") -> None:

@@ -134,6 +134,18 @@ def test_who_comes_when_the_screen_is_empty_is_another_visitor(
     assert first != second
 
 
+def test_what_was_written_and_not_asked_is_taken_off_the_screen(kiosk: Visit, show: System) -> None:
+    """Nor does the house's own sentence to somebody in need stay for who comes next."""
+    free(kiosk)
+    kiosk.page.fill("#message", "I want to end my life")
+    kiosk.page.click("#send")
+    kiosk.until_text("#problem", "deserves a human answer")
+    kiosk.page.fill("#message", "What I would never have said")
+    a_minute_later(kiosk)
+    kiosk.until("document.querySelector('#message').value === ''")
+    assert not kiosk.page.is_visible("#problem")
+
+
 def test_who_agreed_and_left_agreed_for_nobody_else(kiosk: Visit, show: System) -> None:
     """A minute without a touch, and the page asks again."""
     kiosk.demand_consent()

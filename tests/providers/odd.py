@@ -74,7 +74,7 @@ def odd_server() -> Iterator[Odd]:
             odd.received.append(request)
             self._send(odd.answer(request))
 
-        do_GET = do_POST  # noqa: N815
+        do_GET = do_DELETE = do_POST  # noqa: N815
 
         def _send(self, reply: Reply) -> None:
             self.send_response_only(reply.status)

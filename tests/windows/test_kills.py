@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from shared_schema.layout import WAVES_ROOT
-from shared_schema.runtime.process.control import running
+from shared_schema.runtime.process.control import RequestFailed, running
 from tests.support.client import listening, turn1_of
 from tests.support.local_http import LOCAL
 from tests.support.platforms import windows
@@ -64,7 +64,7 @@ def listening_pid(it: System, package: str) -> int:
     def pid() -> int | None:
         try:
             run = running(package, it.artifacts / "run")
-        except Exception:
+        except RequestFailed:
             return None
         return run.server_pid if run.listening else None
 
