@@ -32,6 +32,7 @@ FLAGS: Final = (
 # A page that waits longer for something than this will wait for ever; the machine may be slow.
 WITHIN_S: Final = 60.0
 LOOK_EVERY_MS: Final = 100
+QUESTION: Final = "What does the sea dream of when nobody is listening?"
 WIDE: Final = (1920, 1080)
 NARROW: Final = (390, 844)
 # What axe calls worse than "moderate".
@@ -176,6 +177,30 @@ class Visit:
             # Let what arrives have arrived.
             self.page.wait_for_timeout(900)
             self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=whole)
+
+    def pictures(self, name: str) -> None:
+        """Look at a page in every window, by day and by night: nothing serious, nothing cut off."""
+        for size, width in ((WIDE, "wide"), (NARROW, "narrow")):
+            for scheme in ("light", "dark"):
+                self.look(size, scheme)
+                self.page.evaluate("scrollTo(0, 0)")
+                assert self.scroll_sideways() <= 0, f"{name} {width}: wider than its window"
+                self.screenshot(f"{name}-{width}-{scheme}")
+                assert self.axe() == [], f"{name} {width} {scheme}"
+        self.look(WIDE, "light")
+
+
+def ask(
+    kiosk: Visit, question: str = QUESTION, slots: tuple[int, ...] = (1, 2, 3, 4, 5, 6)
+) -> None:
+    """Ask as an operator does, with these slots."""
+    if len(slots) < 6:
+        kiosk.page.click("#choice summary")
+        for slot in range(1, 7):
+            if slot not in slots:
+                kiosk.page.select_option(f'select[data-number="{slot}"]', "")
+    kiosk.page.fill("#message", question)
+    kiosk.page.click("#send")
 
 
 @contextmanager

@@ -17,46 +17,15 @@ from shared_schema.events import (
 )
 from shared_schema.ids import AGENT_IDS
 from shared_schema.runtime.web.clients import local_socket
-from tests.browser.browsing import NARROW, WIDE, WITHIN_S, Visit, visiting
+from tests.browser.browsing import QUESTION, WITHIN_S, Visit, ask, visiting
 from tests.support.local_http import LOCAL
 from tests.support.platforms import PIPES
-from tests.support.processes import Process, System, system, until
+from tests.support.processes import Process, System, until
 from tests.support.staging import stage
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Request
+    from playwright.sync_api import Browser
     from websockets.sync.client import ClientConnection
-
-QUESTION = "What does the sea dream of when nobody is listening?"
-
-
-@pytest.fixture(scope="module")
-def show(browser: "Browser", tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """One installation for this module, its voices staged by each test."""
-    with system(tmp_path_factory.mktemp("show"), seed=11, chat_max_sessions=1) as it:
-        it.allow_pages()
-        it.gateway()
-        it.chat("-m", "tests.support.staged_chat")
-        yield it
-
-
-@pytest.fixture(autouse=True)
-def unstaged(show: System) -> None:
-    stage(show)
-
-
-@pytest.fixture
-def kiosk(browser: "Browser", show: System) -> Iterator[Visit]:
-    with visiting(browser, show.chat_url, also=show.gateway_url) as it:
-        it.until_text("#who", "6 voices")
-        yield it
-
-
-@pytest.fixture
-def desk(browser: "Browser", show: System) -> Iterator[Visit]:
-    with visiting(browser, show.gateway_url) as it:
-        it.until_text("#gateway", "running")
-        yield it
 
 
 @pytest.fixture(scope="module")
@@ -64,19 +33,6 @@ def told(show: System) -> None:
     """A small session that is over."""
     stage(show)
     post(show, "What is small and over?", slots=2)
-
-
-def ask(
-    kiosk: Visit, question: str = QUESTION, slots: tuple[int, ...] = (1, 2, 3, 4, 5, 6)
-) -> None:
-    """Ask as an operator does, with these slots."""
-    if len(slots) < 6:
-        kiosk.page.click("#choice summary")
-        for slot in range(1, 7):
-            if slot not in slots:
-                kiosk.page.select_option(f'select[data-number="{slot}"]', "")
-    kiosk.page.fill("#message", question)
-    kiosk.page.click("#send")
 
 
 @pytest.fixture
@@ -136,22 +92,10 @@ def test_a_session_arrives_on_both_pages(
     desk.page.click("#log li:first-child summary")
     payload = json.loads(desk.text("#log li:first-child pre"))
     assert payload["type"] == "dialogue.waves.ready"
-    pictures(desk, "technician")
-    pictures(kiosk, "kiosk")
+    desk.pictures("technician")
+    kiosk.pictures("kiosk")
     client.stop()
     desk.until_text("#client", "not connected")
-
-
-def pictures(visit: Visit, name: str) -> None:
-    """Look at a page in every window, by day and by night: nothing serious, nothing cut off."""
-    for size, width in ((WIDE, "wide"), (NARROW, "narrow")):
-        for scheme in ("light", "dark"):
-            visit.look(size, scheme)
-            visit.page.evaluate("scrollTo(0, 0)")
-            assert visit.scroll_sideways() <= 0, f"{name} {width}: wider than its window"
-            visit.screenshot(f"{name}-{width}-{scheme}")
-            assert visit.axe() == [], f"{name} {width} {scheme}"
-    visit.look(WIDE, "light")
 
 
 def test_a_sound_is_played_and_silenced(show: System, told: None, desk: Visit) -> None:
@@ -316,7 +260,7 @@ def test_the_desk_lets_the_water_rest(show: System, told: None, desk: Visit) -> 
         desk.until_text("#water", "rests")
         assert desk.page.get_attribute("#quiet", "aria-pressed") == "true"
         assert until_hush(client) == Hush(on=True)
-        pictures(desk, "technician-quiet")
+        desk.pictures("technician-quiet")
         desk.page.click("#quiet")
         assert until_hush(client) == Hush(on=False)
         desk.until("document.querySelector('#quiet').getAttribute('aria-pressed') === 'false'")
@@ -347,96 +291,6 @@ def show_turn1_timeout_passes(show: System, desk: Visit) -> None:
     with pipe.open("wb") as writer:
         writer.write(b"no sound")
     desk.until_text("#session-title", "Who comes too late?")
-
-
-def test_the_kiosk_works_with_the_keyboard_alone(show: System, kiosk: Visit) -> None:
-    """Skip link, question, Enter; what is happening is said politely; then the first sound."""
-    stage(show, words=3)
-    kiosk.page.keyboard.press("Tab")
-    assert kiosk.page.evaluate("document.activeElement.className") == "skip"
-    kiosk.page.keyboard.press("Tab")
-    assert kiosk.page.evaluate("document.activeElement.id") == "message"
-    kiosk.page.keyboard.type("Who hears a key being pressed?")
-    kiosk.page.keyboard.press("Enter")
-    kiosk.until("document.activeElement.id === 'conversation'")
-    assert kiosk.page.get_attribute("#progress", "role") == "status"
-    kiosk.until_text("#progress", "All is said")
-    kiosk.page.keyboard.press("Tab")
-    assert kiosk.page.evaluate("document.activeElement.id") == "hear"
-    kiosk.page.keyboard.press("Enter")
-    kiosk.until("document.querySelector('.sound button').getAttribute('aria-pressed') === 'true'")
-    kiosk.page.keyboard.press("Enter")
-    kiosk.until("!document.querySelector('.sound button[aria-pressed=\"true\"]')")
-
-
-def test_a_voice_that_is_chosen_ends_the_hearing_of_all(kiosk: Visit) -> None:
-    """The one that was pressed is heard, not the next of the others."""
-    ask(kiosk)
-    kiosk.until_text("#progress", "All is said")
-    kiosk.page.click("#hear")
-    kiosk.until("document.querySelector('.sound button[aria-pressed=\"true\"]')")
-    kiosk.page.query_selector_all(".sound button")[-1].click()
-    kiosk.until(
-        "document.querySelector('#hear').innerText === 'Hear them all' &&"
-        " [...document.querySelectorAll('.sound button')].at(-1).ariaPressed === 'true'"
-    )
-
-
-def test_every_visitor_agrees_first(show: System, browser: "Browser") -> None:
-    """Also before the page knows that it must ask, and the one after New visitor."""
-    asked: list[str] = []
-
-    def note(request: "Request") -> None:
-        if request.method == "POST":
-            asked.append(request.url)
-
-    with visiting(browser, show.chat_url, also=show.gateway_url) as kiosk:
-        page = kiosk.page
-        page.on("request", note)
-        page.route("**/v1/health", lambda route: route.abort())
-        page.reload()
-        kiosk.until_text("#health", "can't be reached")
-        page.fill("#message", QUESTION)
-        page.press("#message", "Enter")
-        page.unroute("**/v1/health")
-        kiosk.demand_consent()
-        page.press("#message", "Enter")
-        kiosk.until("document.querySelector('#send').disabled")
-        assert asked == []
-        page.click("#agree")
-        assert page.is_enabled("#send")
-        page.click("#forget")
-        kiosk.until("document.querySelector('#send').disabled")
-        assert page.is_visible("#agree")
-
-
-def test_the_kiosk_says_why_it_can_not(show: System, kiosk: Visit) -> None:
-    """No voice chosen; all places taken; a conversation that was ended."""
-    for slot in range(1, 7):
-        kiosk.page.evaluate("document.querySelector('#choice').open = true")
-        kiosk.page.select_option(f'select[data-number="{slot}"]', "")
-    kiosk.page.fill("#message", "Anybody?")
-    kiosk.page.click("#send")
-    kiosk.until_text("#problem", "Choose at least one voice")
-    stage(show, wait_s=50)
-    other = f"{show.chat_url}/v1/chat"
-    body = {"message": "first", "slots": [{"slotId": 1, "agentId": "gpt-4o"}]}
-    with httpx.stream("POST", other, json=body, timeout=60.0, **LOCAL) as stream:
-        lines = stream.iter_lines()
-        begun = json.loads(
-            next(each for each in lines if "sessionId" in each).removeprefix("data: ")
-        )
-        kiosk.page.select_option('select[data-number="1"]', "gpt-4o")
-        kiosk.page.click("#send")
-        kiosk.until_text("#problem", "Try again in 5 seconds")
-        stop = f"{show.chat_url}/v1/sessions/{begun['sessionId']}/stop"
-        assert httpx.post(stop, **LOCAL).is_success
-        for _ in lines:
-            pass
-    kiosk.page.click("#send")
-    kiosk.until("!document.querySelector('#stop').hidden")
-    kiosk.page.click("#stop")
-    kiosk.until_text("#progress", "All is said")
 
 
 def test_a_page_asks_only_its_own_server_and_says_so(show: System) -> None:

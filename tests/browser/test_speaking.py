@@ -15,7 +15,6 @@ import pytest
 from chat_backend.speech.audio import SAMPLE_RATE_HZ, write_wav
 from shared_schema.ids import is_session_id
 from tests.browser.browsing import NARROW, WIDE, Visit, chromium, visiting
-from tests.browser.test_pages import pictures
 from tests.support.processes import System, system, until
 from tests.support.recordings import SENTENCES, spoken
 from tests.support.staging import stage
@@ -261,7 +260,7 @@ def test_every_window_shows_the_whole_button(show: System, speaker: "Browser") -
     """390 to 1920 pixels, by day and by night, nothing cut off, nothing jumps."""
     with visiting(speaker, show.chat_url, also=show.gateway_url) as visit:
         ready(visit)
-        pictures(visit, "kiosk-voice")
+        visit.pictures("kiosk-voice")
         for size in (NARROW, (768, 1024), WIDE):
             visit.look(size, "light")
             before = visit.page.evaluate("document.querySelector('.actions').offsetTop")
