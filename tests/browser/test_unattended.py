@@ -140,6 +140,7 @@ def test_what_was_written_and_not_asked_is_taken_off_the_screen(kiosk: Visit, sh
     kiosk.page.fill("#message", "I want to end my life")
     kiosk.page.click("#send")
     kiosk.until_text("#problem", "deserves a human answer")
+    free(kiosk)
     kiosk.page.fill("#message", "What I would never have said")
     a_minute_later(kiosk)
     kiosk.until("document.querySelector('#message').value === ''")

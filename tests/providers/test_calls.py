@@ -61,7 +61,8 @@ async def test_a_call_that_the_caller_cut_short_proves_nothing() -> None:
     calls = calls_of(metrics)
     for number in range(LIMIT):
         if number:
-            with pytest.raises(ProviderFailed, match="did not answer within"):
+            # On a busy machine the time may have passed before the call begins.
+            with pytest.raises(ProviderFailed, match="did not answer within|no time was left"):
                 await calls.call(hang, deadline=time.monotonic() + 0.01)
             assert not circuit_open(metrics)
         with pytest.raises(ProviderFailed, match="did not answer within"):
