@@ -80,11 +80,14 @@ def growth() -> None:
 def soak(
     minutes: float = typer.Option(30, help="How long visitors come; hours show slow growth."),
     seed: int = typer.Option(1, help="Fixes who comes and what is struck, and when."),
+    everything: bool = typer.Option(
+        False, help="Also the dome, spoken questions, a kiosk in a browser, the kit as the client."
+    ),
 ) -> None:
     """A show with faults, and its account. Example: python -m benchmarks soak --minutes 2"""
     from benchmarks.soak.run import run  # noqa: PLC0415
 
-    raise _ended(run(minutes=minutes, seed=seed))
+    raise _ended(run(minutes=minutes, seed=seed, everything=everything))
 
 
 @app.command()

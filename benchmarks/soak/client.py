@@ -6,12 +6,13 @@ import time
 import wave
 from collections import Counter
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
 
+from benchmarks.soak.water import Water
 from shared_schema.events import (
     Hush,
     SessionEvent,
@@ -26,6 +27,7 @@ RETRY_S: Final = 0.5
 HEARD_WITHIN_S: Final = 60.0
 # The newest sessions that a resume names; older ones are outside the replay window.
 NAMED: Final = 200
+_REPORT_EVERY_S: Final = 0.05
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -35,11 +37,22 @@ class Frame(msgspec.Struct, frozen=True):
     text: str
 
 
-class TouchDesigner:
-    """The one client. It resumes with what it has; after a crash of its own, with "recent"."""
+class _Hello(msgspec.Struct, tag_field="type", tag="hello"):
+    """What a client says first."""
 
-    def __init__(self, url: str) -> None:
+    client: str
+    resume: dict[str, int] | Literal["recent"]
+
+
+class TouchDesigner:
+    """The one client. It resumes with what it has; after a crash of its own, with "recent".
+
+    With `water`, it is the kit that greets, plays and reports, at the same connection.
+    """
+
+    def __init__(self, url: str, water: Water | None = None) -> None:
         self._url = url
+        self._water = water
         self._socket: ClientConnection | None = None
         self._has: dict[str, int] = {}
         self._may_return = asyncio.Event()
@@ -67,7 +80,11 @@ class TouchDesigner:
                     await self._greet(socket)
                     async for frame in socket:
                         self._take(str(frame))
+                        if self._water is not None:
+                            self._water.receive(str(frame))
             self._socket = None
+            if self._water is not None:
+                self._water.lose()
             self._connected.clear()
             await asyncio.sleep(RETRY_S)
 
@@ -83,6 +100,8 @@ class TouchDesigner:
             self._socket.transport.abort()
         if crash:
             self._has.clear()
+            if self._water is not None:
+                self._water.crash()
         await asyncio.sleep(away_s)
         self._may_return.set()
 
@@ -96,13 +115,29 @@ class TouchDesigner:
         return True
 
     async def _greet(self, socket: ClientConnection) -> None:
-        self._whole_again = not self._has
-        resume = "recent" if self._whole_again else dict(list(self._has.items())[-NAMED:])
-        hello = {"type": "hello", "client": "soak", "resume": resume}
         self.hushed = False
-        await socket.send(msgspec.json.encode(hello).decode())
+        if self._water is not None:
+            (hello,) = self._water.greet()
+            resume = msgspec.json.decode(hello, type=_Hello).resume
+            self._has = {} if resume == "recent" else dict(resume)
+        else:
+            resume = dict(list(self._has.items())[-NAMED:]) or "recent"
+            hello = msgspec.json.encode(_Hello(client="soak", resume=resume)).decode()
+        self._whole_again = not self._has
+        await socket.send(hello)
         self.counted["resumes with recent" if self._whole_again else "resumes with a map"] += 1
         self._connected.set()
+
+    async def report(self) -> None:
+        """Send what the kit says, for ever."""
+        while self._water is not None:
+            texts, socket = self._water.said(), self._socket
+            # What is said without a connection is lost.
+            with contextlib.suppress(ConnectionClosed):
+                if socket is not None:
+                    for text in texts:
+                        await socket.send(text)
+            await asyncio.sleep(_REPORT_EVERY_S)
 
     def _take(self, text: str) -> None:
         event = decode_server_event(text)

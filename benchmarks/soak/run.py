@@ -15,15 +15,20 @@ import msgspec
 
 from benchmarks.report import machine, table
 from benchmarks.soak.account import Balance, balance, stream_faults, visit_faults
+from benchmarks.soak.alarms import Alarms
 from benchmarks.soak.client import TouchDesigner
 from benchmarks.soak.conditions import Conditions
+from benchmarks.soak.kiosk import Kiosk
 from benchmarks.soak.lives import Lives
+from benchmarks.soak.privacy import leaks, names
 from benchmarks.soak.show import PACKAGES, Show, until
 from benchmarks.soak.trouble import CLIENT_BLOWS, SERVER_BLOWS, Outage, Trouble
 from benchmarks.soak.truth import Known, ended_by, known_sessions
 from benchmarks.soak.visitors import Visit, Visitors
-from shared_schema.layout import PARTIAL_SUFFIX
+from benchmarks.soak.water import Water
+from shared_schema.layout import HEARING_ROOT, PARTIAL_SUFFIX
 from tests.support.local_http import LOCAL
+from tests.support.recordings import SENTENCES, recorded, spoken
 
 # Servers are struck in the first part; then they live on, so that growth can be seen.
 FIRE_SHARE: Final = 1 / 3
@@ -37,47 +42,77 @@ _TRACEBACK: Final = "Traceback (most recent call last)"
 _WARNING: Final = re.compile(r" (?:warning|error) +(\w+) +(.*?)(?:  |$)")
 
 
-def run(*, minutes: float, seed: int) -> int:
+def run(*, minutes: float, seed: int, everything: bool) -> int:
     """Print the account; return 0 if everything adds up."""
     print(machine("uvicorn", "pyzmq", "websockets", "hibari-tts", "pebble"), flush=True)
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
-        return asyncio.run(_Soak(Path(name), minutes=minutes, seed=seed).run())
+        soak = _Soak(Path(name), minutes=minutes, seed=seed, everything=everything)
+        return asyncio.run(soak.run())
 
 
 class _Soak:
     """Owns everything of a run."""
 
-    def __init__(self, folder: Path, *, minutes: float, seed: int) -> None:
+    def __init__(self, folder: Path, *, minutes: float, seed: int, everything: bool) -> None:
         self._minutes = minutes
         self._seed = seed
         # Every second seed: sessions with a sentiment and a summary.
-        self._show = Show(folder, additions=seed % 2 == 0)
-        self._client = TouchDesigner(self._show.events_url)
+        additions = everything or seed % 2 == 0
+        self._show = Show(folder, additions=additions, everything=everything)
+        self._water = Water(self._show.gateway_port) if everything else None
+        self._client = TouchDesigner(self._show.events_url, self._water)
         self._conditions = Conditions(self._show, random.Random(f"conditions {seed}"))
+        self._alarms = Alarms(self._show.gateway_url)
         # One stream of chance each: what one of them does leaves the others as they are.
-        self._visitors = Visitors(self._show.chat_url, random.Random(f"visitors {seed}"))
+        self._names = names()
+        self._visitors = Visitors(
+            self._show.chat_url,
+            random.Random(f"visitors {seed}"),
+            [recorded(spoken(each), "webm") for each in SENTENCES[:6]] if everything else [],
+            self._names,
+        )
+        self._kiosk = (
+            Kiosk(self._show.chat_url, self._show.gateway_url, self._names) if everything else None
+        )
         self._trouble = Trouble(
-            self._show, self._client, self._conditions, random.Random(f"trouble {seed}")
+            self._show,
+            self._client,
+            self._conditions,
+            self._alarms,
+            random.Random(f"trouble {seed}"),
         )
         self._lives = Lives(self._show)
         self._temporary: set[Path] = set()
+        # Of what goes on all the time: only a fault ends it.
+        self._ended_early: list[str] = []
 
     async def run(self) -> int:
         try:
             await self._show.open()
             self._temporary = set(self._show.temporary.rglob("*"))
-            watching = asyncio.create_task(self._lives.watch())
-            listening = asyncio.create_task(self._client.run())
+            always = [self._lives.watch(), self._alarms.watch(), self._client.run()]
+            if self._water is not None:
+                always += [self._water.run(), self._client.report()]
+            if self._kiosk is not None:
+                self._kiosk.open()
+            tasks = [asyncio.create_task(each) for each in always]
             try:
                 await self._perform()
+                if self._kiosk is not None:
+                    await asyncio.to_thread(self._kiosk.close)
                 unsettled = await self._settle()
                 recorded = await self._recorded()
+                self._ended_early = [repr(task.exception()) for task in tasks if task.done()]
             finally:
-                for task in (watching, listening):
+                for task in tasks:
                     task.cancel()
-                await asyncio.gather(watching, listening, return_exceptions=True)
+                await asyncio.gather(*tasks, return_exceptions=True)
             return self._report(recorded, unsettled)
         finally:
+            if self._kiosk is not None:
+                self._kiosk.close()
+            if self._water is not None:
+                self._water.close()
             self._show.close()
             self._conditions.close()
 
@@ -153,12 +188,16 @@ class _Soak:
     def _report(self, recorded: dict[str, list[str]], unsettled: list[str]) -> int:
         sessions, outages = self._sessions(), self._trouble.outages
         it = balance(sessions, outages, self._client, recorded, self._conditions.losses)
-        it.faults += unsettled + self._trouble.faults
+        it.faults += unsettled + self._ended_early + self._trouble.faults + self._alarms.faults
         for visit in self._visitors.visits:
             it.faults += visit_faults(visit, outages)
         for session in sessions:
             it.faults += stream_faults(session)
-        log = self._show.log.read_text("utf-8", errors="replace").splitlines()
+        text = self._show.log.read_text("utf-8", errors="replace")
+        log = text.splitlines()
+        it.faults += leaks(self._said(), self._show.artifacts, recorded, text)
+        for part in (self._water, self._kiosk):
+            it.faults += part.faults if part is not None else []
         left = self._left_behind()
         tracebacks = [place for place, line in enumerate(log) if _TRACEBACK in line]
         growth, judged = self._lives.report()
@@ -166,6 +205,11 @@ class _Soak:
         print(_struck(self._trouble, self._client, outages), end="\n\n")
         print(_visits(self._visitors.visits), end="\n\n")
         print(it.text(self._client), end="\n\n")
+        if self._water is not None and self._kiosk is not None:
+            print(table(("kit and kiosk", "count"), self._water.counts() + self._kiosk.counts()))
+            print()
+        print(table(("alarms of the gateway", "count"), self._alarms.seen.most_common()))
+        print(f"\nNames of visitors looked for elsewhere: {len(self._said())}\n")
         print(growth, end="\n\n")
         print(_warnings(log), end="\n\n")
         print(f"Files left half-written, or more in the temp folder: {_verdict(len(left))}")
@@ -186,15 +230,19 @@ class _Soak:
             print(f"The log is kept as {kept}.")
         return int(wrong or _unbalanced(it, self._client))
 
+    def _said(self) -> list[str]:
+        return self._visitors.said + (self._kiosk.said if self._kiosk is not None else [])
+
     def _left_behind(self) -> list[str]:
-        """Return partial files, and what came into the temp folder after the start."""
+        """Return partial files, recordings, and what came into the temp folder after the start."""
         partial = [
             path
             for path in self._show.artifacts.rglob("*")
             if PARTIAL_SUFFIX in path.name or path.name.startswith(".")
         ]
         new = sorted(set(self._show.temporary.rglob("*")) - self._temporary)
-        return [path.relative_to(self._show.folder).as_posix() for path in partial + new]
+        kept = list((self._show.artifacts / HEARING_ROOT).rglob("*"))
+        return [path.relative_to(self._show.folder).as_posix() for path in partial + new + kept]
 
 
 def _unbalanced(it: Balance, client: TouchDesigner) -> bool:
@@ -226,7 +274,9 @@ def _struck(trouble: Trouble, client: TouchDesigner, outages: list[Outage]) -> s
 
 
 def _visits(visits: list[Visit]) -> str:
-    endings = Counter((visit.manner, visit.ending) for visit in visits)
+    endings = Counter(
+        (f"{'speaks, ' if visit.speaks else ''}{visit.manner}", visit.ending) for visit in visits
+    )
     rows = [(manner, ending, count) for (manner, ending), count in sorted(endings.items())]
     overlapped = sum(visit.overlapped for visit in visits)
     rows_and_total = [*rows, ("all", f"{overlapped} while another was there", len(visits))]

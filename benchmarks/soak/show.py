@@ -20,7 +20,10 @@ from tests.support.processes import Process, System
 
 Package = Literal["chat_backend", "event_gateway"]
 PACKAGES: Final[tuple[Package, ...]] = ("chat_backend", "event_gateway")
-PROCFILE: Final = Path(__file__).parents[2] / "Procfile"
+ROOT: Final = Path(__file__).parents[2]
+PROCFILE: Final = ROOT / "Procfile"
+# Another artwork, whose six voices play at the places of a dome.
+DOME: Final = ROOT / "docs" / "shows" / "observatory"
 # A limit against hanging; on a busy machine a start takes its time.
 READY_WITHIN_S: Final = 180.0
 _LOOK_EVERY_S: Final = 0.02
@@ -36,7 +39,9 @@ KEPT_S: Final = _REPLAY_WINDOW_S + 2 * _TURN_TIMEOUT_S
 class Show(System):
     """A private installation with both servers under their supervisors, and its own temp folder."""
 
-    def __init__(self, folder: Path, *, additions: bool) -> None:
+    def __init__(self, folder: Path, *, additions: bool, everything: bool) -> None:
+        """Use sentiment and summary, or also the dome, an ear and a page in a browser."""
+        beside = {"show": str(DOME), "stt": "whisper"} if everything else {}
         super().__init__(
             folder,
             agents="offline",
@@ -47,7 +52,9 @@ class Show(System):
             bus_silence_s=SILENCE_S,
             chat_sentiment=additions,
             chat_summary=additions,
+            **beside,
         )
+        self.allow_pages()
         self.temporary = folder / "tmp"
         self.temporary.mkdir(parents=True)
         self.honcho: Process | None = None

@@ -10,6 +10,7 @@ from typing import Final, Literal
 import psutil
 from msgspec import Struct
 
+from benchmarks.soak.alarms import OUTBOX_LOST, TWO_BACKENDS, Alarms
 from benchmarks.soak.client import TouchDesigner
 from benchmarks.soak.conditions import Condition, Conditions
 from benchmarks.soak.show import Package, Show
@@ -37,6 +38,10 @@ CLIENT_BLOWS: Final[dict[Blow, int]] = {
     "client crashed": 1,
     "quiet for a while": 1,
 }
+_ALARMS: Final[dict[Condition, str]] = {
+    "outbox removed": OUTBOX_LOST,
+    "second backend": TWO_BACKENDS,
+}
 # Long enough for a kill of the gateway, which must not end it.
 _LONGEST_QUIET_S: Final = 20.0
 LONGEST_ABSENCE_S: Final = 15.0
@@ -58,10 +63,12 @@ class Trouble:
         show: Show,
         client: TouchDesigner,
         conditions: Conditions,
+        alarms: Alarms,
         chance: random.Random,
     ) -> None:
         self._show = show
         self._conditions = conditions
+        self._alarms = alarms
         # One thing at a time befalls the servers: on a full disk no restart can be asked for.
         self._servers = asyncio.Lock()
         self._client = client
@@ -91,7 +98,10 @@ class Trouble:
             async with self._servers:
                 # The gateway then listens to another backend: for it, the first one is away.
                 outage = self._begin("chat_backend") if condition == "second backend" else None
+                begun = time.monotonic()
                 await self._conditions.pass_over(condition)
+                if condition in _ALARMS:
+                    await self._alarms.demand(_ALARMS[condition], begun)
                 if outage is not None:
                     outage.back_at = time.time()
             self.struck[condition] += 1

@@ -1,10 +1,11 @@
-"""Visitors who come at random; some leave in the middle, some press stop."""
+"""Visitors who come at random; some speak, some leave in the middle, some press stop."""
 
 import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Final, Literal
 
 import httpx
@@ -17,7 +18,13 @@ from tests.support.visitor import Stream
 
 Manner = Literal["listens", "hangs up", "presses stop"]
 Ending = Literal[
-    "heard the end", "left", "lost the stream", "lost patience", "turned away", "found it closed"
+    "heard the end",
+    "left",
+    "lost the stream",
+    "lost patience",
+    "turned away",
+    "found it closed",
+    "was not understood",
 ]
 
 # One visitor comes after so long on average; a session takes a few seconds, so they overlap.
@@ -40,6 +47,7 @@ class Visit(Struct, kw_only=True):
     """One visitor. Times are in seconds since 1970; `stream` is what was heard."""
 
     manner: Manner
+    speaks: bool
     begun_at: float
     overlapped: bool
     stream: Stream
@@ -53,12 +61,24 @@ class Visit(Struct, kw_only=True):
         return self.stream.session_id if self.stream.events else None
 
 
-class Visitors:
-    """All who come in a run."""
+class _NotUnderstood(Exception):
+    """The backend did not understand what was said, and why."""
 
-    def __init__(self, chat_url: str, chance: random.Random) -> None:
+
+class Visitors:
+    """All who come in a run. With `recordings`, every second one speaks.
+
+    Who types has a name of his own, one of `said`.
+    """
+
+    def __init__(
+        self, chat_url: str, chance: random.Random, recordings: list[bytes], names: Iterator[str]
+    ) -> None:
         self._url = chat_url
         self._chance = chance
+        self._recordings = recordings
+        self._names = names
+        self.said: list[str] = []
         self._inside: set[asyncio.Task[None]] = set()
         self.visits: list[Visit] = []
 
@@ -78,6 +98,7 @@ class Visitors:
         leave_after = self._chance.randint(*_EVENTS_BEFORE)
         visit = Visit(
             manner=manner,
+            speaks=bool(self._recordings) and len(self.visits) % 2 == 1,
             begun_at=time.time(),
             overlapped=len(self._inside) > 1,
             stream=Stream(events=[]),
@@ -88,7 +109,7 @@ class Visitors:
             async with (
                 asyncio.timeout(_PATIENCE_S),
                 httpx.AsyncClient(**LOCAL, timeout=_PATIENCE_S) as http,
-                http.stream("POST", f"{self._url}/v1/chat", json=self._wish()) as response,
+                self._asked(http, visit) as response,
             ):
                 if response.status_code != httpx.codes.OK:
                     visit.ending = "turned away"
@@ -106,6 +127,8 @@ class Visitors:
                             await self._stop(http, visit)
         except httpx.ConnectError:
             visit.ending = "found it closed"
+        except _NotUnderstood:
+            visit.ending = "was not understood"
         except (TimeoutError, httpx.TimeoutException):
             visit.ending = "lost patience"
         except httpx.HTTPError:
@@ -118,8 +141,28 @@ class Visitors:
             asked = await http.post(f"{self._url}/v1/sessions/{visit.session_id}/stop")
             visit.stopped_it = asked.status_code == httpx.codes.OK
 
+    @asynccontextmanager
+    async def _asked(self, http: httpx.AsyncClient, visit: Visit) -> AsyncIterator[httpx.Response]:
+        wish = self._wish()
+        if visit.speaks:
+            wish |= await self._heard(http)
+        else:
+            self.said.append(name := next(self._names))
+            wish["message"] = f"{self._chance.choice(_QUESTIONS)} My name is {name}."
+        async with http.stream("POST", f"{self._url}/v1/chat", json=wish) as response:
+            yield response
+
+    async def _heard(self, http: httpx.AsyncClient) -> dict[str, object]:
+        """Speak, and return what was understood."""
+        sound = self._chance.choice(self._recordings)
+        heard = await http.post(f"{self._url}/v1/stt", files={"file": ("visit.webm", sound)})
+        if heard.status_code != httpx.codes.OK:
+            raise _NotUnderstood(f"{heard.status_code}: {heard.text}")
+        answer = heard.json()
+        return {"message": answer["transcript"], "inputSessionId": answer["stt_session_id"]}
+
     def _wish(self) -> dict[str, object]:
-        wish: dict[str, object] = {"message": self._chance.choice(_QUESTIONS)}
+        wish: dict[str, object] = {}
         if self._chance.random() < 0.4:
             slots = sorted(self._chance.sample(range(1, 7), self._chance.randint(1, 5)))
             wish["slots"] = [
