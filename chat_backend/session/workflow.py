@@ -236,7 +236,9 @@ class Workflow:
     def _fail(
         self, part: Part, error_type: ErrorType, message: str, *, stage: Stage | None = None
     ) -> None:
-        log.warning(
+        # Who stops a session, stops all its slots: nobody has to look after them.
+        note = log.debug if stage == "stopped" else log.warning
+        note(
             "slot failed",
             session=self.session_id,
             slot=part.slot_id,
