@@ -58,16 +58,17 @@ class SmallDisk:
     @contextmanager
     def full(self) -> Iterator[None]:
         """Leave no room in it."""
-        used = shutil.disk_usage(self._folder).used
-        self._resize(str(used + _LEFT_BYTES))
+        # What is written between the look and the resize makes it too small to be allowed.
+        while not self._resized(shutil.disk_usage(self._folder).used + _LEFT_BYTES):
+            pass
         try:
             yield
         finally:
-            self._resize(_DISK_SIZE)
+            if not self._resized(_DISK_SIZE):
+                raise RuntimeError(f"{self._folder} cannot be resized to {_DISK_SIZE}")
 
-    def _resize(self, size: str) -> None:
-        if not _mount("-o", f"remount,size={size}", str(self._folder)):
-            raise RuntimeError(f"{self._folder} cannot be resized to {size}")
+    def _resized(self, size: int | str) -> bool:
+        return _mount("-o", f"remount,size={size}", str(self._folder))
 
     def close(self) -> None:
         """Unmount it, with all that is in it."""
