@@ -19,7 +19,7 @@ _TERMINATED: Final = 128 + signal.SIGTERM
 def main(context: typer.Context) -> None:
     """Measurements; every figure is a ratio within one run.
 
-    Without a command: all of them (about 75 minutes), kept in docs/benchmarks.md.
+    Without a command: all of them (about two hours), kept in docs/benchmarks.md.
     """
     # Asked to end, a benchmark ends the servers that it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))

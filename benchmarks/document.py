@@ -24,6 +24,8 @@ SUBJECTS: Final = {
     "growth": "Growth",
     "soak": "The show that never stops",
 }
+# How a subject is run for the document, where that is not its default.
+_ARGUMENTS: Final = {"soak": ("--minutes", "60", "--seed", "6", "--everything")}
 # A subject's exit code when it fell short; 1 is Python's for an error.
 MISSED: Final = 3
 # What `report.verdict` writes of it.
@@ -34,7 +36,8 @@ _PREFACE: Final = """\
 Written by `python -m benchmarks`; each part also by its own command, which prints it. Peers run in
 the same process run, interleaved with ours; figures are medians and ratios. Times in ms or s stand
 here for orientation: they belong to the machine named above them. What these figures need:
-`uv sync --extra bench --extra ears`, and `espeak-ng` for a part of the clips.
+`uv sync --extra bench --group voices --group browser`, `espeak-ng` for a part of the clips, and
+`chromium` for the kiosk in the soak.
 """
 
 
@@ -56,9 +59,8 @@ def _run(subject: str) -> tuple[str, int]:
     """Return what a subject printed, showing it meanwhile, and its exit code."""
     print(f"\n== {subject}", flush=True)
     lines = []
-    with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks", subject], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    ) as process:
+    command = [sys.executable, "-m", "benchmarks", *_words(subject)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         try:
             for line in process.stdout:
@@ -77,13 +79,17 @@ def keep_text(subject: str, text: str) -> None:
     """Put what a subject printed in the place of what it printed before."""
     parts = _parts()
     today = datetime.datetime.now(tz=datetime.UTC).date()
-    command = f"`python -m benchmarks {subject}`, {today}{_commit()}"
+    command = f"`python -m benchmarks {' '.join(_words(subject))}`, {today}{_commit()}"
     parts[subject] = f"{command}\n\n{text.strip()}\n"
     document = [_PREFACE, _missed(parts)]
     for each, title in SUBJECTS.items():
         if each in parts:
             document.append(f"<!-- {each} -->\n## {title}\n\n{parts[each]}<!-- end -->\n")
     DOCUMENT.write_text("\n".join(document), encoding="utf-8")
+
+
+def _words(subject: str) -> tuple[str, ...]:
+    return (subject, *_ARGUMENTS.get(subject, ()))
 
 
 def _commit() -> str:
