@@ -17,7 +17,8 @@ from starlette.applications import Starlette
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from shared_schema.runtime.process.exits import CONFIGURATION
+from shared_schema.runtime.process.exits import CONFIGURATION, StartRefused
+from shared_schema.runtime.process.listening import SELECT_MAX_CONNECTIONS, allow_descriptors
 from shared_schema.runtime.process.serving import _config, _Server
 from shared_schema.runtime.web.connections import (
     MAX_WEBSOCKETS,
@@ -28,7 +29,7 @@ from shared_schema.runtime.web.connections import (
 from shared_schema.runtime.web.refusals import RefusalLog
 from shared_schema.settings import Settings
 from tests.support.local_http import LOCAL
-from tests.support.platforms import posix
+from tests.support.platforms import posix, windows
 
 from .toys import LIMIT_S, Toys, wait_for
 
@@ -266,6 +267,29 @@ def test_more_connections_than_the_system_allows_are_refused_at_the_start() -> N
     (line,) = run.stderr.splitlines()
     assert line.startswith("toy: RR_HTTP_MAX_CONNECTIONS=200 needs 712 open files")
     assert "allows 300" in line
+
+
+def test_more_connections_than_select_takes_are_refused_at_the_start_on_windows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.platform", "win32")
+    allow_descriptors(SELECT_MAX_CONNECTIONS)
+    with pytest.raises(StartRefused, match=r"RR_HTTP_MAX_CONNECTIONS=201 .* at most 200"):
+        allow_descriptors(SELECT_MAX_CONNECTIONS + 1)
+
+
+@windows("a limit on the sockets of an event loop")
+def test_as_many_connections_as_windows_allows_are_open_and_answered(
+    toys: Toys, sockets: contextlib.ExitStack
+) -> None:
+    toy = toys.server(http_max_connections=SELECT_MAX_CONNECTIONS)
+    toys.answering_pid()
+    request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    clients = [sockets.enter_context(opened(toys, request)) for _ in range(SELECT_MAX_CONNECTIONS)]
+    for client in clients:
+        assert client.recv(4096).startswith(b"HTTP/1.1 200")
+    assert not any(is_closed(client) for client in clients[1:])  # answering_pid's may be open yet
+    assert toy.process.poll() is None
 
 
 async def test_an_accepted_connection_sends_small_messages_at_once() -> None:

@@ -21,6 +21,9 @@ LOCALHOST: Final = "localhost"
 BACKLOG: Final = 128
 # Descriptors besides connections: accepts of both listeners, files, the bus, providers.
 RESERVED_DESCRIPTORS: Final = 2 * BACKLOG + 256
+# Windows' select, on which the event loop waits, takes 512 sockets; these are besides accepts of
+# both listeners and some of the server's own. With one too many the server would crash.
+SELECT_MAX_CONNECTIONS: Final = 200
 # Windows may refuse a port for as long as a connection that the last server accepted is open.
 PORT_TIMEOUT_S: Final = 3.0 if sys.platform == "win32" else 0.0
 PORT_INTERVAL_S: Final = 0.1
@@ -87,6 +90,11 @@ def allow_descriptors(connections: int) -> None:
         If the system does not allow so many.
     """
     if sys.platform == "win32":
+        if connections > SELECT_MAX_CONNECTIONS:
+            raise StartRefused(
+                f"RR_HTTP_MAX_CONNECTIONS={connections} is more than Windows allows:"
+                f" set at most {SELECT_MAX_CONNECTIONS}"
+            )
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = connections + RESERVED_DESCRIPTORS
