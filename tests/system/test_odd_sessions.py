@@ -17,7 +17,7 @@ from shared_schema.layout import session_file
 from shared_schema.runtime.process.exits import CONFIGURATION
 from tests.support.client import listening
 from tests.support.platforms import posix
-from tests.support.processes import System, system, until
+from tests.support.processes import Process, System, system, until
 from tests.support.sessions import session_id
 from tests.support.visitor import post, request
 
@@ -55,6 +55,11 @@ def edited(show: System, session: str, number: int, **changes: Any) -> str:
     text = path.read_text("utf-8").replace(session, other)
     path.write_text(json.dumps({**json.loads(text), **changes}), "utf-8")
     return other
+
+
+def lines_of(process: Process) -> str:
+    """Return what a process has written, its ends of lines as on POSIX and all else as it is."""
+    return process.output.read_bytes().decode().replace(os.linesep, "\n")
 
 
 def recordings(show: System) -> httpx.Response:
@@ -149,7 +154,7 @@ async def test_text_of_a_visitor_steers_no_terminal(show: System, sound: str) ->
             ("event_gateway", "listen", "--url", f"ws://localhost:1/{NASTY}", "--timeout", "0"),
             ("chat_backend", "say", f"Why {NASTY}?", "--no-wait"),
         ):
-            output = show.command(*arguments).output.read_bytes().decode()
+            output = lines_of(show.command(*arguments))
             assert output, arguments
             assert shown_lines(output) == output, arguments
             assert not output.startswith("forged line")
@@ -160,7 +165,7 @@ async def test_text_of_a_visitor_steers_no_terminal(show: System, sound: str) ->
         assert "\\u00" not in raw
         assert shown(raw) == raw
     for process in show.processes:
-        log = process.output.read_bytes().decode()
+        log = lines_of(process)
         assert shown_lines(log) == log
     for _, event in sent.events:
         assert shown(encoded := encode_chat_event(event)) == encoded
