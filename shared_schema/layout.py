@@ -41,9 +41,10 @@ RUN_DIR: Final = "run"
 # The end of the name of a file that is not whole yet.
 PARTIAL_SUFFIX: Final = ".tmp"
 SESSION_ID_CHARS: Final = 36
-# A scanner or a sync client holds a new file for some tens of milliseconds.
-REPLACE_TIMEOUT_S: Final = 1.0
-REPLACE_INTERVAL_S: Final = 0.02
+# A scanner or a sync client holds a new file for some tens of milliseconds, and on Windows it can
+# then be neither replaced nor deleted.
+HELD_TIMEOUT_S: Final = 1.0 if sys.platform == "win32" else 0.0
+HELD_INTERVAL_S: Final = 0.02
 
 
 def session_file(session_id: str) -> str:
@@ -210,13 +211,13 @@ def moved_into_place(path: Path, *, sync: bool = True) -> Iterator[Path]:
 
 def _replace(partial: Path, path: Path) -> None:
     """Give a file its name; on Windows for as long as somebody reads what had it before."""
-    give_up_at = time.monotonic() + REPLACE_TIMEOUT_S
+    give_up_at = time.monotonic() + HELD_TIMEOUT_S
     while True:
         try:
             partial.replace(path)
         except PermissionError:
-            if sys.platform != "win32" or time.monotonic() >= give_up_at:
+            if time.monotonic() >= give_up_at:
                 raise
-            time.sleep(REPLACE_INTERVAL_S)
+            time.sleep(HELD_INTERVAL_S)
         else:
             return

@@ -5,6 +5,7 @@ No link is followed: what it points at is neither read nor removed.
 
 import contextlib
 import os
+import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from msgspec import Struct
 from shared_schema.ids import is_session_id
 from shared_schema.layout import (
     HEARING_ROOT,
+    HELD_INTERVAL_S,
+    HELD_TIMEOUT_S,
     KEPT_FILE,
     SESSION_ROOTS,
     Artifacts,
@@ -144,9 +147,9 @@ class Archive:
         folders = [each for each in wanted if not is_link(each)]
         last = self._artifacts.root / session_file(session.session_id)
         files = [path for folder in folders for path in files_below(folder) if path != last]
-        held = [path for path in files if not _deleted(path)]
-        if folders and not held and not is_link(last.parent) and not _deleted(last):
-            held.append(last)
+        held = _delete(files)
+        if folders and not held and not is_link(last.parent):
+            held = _delete([last])
         for folder in folders:
             for path, _, _ in os.walk(folder, topdown=False):
                 with contextlib.suppress(OSError):  # not empty
@@ -204,11 +207,21 @@ def write_document(path: Path, content: SessionDocument) -> None:
         partial.write_bytes(encode_document(content))
 
 
-def _deleted(path: Path) -> bool:
-    """Delete a file or a link; return whether it is gone.
+def _delete(files: Sequence[Path]) -> list[Path]:
+    """Delete files and links; return those that stay: held open (Windows), or not ours.
 
-    One held open (Windows) or not ours stays.
+    A scanner that has one open lets go within a second; TouchDesigner does not.
     """
+    give_up_at = time.monotonic() + HELD_TIMEOUT_S
+    held = [path for path in files if not _deleted(path)]
+    while held and time.monotonic() < give_up_at:
+        time.sleep(HELD_INTERVAL_S)
+        held = [path for path in held if not _deleted(path)]
+    return held
+
+
+def _deleted(path: Path) -> bool:
+    """Delete a file or a link; return whether it is gone."""
     try:
         try:
             path.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chat_backend.storage import archive as archives
 from chat_backend.storage.archive import Archive, Removal
 from chat_backend.storage.leftovers import sweep_newest
 from chat_backend.storage.retention import Retention, free_gb
@@ -155,6 +156,26 @@ def test_a_file_held_open_stays_and_is_tried_again(
     (again,) = prune(archive, older_than_s=0)
     assert again.held == ()
     assert archive.sessions() == []
+
+
+@pytest.mark.parametrize("name", ["slot-1_v3_wave_mix.wav", "session.json"])
+def test_on_windows_a_file_that_a_scanner_has_open_is_deleted_a_moment_later(
+    name: str, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, 1, age_s=DAY_S)
+    refusals = iter(range(3))
+    real = Path.unlink
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        if path.name == name and next(refusals, None) is not None:
+            raise PermissionError("held open")
+        real(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    monkeypatch.setattr(archives, "HELD_TIMEOUT_S", 30.0)
+    (removal,) = prune(archive, older_than_s=0)
+    assert removal.held == ()
+    assert left(tmp_path) == []
 
 
 def link(path: Path, target: Path) -> None:

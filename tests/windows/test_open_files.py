@@ -1,6 +1,7 @@
 """Sessions while another program has their files open: a sync client, a scanner, an editor."""
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -72,6 +73,33 @@ async def test_three_sessions_beside_a_scanner_lose_nothing(tmp_path: Path) -> N
                     assert {each.payload.status for each in dialogues} == {"complete"}
         assert len(scanned) > 100
         assert not list(it.artifacts.rglob("*.tmp"))
+
+
+def test_a_session_that_is_scanned_meanwhile_is_deleted(tmp_path: Path) -> None:
+    """Its files are opened one after the other, again and again, so that always one is open."""
+    with system(tmp_path) as it:
+        it.gateway()
+        it.chat()
+        session = post(it.chat_url, MESSAGE).session_id
+        it.settled(session)
+        folders = [it.artifacts / root / session for root in SESSION_ROOTS]
+        over = threading.Event()
+
+        def scan() -> None:
+            while not over.is_set():
+                for path in (path for folder in folders for path in folder.rglob("*.*")):
+                    with contextlib.suppress(OSError), path.open("rb"):
+                        time.sleep(SCAN_S)
+
+        scanner = threading.Thread(target=scan)
+        scanner.start()
+        try:
+            deletion = it.command("chat_backend", "sessions", "delete", session)
+        finally:
+            over.set()
+            scanner.join()
+        assert deletion.popen.returncode == 0, deletion.log
+        assert [folder for folder in folders if folder.exists()] == []
 
 
 def test_a_session_file_that_an_editor_holds_is_right_in_the_end(tmp_path: Path) -> None:
