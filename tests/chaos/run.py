@@ -173,7 +173,14 @@ class Run:
         return {truth.session_id: truth for truth in truths}
 
     async def _settle(self) -> None:
-        """Wait until the client has all that is due, or nothing more comes."""
+        """Wait until the client has all that is due, or nothing more comes.
+
+        The last blow may have hit the gateway when all was told; it takes a while to be back.
+        """
+        assert self._gateway is not None
+        await asyncio.to_thread(
+            self.installation.wait_ready, self._gateway, f"{self.installation.gateway_url}/readyz"
+        )
         due = sum(len(expected(truth)) for truth in self._truths.values())
         heard, quiet_since = -1, time.monotonic()
         while self._heard < due and time.monotonic() - quiet_since < QUIET_S:
@@ -181,6 +188,7 @@ class Run:
                 heard, quiet_since = len(self.viewer.events), time.monotonic()
             await asyncio.sleep(0.05)
         # What came twice would come after all that is due.
+        await self._until_connected()
         await asyncio.sleep(1.0)
 
     async def _compare_with_history(self) -> None:
