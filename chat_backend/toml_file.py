@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -178,16 +179,37 @@ def _line_of(text: str, key: Sequence[str | int]) -> int:
         name = value if isinstance(key[-1], int) else key[-1]
         if value is not None and isinstance(name, str):
             begin = name.split("\n", 1)[0]
-            for match in re.finditer(re.escape(begin), text):
-                changed = f"{text[: match.end()]}_{text[match.end() :]}"
-                try:
-                    other = tomllib.loads(changed)
-                except (tomllib.TOMLDecodeError, RecursionError):
-                    continue
-                if _at(other, key[:-1]) is not None and _at(other, key) != value:
-                    return text.count("\n", 0, match.start()) + 1
+            ends = [match.end() for match in re.finditer(re.escape(begin), text)]
+            end = next(_right_ones(text, ends, key, value), None)
+            if end is not None:
+                return text.count("\n", 0, end - len(begin)) + 1
         key = key[:-1]
     return 0
+
+
+def _right_ones(
+    text: str, ends: Sequence[int], key: Sequence[str | int], value: Any
+) -> Iterator[int]:
+    """Yield the right places among those where a name ends.
+
+    Many are asked about at once: a persona's entry may be named in each of its sentences, and each
+    answer costs reading the whole file.
+    """
+    if not ends:
+        return
+    pieces = (text[begin:end] for begin, end in pairwise((0, *ends, len(text))))
+    try:
+        other = tomllib.loads("_".join(pieces))
+    except (tomllib.TOMLDecodeError, RecursionError):
+        changed, whole = len(ends) > 1, False
+    else:
+        changed, whole = _at(other, key) != value, _at(other, key[:-1]) is not None
+    if changed and len(ends) > 1:
+        half = len(ends) // 2
+        yield from _right_ones(text, ends[:half], key, value)
+        yield from _right_ones(text, ends[half:], key, value)
+    elif changed and whole:
+        yield ends[0]
 
 
 def _at(value: Any, key: Sequence[str | int]) -> Any:

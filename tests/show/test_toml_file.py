@@ -2,7 +2,9 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -125,3 +127,22 @@ def test_what_cannot_be_read_is_named_with_its_setting(tmp_path: Path) -> None:
     for name, told in (("none", "No such file"), ("latin.toml", "save it with this encoding")):
         with pytest.raises(InvalidSetting, match=rf"RR_X=.*{name}: .*{told}"):
             read_toml(tmp_path / name, setting="RR_X")
+
+
+def test_a_name_that_stands_in_every_sentence_is_found_in_few_readings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An artist's session waits for the line of a mistake: not once for each of its sentences."""
+    sentences = "".join(f'  "Of {{weather}} number {n}.",\n' for n in range(1_000))
+    text = f"thoughts = [\n{sentences}]\n[lexicon]\nweather = 3\n"
+    read, load = 0, tomllib.loads
+
+    def counted(each: str) -> dict[str, Any]:
+        nonlocal read
+        read += 1
+        return load(each)
+
+    monkeypatch.setattr(tomllib, "loads", counted)
+    file = TomlFile(path=Path("x"), text=text, content={})
+    assert str(file.refused(("lexicon", "weather"), "no")) == "x:1004: lexicon.weather: no"
+    assert read <= 30

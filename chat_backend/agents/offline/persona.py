@@ -133,15 +133,16 @@ def load_personas(
 
 def _problems(persona: Persona) -> Iterator[tuple[Key, str]]:
     """Yield what is wrong beyond types, with the key and a remedy."""
-    for name in sorted(set(persona.lexicon) & {"name", "phrase", "past", "quote", "second"}):
+    own = set(persona.lexicon)
+    for name in sorted(own & {"name", "phrase", "past", "quote", "second"}):
         yield ("lexicon", name), "stands for something of the moment; call the entry otherwise"
     for key, template in persona.keyed_templates():
         pool = str(key[0])
         if set("{}") & set(FIELD.sub("", template)):
             yield key, f"write names as {{name}}, without spaces, in {template!r}"
         names, facts = names_in(template), _FACTS.get(pool, set())
-        for name in sorted(names - facts - set(persona.lexicon)):
-            usable = ", ".join(sorted(facts | set(persona.lexicon)))
+        for name in sorted(names - facts - own):
+            usable = ", ".join(sorted(facts | own))
             yield key, f"{{{name}}} is not known here; use one of {usable}"
         for name in sorted(names & facts - {"name"}):
             if f"\u201c{{{name}}}\u201d" not in template:
