@@ -1,1 +1,1 @@
-"""What a thing costs as what is there already grows: sessions, queued jobs, history."""
+"""What a thing costs as what is there already grows: sessions, visits, jobs, history, files."""

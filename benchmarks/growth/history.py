@@ -111,7 +111,7 @@ def measure(say: Callable[[str], None]) -> list[Curve]:
             for request, cost in _loads(folder / f"gateway-{number}", folder, history).items():
                 costs.setdefault(request, []).append(cost)
     return [
-        Curve(name=request, sizes=SIZES, costs_s=tuple(values)) for request, values in costs.items()
+        Curve(name=request, sizes=SIZES, costs=tuple(values)) for request, values in costs.items()
     ]
 
 
@@ -134,7 +134,7 @@ def _loads(logs: Path, folder: Path, history: History) -> dict[str, float]:
             }
             return {
                 # The least: what else the machine does is no cost of ours.
-                name: min(_load(http, path(), told) for _ in range(_LOADS))
+                name: min(load(http, path(), told) for _ in range(_LOADS))
                 for name, path in requests.items()
             }
     finally:
@@ -145,13 +145,13 @@ def _any(chance: random.Random, history: History) -> str:
     return chance.choice(history.session_ids)
 
 
-def _load(http: httpx.Client, path: str, told: int) -> float:
-    """Return the seconds of one request; of the page's stream, until it has told so many lines."""
+def load(http: httpx.Client, path: str, told: int, event: str = "told") -> float:
+    """Return the seconds of one request; of a stream, until it has told so many events."""
     started = time.perf_counter()
     with http.stream("GET", path) as response:
         response.raise_for_status()
         if response.headers["content-type"].startswith("text/event-stream"):
-            lines = (line for line in response.iter_lines() if line == "event: told")
+            lines = (line for line in response.iter_lines() if line == f"event: {event}")
             assert len(list(islice(lines, told))) == told
         else:
             response.read()

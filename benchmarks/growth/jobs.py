@@ -113,6 +113,6 @@ def measure() -> list[Curve]:
                 # Those of the filled queue: with every depth as many.
                 submits[depth].append(median(queue.submitting_s[-_JOBS:]))
     return [
-        Curve(name=name, sizes=DEPTHS, costs_s=tuple(median(figures[depth]) for depth in DEPTHS))
+        Curve(name=name, sizes=DEPTHS, costs=tuple(median(figures[depth]) for depth in DEPTHS))
         for name, figures in (("one job done", jobs), ("submit()", submits))
     ]

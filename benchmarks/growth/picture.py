@@ -9,6 +9,7 @@ from benchmarks.growth.fit import Curve
 PICTURE: Final = Path(__file__).parents[2] / "docs" / "images" / "benchmarks-growth.png"
 _COLOURS: Final = ("#0b6e99", "#d1495b", "#3a7d44", "#8d5fd3", "#c77d0a", "#5c6b73")
 _MARKERS: Final = "osD^vP"
+_A_ROW: Final = 4
 
 
 class Panel:
@@ -21,7 +22,7 @@ class Panel:
 
 
 def draw(panels: list[Panel]) -> str:
-    """Draw the panels side by side; return a line that says where, or why not."""
+    """Draw the panels row by row; return a line that says where, or why not."""
     if find_spec("matplotlib") is None:
         return "No picture: matplotlib is not installed (`uv sync --extra bench`)."
     import matplotlib as mpl  # noqa: PLC0415  # slow to load, and not everywhere installed
@@ -29,8 +30,11 @@ def draw(panels: list[Panel]) -> str:
     mpl.use("Agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
-    figure, axes = plt.subplots(1, len(panels), figsize=(13.5, 4.8), layout="constrained")
-    for axis, panel in zip(axes, panels, strict=True):
+    rows = -(-len(panels) // _A_ROW)
+    figure, axes = plt.subplots(
+        rows, _A_ROW, figsize=(4.5 * _A_ROW, 4.8 * rows), layout="constrained"
+    )
+    for axis, panel in zip(axes.flat, panels, strict=True):
         _draw(axis, panel)
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(PICTURE, dpi=110)
@@ -44,13 +48,15 @@ def _draw(axis: object, panel: Panel) -> None:
 
     assert isinstance(axis, Axes)
     for curve, colour, marker in zip(panel.curves, _COLOURS, _MARKERS, strict=False):
-        costs_ms = [1e3 * cost for cost in curve.costs_s]
-        label = f"{curve.name}  ({curve.exponent:+.2f})"
-        axis.loglog(curve.sizes, costs_ms, marker + "-", color=colour, label=label, linewidth=1.8)
+        label = f"{curve.row()[0]}  ({curve.exponent:+.2f})"
+        axis.loglog(
+            curve.sizes, curve.shown, marker + "-", color=colour, label=label, linewidth=1.8
+        )
     _reference(axis, panel.curves)
     axis.set_title(panel.title, fontsize=11)
     axis.set_xlabel(panel.growing)
-    axis.set_ylabel("time in ms")
+    memory = any(curve.unit == "MB" for curve in panel.curves)
+    axis.set_ylabel("time in ms, memory in MB" if memory else "time in ms")
     axis.grid(visible=True, which="major", color="#dddddd", linewidth=0.7)
     axis.legend(
         fontsize=8, loc="upper left", framealpha=0.9, title="what (exponent)", title_fontsize=8
@@ -63,8 +69,8 @@ def _reference(axis: object, curves: list[Curve]) -> None:
 
     assert isinstance(axis, Axes)
     sizes = curves[0].sizes
-    least = 1e3 * min(min(curve.costs_s) for curve in curves)
-    most = 1e3 * max(max(curve.costs_s) for curve in curves)
+    least = min(min(curve.shown) for curve in curves)
+    most = max(max(curve.shown) for curve in curves)
     axis.set_ylim(least / 2, most * 60)
     beginning = least * 0.7
     axis.loglog(

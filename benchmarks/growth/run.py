@@ -1,11 +1,11 @@
-"""Everything that must not grow, and one picture of it."""
+"""What must not grow, or only with what is read whole, and one picture of it."""
 
 import sys
 from typing import Final
 
 from benchmarks.gateway.growth import latency_with
-from benchmarks.growth import history, jobs
-from benchmarks.growth.fit import EXPONENT_LIMIT, Curve
+from benchmarks.growth import history, jobs, playback, questions, show, visits
+from benchmarks.growth.fit import EXPONENT_LIMIT, LINEAR_LIMIT, Curve
 from benchmarks.growth.picture import Panel, draw
 from benchmarks.report import machine, median, table
 
@@ -13,17 +13,22 @@ LIVE_SESSIONS: Final = (10, 100, 1_000, 10_000)
 
 
 def run() -> int:
-    """Print the tables and draw the picture; return 0 if nothing grows."""
+    """Print the tables and draw the picture; return 0 if nothing grows too fast."""
     print(machine("pyzmq", "uvicorn", "msgspec", "pebble", "matplotlib"), flush=True)
     panels = [
         Panel("An event at the gateway", "live sessions", [_event_latency()]),
         Panel("A wave job in the pool", "jobs that wait before it", jobs.measure()),
         Panel("The technician's page", "past sessions on disk", history.measure(_say)),
+        Panel("One more session", "visits before it", visits.measure(_say)),
+        Panel("What the client plays", "reports of it", playback.measure(_say)),
+        Panel("A show's folder", "sentences and phrases, or files", show.measure(_say)),
+        Panel("A spoken question", "seconds of sound", questions.lengths()),
+        Panel("One more spoken question", "questions before it", questions.numbers()),
     ]
     print(
-        "\nTimes in ms (a page: the least of many loads; the rest: medians), and the exponent of a"
-        " power law fitted over all decades: 0 is flat, 1 is linear, and at most"
-        f" {EXPONENT_LIMIT:g} is allowed.\n"
+        "\nTimes in ms (events and jobs: medians; all reports: their sum; the rest: the least of"
+        " many), and the exponent of a power law fitted over all decades: 0 is flat, 1 is linear."
+        f" At most {EXPONENT_LIMIT:g} is allowed, and {LINEAR_LIMIT:g} where all has to be read.\n"
     )
     for panel in panels:
         sizes = [f"{size}" for size in panel.curves[0].sizes]
@@ -35,11 +40,11 @@ def run() -> int:
 
 
 def _event_latency() -> Curve:
-    costs_s = []
+    costs = []
     for sessions in LIVE_SESSIONS:
-        costs_s.append(median(latency_with(sessions)))
-        _say(f"latency with {sessions} live sessions: {1e3 * costs_s[-1]:.2f} ms")
-    return Curve(name="completion to frame", sizes=LIVE_SESSIONS, costs_s=tuple(costs_s))
+        costs.append(median(latency_with(sessions)))
+        _say(f"latency with {sessions} live sessions: {1e3 * costs[-1]:.2f} ms")
+    return Curve(name="completion to frame", sizes=LIVE_SESSIONS, costs=tuple(costs))
 
 
 def _say(progress: str) -> None:
