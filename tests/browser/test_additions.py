@@ -7,6 +7,7 @@ import pytest
 
 from tests.browser.browsing import Visit, visiting
 from tests.support.processes import System, system
+from tests.support.staging import brief_chat
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -21,7 +22,7 @@ def show(browser: "Browser", tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with system(folder, seed=11, chat_summary=True, chat_sentiment=True) as it:
         it.allow_pages()
         it.gateway()
-        it.chat()
+        brief_chat(it)
         yield it
 
 

@@ -16,6 +16,7 @@ from tests.browser.test_speaking import FAKE, HEARD, SENTENCE, hold, ready
 from tests.support.local_http import LOCAL
 from tests.support.processes import System, system
 from tests.support.recordings import spoken
+from tests.support.staging import brief_chat
 from tests.touchdesigner.connected import connected
 from tests.touchdesigner.stage import touchdesigner
 
@@ -52,7 +53,7 @@ async def test_a_spoken_sentence_is_played_to_its_end_and_reported(tmp_path: Pat
     with system(tmp_path, stt="whisper") as show, touchdesigner() as stage:
         show.allow_pages()
         show.gateway()
-        show.chat()
+        brief_chat(show)
         stage.build()
         async with connected(stage, show.gateway_port) as dat:
             await dat.until(lambda: stage.status("server"), "greeted")

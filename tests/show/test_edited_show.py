@@ -21,6 +21,7 @@ from tests.show.test_show_folder import change
 from tests.support.client import listening
 from tests.support.local_http import LOCAL
 from tests.support.processes import System, system, until
+from tests.support.staging import brief_chat
 from tests.support.visitor import Stream, post
 from tests.system.test_studio import watched
 
@@ -37,7 +38,7 @@ def observatory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     shutil.copytree(FOLDER, folder / "show")
     with system(folder, show=folder / "show") as it:
         it.gateway()
-        it.chat()
+        brief_chat(it)
         yield it
 
 

@@ -4,15 +4,25 @@ import asyncio
 import json
 from typing import Any
 
-from tests.support.processes import System
+from tests.support.processes import Process, System
 from tests.support.visitor import Stream, post
 
 MESSAGE = {"message": "Why does the tide come back to a harbour that nobody uses?"}
 
 
-def stage(show: System, **directions: Any) -> None:
-    """Say what the staged chat shall do from now on; nothing: what it always does."""
-    (show.folder / "stage.json").write_text(json.dumps(directions), "utf-8")
+def stage(show: System, *, words: int | None = 4, **directions: Any) -> None:
+    """Say what the staged chat shall do from now on.
+
+    Of each utterance so many words are spoken: whole ones take most of the time of a session.
+    """
+    (show.folder / "stage.json").write_text(json.dumps({"words": words, **directions}), "utf-8")
+
+
+def brief_chat(show: System) -> Process:
+    """Start a chat backend that speaks a few words of each utterance, with one wave worker."""
+    stage(show)
+    show.settings.setdefault("RR_WAVES_MAX_WORKERS", "1")
+    return show.chat("-m", "tests.support.staged_chat")
 
 
 async def visit(show: System, body: object = MESSAGE) -> Stream:

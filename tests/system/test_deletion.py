@@ -14,6 +14,7 @@ from shared_schema.layout import HEARING_ROOT, session_file
 from tests.support.client import listening
 from tests.support.processes import System, system, until
 from tests.support.sessions import session_id
+from tests.support.staging import brief_chat
 from tests.support.visitor import post, request
 
 SECRET = "I stole my sister's wedding ring"  # noqa: S105  # a visitor's
@@ -58,7 +59,7 @@ async def test_a_deleted_session_is_gone_everywhere_while_the_servers_run(tmp_pa
     with system(tmp_path) as show:
         recordings = [kept_recording(show, number) for number in (1, 2)]
         gateway = show.gateway()
-        show.chat()
+        brief_chat(show)
         async with listening(show.events_url) as client:
             spoken = {**ASK, "inputSessionId": session_id(1)}
             session = (await asyncio.to_thread(post, show.chat_url, spoken)).session_id
@@ -108,7 +109,7 @@ async def test_a_session_under_way_is_ended_and_deleted(tmp_path: Path) -> None:
     """In the middle of a turn, with waves being made: nothing comes back afterwards."""
     with system(tmp_path) as show:
         show.gateway()
-        show.chat()
+        brief_chat(show)
         async with listening(show.events_url):
             sessions: list[str] = []
 
@@ -135,7 +136,7 @@ async def test_a_session_under_way_is_ended_and_deleted(tmp_path: Path) -> None:
 def test_without_servers_and_kept_ones(tmp_path: Path) -> None:
     """Files and events go all the same; a kept session outlives the retention of both."""
     with system(tmp_path) as show:
-        gateway, chat = show.gateway(), show.chat()
+        gateway, chat = show.gateway(), brief_chat(show)
         ids = [post(show.chat_url, ASK).session_id for _ in range(3)]
         for each in ids:
             show.settled(each)
@@ -160,7 +161,7 @@ def test_without_servers_and_kept_ones(tmp_path: Path) -> None:
                 os.utime(path, (time.time() - 3600, time.time() - 3600))
         show.settings |= {"RR_ARTIFACTS_KEEP_DAYS": "1e-6", "RR_EVENTS_RETENTION_DAYS": "1e-6"}
         show.gateway()
-        show.chat()
+        brief_chat(show)
         until(lambda: traces(show.artifacts / "tts", old) == [], "the old one gone")
         until(
             lambda: not request(show.gateway_url, "GET", f"{history}{old}").json()["events"],
@@ -175,7 +176,7 @@ def test_deleting_is_the_operators(tmp_path: Path, with_token: bool) -> None:
     """With the operator's token set both servers ask for it; the command has it."""
     with system(tmp_path, **({"operator_token": "ours"} if with_token else {})) as show:
         show.gateway()
-        show.chat()
+        brief_chat(show)
         session = post(show.chat_url, ASK).session_id
         for url in (show.chat_url, show.gateway_url):
             answer = request(url, "DELETE", f"/v1/sessions/{session}")

@@ -17,6 +17,7 @@ from tests.support.client import backend, listening, turn1_of
 from tests.support.local_http import LOCAL
 from tests.support.processes import System, runs, system, until
 from tests.support.sessions import whole
+from tests.support.staging import brief_chat
 from tests.support.visitor import post, request
 
 MESSAGE = {"message": "Who taught the rain to knock?"}
@@ -65,7 +66,7 @@ async def test_a_long_stop_of_the_gateway_changes_nothing_for_the_visitor(
 ) -> None:
     """The stream ends as fast as without; on SIGCONT everything arrives, once."""
     gateway = installation.gateway()
-    installation.chat()
+    brief_chat(installation)
     async with listening(installation.events_url, ping_interval=None) as touchdesigner:
         await asyncio.to_thread(post, installation.chat_url, MESSAGE)
         await touchdesigner.told()
@@ -113,7 +114,7 @@ async def test_a_full_disk_is_told_per_slot_and_passes(small_disk: Path, tmp_pat
     """slot.error with the reason, the session ends in order, and the next one is whole."""
     with system(tmp_path) as installation:
         installation.gateway()
-        installation.chat()
+        brief_chat(installation)
         ballast = fill(small_disk)
         stream = await asyncio.to_thread(post, installation.chat_url, MESSAGE)
         stream.assert_in_order()
@@ -187,7 +188,7 @@ async def test_a_gateway_that_is_back_within_the_window_tells_a_finished_session
     installation: System,
 ) -> None:
     """Started after the session's end, it tells Turn 1 and dialogues as if it had been there."""
-    installation.chat()
+    brief_chat(installation)
     stream = await asyncio.to_thread(post, installation.chat_url, MESSAGE)
     assert isinstance(stream.events[-1][1], Done)
     assert stream.of(TurnDone)

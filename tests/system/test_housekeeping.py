@@ -12,6 +12,7 @@ from shared_schema.layout import session_file
 from tests.support.client import listening
 from tests.support.processes import Process, System, system, until
 from tests.support.sessions import session_id
+from tests.support.staging import brief_chat
 from tests.support.visitor import post, request
 
 ASK = {"message": "What stays?", "slots": [{"slotId": 1, "agentId": "gpt-4o"}]}
@@ -35,7 +36,7 @@ def grow_old(show: System, session: str, *, days: float) -> None:
 def test_old_sessions_go_and_the_disk_is_watched(tmp_path: Path) -> None:
     """With RR_ARTIFACTS_KEEP_DAYS=7 one of eight days goes at the start, one of six stays."""
     with system(tmp_path) as show:
-        chat = show.chat()
+        chat = brief_chat(show)
         ids = [post(show.chat_url, ASK).session_id for _ in range(2)]
         for each in ids:
             show.settled(each)
@@ -45,7 +46,7 @@ def test_old_sessions_go_and_the_disk_is_watched(tmp_path: Path) -> None:
         grow_old(show, ids[0], days=8)
         grow_old(show, ids[1], days=6)
         show.settings |= {"RR_ARTIFACTS_KEEP_DAYS": "7", "RR_DISK_MIN_GB": "1000000"}
-        show.chat()
+        brief_chat(show)
         until(lambda: not documents[0].parent.exists(), "the old one gone")
         assert documents[1].exists()
         (warning,) = request(show.chat_url, "GET", "/v1/health").json()["warnings"]
@@ -61,7 +62,7 @@ def test_what_a_killed_life_left_half_written_goes_at_the_start(tmp_path: Path) 
         partial = show.artifacts / f"tts/sessions/{session_id()}/turn_1/slot-1.wav.{gone.pid}.tmp"
         partial.parent.mkdir(parents=True)
         partial.write_bytes(b"half")
-        show.chat()
+        brief_chat(show)
         until(lambda: not partial.exists(), "the partial file gone")
 
 
@@ -71,7 +72,7 @@ async def test_the_commands_look_after_sessions(tmp_path: Path) -> None:
         empty = sessions(show, "list")
         assert "chat_backend say" in empty.log
         show.gateway()
-        show.chat()
+        brief_chat(show)
         async with listening(show.events_url) as client:
             ask = {**ASK, "slots": [*ASK["slots"], {"slotId": 2, "agentId": "gpt-5.1"}]}
             session = post(show.chat_url, ask).session_id

@@ -19,6 +19,7 @@ from tests.support.client import listening
 from tests.support.platforms import posix
 from tests.support.processes import Process, System, system, until
 from tests.support.sessions import session_id
+from tests.support.staging import brief_chat
 from tests.support.visitor import post, request
 
 ASK = {
@@ -34,7 +35,7 @@ def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A system with one sound session, and its id."""
     with system(tmp_path_factory.mktemp("odd"), artifacts_keep_days=1) as it:
         it.gateway()
-        it.chat()
+        brief_chat(it)
         yield it
 
 
@@ -119,7 +120,7 @@ def test_odd_sessions_are_skipped_one_by_one_and_named_once(
     for path in (show.artifacts / "waves/sessions" / old).rglob("*"):
         os.utime(path, (0, 0))
     chat.stop()
-    again = show.chat()
+    again = brief_chat(show)
     until(lambda: not (sessions / old).exists(), "the old one gone")
     until(lambda: "old sessions removed" in again.log, "told")
     assert again.log.count(f"odd session  session={session_id(2)}") == 1

@@ -18,6 +18,7 @@ from tests.support.client import listening, turn1_of
 from tests.support.local_http import LOCAL
 from tests.support.platforms import SIGNALS
 from tests.support.processes import Process, System, runs, system, until
+from tests.support.staging import brief_chat
 from tests.support.visitor import post, request
 
 MESSAGE = {"message": "What does the river owe to the bridge?"}
@@ -223,12 +224,12 @@ def workers_of(chat: Process) -> list[psutil.Process]:
 
 def test_a_killed_chat_leaves_no_worker(installation: System) -> None:
     """SIGKILL of the backend: its pool is gone within seconds, its ports are free."""
-    chat = installation.chat()
+    chat = brief_chat(installation)
     until(lambda: workers_of(chat), "workers")
     chat.kill()
     chat.wait()
     until(lambda: not chat.left(), "workers gone", within_s=8)
-    again = installation.chat()
+    again = brief_chat(installation)
     assert request(installation.chat_url, "GET", "/v1/health").status_code == 200
     assert again.pid != chat.pid
 
@@ -236,7 +237,7 @@ def test_a_killed_chat_leaves_no_worker(installation: System) -> None:
 async def test_a_killed_chat_is_told_as_far_as_it_came(installation: System) -> None:
     """A new backend's life closes the old one's sessions: Turn 1 once, no dialogues."""
     installation.gateway()
-    chat = installation.chat()
+    chat = brief_chat(installation)
     async with listening(installation.events_url) as touchdesigner:
 
         def kill_in_turn_2(event: object) -> bool:
@@ -252,7 +253,7 @@ async def test_a_killed_chat_is_told_as_far_as_it_came(installation: System) -> 
         except httpx.HTTPError as error:
             raise AssertionError("the stream broke before turn 2") from error
         chat.wait()
-        installation.chat()
+        brief_chat(installation)
         turn1 = await touchdesigner.session_event()
         assert turn1.session_id == stream.session_id
         await touchdesigner.nothing()
@@ -265,7 +266,7 @@ async def test_a_killed_chat_is_told_as_far_as_it_came(installation: System) -> 
 @pytest.mark.parametrize("name", ["chat", "gateway"])
 def test_sigterm_ends_all_within_bounds(installation: System, name: str) -> None:
     """With a client connected and a session running, SIGTERM leaves nothing behind."""
-    processes = {"gateway": installation.gateway(), "chat": installation.chat()}
+    processes = {"gateway": installation.gateway(), "chat": brief_chat(installation)}
 
     def terminate_in_turn_1(event: object) -> bool:
         if isinstance(event, SlotDone):
@@ -284,7 +285,7 @@ def test_sigterm_ends_all_within_bounds(installation: System, name: str) -> None
 @pytest.mark.parametrize("name", ["chat", "gateway"])
 def test_a_server_that_ends_ends_its_streams_in_order(installation: System, name: str) -> None:
     """The reader sees the end of the stream, no broken connection; the log tells of no error."""
-    processes = {"gateway": installation.gateway(), "chat": installation.chat()}
+    processes = {"gateway": installation.gateway(), "chat": brief_chat(installation)}
     open_stream = {
         "chat": ("POST", f"{installation.chat_url}/v1/chat", MESSAGE),
         "gateway": ("GET", f"{installation.gateway_url}/v1/watch", None),
@@ -302,7 +303,7 @@ def test_a_server_that_ends_ends_its_streams_in_order(installation: System, name
 def test_events_switched_off_publishes_nothing(installation: System) -> None:
     """RR_EVENTS_WS_ENABLED=false: the conversation is the same, and no bus is needed."""
     installation.settings["RR_EVENTS_WS_ENABLED"] = "false"
-    installation.chat()
+    brief_chat(installation)
     stream = post(installation.chat_url, MESSAGE)
     stream.assert_in_order()
     health = request(installation.chat_url, "GET", "/v1/health").json()
@@ -321,7 +322,7 @@ def test_events_switched_off_publishes_nothing(installation: System) -> None:
 def test_waves_switched_off_are_known_failures(installation: System) -> None:
     """RR_WAVES_ENABLED=false: speech only, and nobody waits for a wave."""
     installation.settings["RR_WAVES_ENABLED"] = "false"
-    installation.chat()
+    brief_chat(installation)
     stream = post(installation.chat_url, MESSAGE)
     stream.assert_in_order()
     assert not list(installation.artifacts.rglob("*_v3_wave_mix.wav"))
@@ -345,7 +346,7 @@ def test_a_full_queue_is_a_known_failure(installation: System) -> None:
     """With room for one job, the rest of a turn fails as such, and the session goes on."""
     installation.settings["RR_WAVES_QUEUE_MAX_SIZE"] = "1"
     installation.settings["RR_WAVES_MAX_WORKERS"] = "1"
-    installation.chat()
+    brief_chat(installation)
     stream = post(installation.chat_url, MESSAGE)
     stream.assert_in_order()
     assert len(stream.of(SlotAudio, 1)) == 6
@@ -355,7 +356,7 @@ def test_a_folder_that_can_not_be_written_is_told_per_slot(installation: System)
     """slot.error with a clear message for every slot; the session still ends in order."""
     installation.artifacts.mkdir(parents=True)
     (installation.artifacts / "tts").write_text("a file where a folder should be", "utf-8")
-    installation.chat()
+    brief_chat(installation)
     stream = post(installation.chat_url, MESSAGE)
     stream.assert_in_order()
     assert stream.of(SlotAudio) == []

@@ -12,7 +12,7 @@ from shared_schema.chat import SlotAudio, SlotDone, SlotError
 from shared_schema.events import SessionStopped, Turn1WavesReady
 from tests.support.client import listening
 from tests.support.processes import System, system, until
-from tests.support.staging import MESSAGE, stage, visit
+from tests.support.staging import MESSAGE, brief_chat, stage, visit
 from tests.support.visitor import Stream, post, request
 
 
@@ -93,7 +93,7 @@ def test_nothing_that_is_open_to_a_visitor_tells_what_another_said(tmp_path: Pat
     secret = "I stole my sister's wedding ring"  # noqa: S105  # a visitor's
     with system(tmp_path, operator_token="ours", log_level="debug") as it:  # noqa: S106
         it.gateway()
-        it.chat()
+        brief_chat(it)
         session = post(it.chat_url, {"message": secret, "visitId": "a"}).session_id
         document = it.artifacts / f"tts/sessions/{session}/session.json"
         until(lambda: '"state": "done"' in document.read_text("utf-8"), "session.json")
