@@ -10,12 +10,13 @@ from tests.support.visitor import Stream, post
 MESSAGE = {"message": "Why does the tide come back to a harbour that nobody uses?"}
 
 
-def stage(show: System, *, words: int | None = 4, **directions: Any) -> None:
+def stage(show: System, **directions: Any) -> None:
     """Say what the staged chat shall do from now on.
 
-    Of each utterance so many words are spoken: whole ones take most of the time of a session.
+    Of each utterance a few words are spoken: whole ones take most of the time of a session.
     """
-    (show.folder / "stage.json").write_text(json.dumps({"words": words, **directions}), "utf-8")
+    staged = {"words": 4, **directions}
+    (show.folder / "stage.json").write_text(json.dumps(staged), "utf-8")
 
 
 def brief_chat(show: System) -> Process:
