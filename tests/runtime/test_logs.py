@@ -1,10 +1,15 @@
 """What a log line looks like, in a process of its own: the configuration is the process's."""
 
+import io
 import json
 import os
 import re
 import subprocess
 import sys
+
+import pytest
+
+from shared_schema.runtime.log.logs import _wants_colours
 
 from .toys import ROOT
 
@@ -81,3 +86,17 @@ def test_a_reader_that_has_left_is_no_trouble() -> None:
         run.wait(60)
         # Python itself says 120 when it cannot flush at the very end; an exception would be 1.
         assert run.returncode in {0, 120}
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colours_are_for_terminals_outside_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Windows console may show their codes instead."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert _wants_colours(_Terminal()) == (sys.platform != "win32")
+    assert not _wants_colours(io.StringIO())
+    monkeypatch.setenv("NO_COLOR", "")
+    assert not _wants_colours(_Terminal())

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -10,9 +11,10 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from shared_schema.runtime.process.ending import ENDING_SIGNALS
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, FAILED, OK
 from tests.support.local_http import LOCAL
-from tests.support.platforms import SIGNALS
+from tests.support.platforms import SIGNALS, windows
 
 from .toys import LIMIT_S, SERVER, Toy, Toys, wait_for
 
@@ -43,6 +45,30 @@ def test_sigterm_ends_with_0_closes_the_app_and_leaves_no_traceback(toys: Toys) 
     assert end(toy) == OK
     assert "toy: closed" in toy.lines()
     assert "Traceback" not in toy.output()
+
+
+@pytest.mark.parametrize("number", ENDING_SIGNALS)
+def test_every_signal_that_ends_a_server_ends_it_with_0(toys: Toys, number: int) -> None:
+    """On Windows Ctrl-Break too, without which closing it from a script would be a kill."""
+    toy = toys.server()
+    toys.answering_pid()
+    httpx.get(f"http://127.0.0.1:{toys.port}/signal/{int(number)}", **LOCAL)
+    assert toy.wait() == OK
+    assert "toy: closed" in toy.lines()
+    assert "Traceback" not in toy.output()
+
+
+@windows("Ctrl-Break")
+def test_ctrl_break_reaches_a_server_that_is_the_first_of_its_group(toys: Toys) -> None:
+    if sys.platform == "win32":
+        toy = toys.server()
+        toys.answering_pid()
+        try:
+            toy.process.send_signal(signal.CTRL_BREAK_EVENT)
+        except OSError as error:
+            pytest.skip(f"no Ctrl-Break here, as under Wine 8: {error}")
+        assert toy.wait() == OK
+        assert "toy: closed" in toy.lines()
 
 
 @SIGNALS

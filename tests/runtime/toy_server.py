@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -26,6 +27,12 @@ MODE = os.environ.get("TOY_MODE", "")
 
 async def pid(request: Request) -> PlainTextResponse:
     return PlainTextResponse(str(os.getpid()))
+
+
+async def raise_signal(request: Request) -> PlainTextResponse:
+    """Take a signal, as if it came from outside: on Windows nobody else can send most of them."""
+    signal.raise_signal(request.path_params["number"])
+    return PlainTextResponse("")
 
 
 async def endless(request: Request) -> StreamingResponse:
@@ -94,6 +101,7 @@ async def open_toy() -> AsyncIterator[Starlette]:
     app = Starlette(
         routes=[
             Route("/", pid),
+            Route("/signal/{number:int}", raise_signal),
             Route("/endless", endless),
             Route("/logged", logged),
             Route("/large", large),

@@ -21,6 +21,12 @@ SERVER = "tests.runtime.toy_server"
 PLAIN = "tests.runtime.toy_plain"
 SUPERVISOR = "tests.runtime.toy_supervisor"
 
+# On Windows a Ctrl-Break is sent to a group of processes.
+if sys.platform == "win32":
+    GROUP = subprocess.CREATE_NEW_PROCESS_GROUP
+else:
+    GROUP = 0
+
 T = TypeVar("T")
 
 # Against hanging only: a busy machine takes many times as long as a quiet one, Wine as well.
@@ -52,6 +58,7 @@ class Toy:
                 cwd=ROOT,
                 env={**os.environ, **env},
                 start_new_session=sys.platform != "win32",
+                creationflags=GROUP,
             )
         self.pid = self.process.pid
 

@@ -1,6 +1,8 @@
 """File names are the contract's, and no path leads out of the artifacts folder."""
 
 import contextlib
+import os
+import stat
 import sys
 from pathlib import Path
 
@@ -8,7 +10,14 @@ import pytest
 
 from shared_schema import layout
 from shared_schema.decoding import OutsideArtifacts
-from shared_schema.layout import Artifacts, is_link, moved_into_place, speech_path, wave_path
+from shared_schema.layout import (
+    Artifacts,
+    files_below,
+    is_link,
+    moved_into_place,
+    speech_path,
+    wave_path,
+)
 from tests.support.platforms import make_link, windows
 
 
@@ -83,15 +92,28 @@ def test_on_windows_a_name_that_is_held_is_tried_again(
 
 
 @windows("junctions")
-def test_a_junction_is_a_link(tmp_path: Path) -> None:
-    """Anybody may make one there, unlike a link."""
+def test_a_junction_is_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody may make one there, unlike a link. Wine 8 cannot: there a folder says it is one."""
     if sys.platform == "win32":
         import _winapi  # noqa: PLC0415  # no other system has it
 
-        (tmp_path / "there").mkdir()
+        there, junction = tmp_path / "there", tmp_path / "junction"
+        there.mkdir()
         try:
-            _winapi.CreateJunction(str(tmp_path / "there"), str(tmp_path / "junction"))
-        except OSError as error:
-            pytest.skip(f"no junctions here, as under Wine 8: {error}")
-        assert is_link(tmp_path / "junction")
-        assert not is_link(tmp_path / "there")
+            _winapi.CreateJunction(str(there), str(junction))
+        except OSError:
+            junction.mkdir()
+            real = Path.lstat
+
+            def lstat(path: Path) -> os.stat_result:
+                found = real(path)
+                tag = {"st_reparse_tag": stat.IO_REPARSE_TAG_MOUNT_POINT}
+                return os.stat_result(tuple(found), tag) if path == junction else found
+
+            monkeypatch.setattr(Path, "lstat", lstat)
+        (junction / "file").touch()
+        assert is_link(junction)
+        assert not is_link(there)
+        assert list(files_below(junction)) == []
+        assert junction in (below := list(files_below(tmp_path)))
+        assert junction / "file" not in below

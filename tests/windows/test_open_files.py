@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from shared_schema.chat import SlotAudio, SlotError
 from shared_schema.events import DialogueWavesReady
 from shared_schema.layout import SESSION_ROOTS
+from shared_schema.runtime.process.control import Control, Request, RunFile, run_file
 from tests.support.client import listening, turn1_of
 from tests.support.platforms import windows
 from tests.support.processes import system, until
@@ -122,3 +124,21 @@ def test_a_session_file_that_an_editor_holds_is_right_in_the_end(tmp_path: Path)
         editor.join()
         assert held.is_set()
         assert "session.json not written" in chat.log
+
+
+def test_requests_and_the_run_file_wait_for_a_scanner(tmp_path: Path) -> None:
+    control = Control("toy", tmp_path)
+    control.publish()
+    run = msgspec.json.decode(run_file(tmp_path, "toy").read_bytes(), type=RunFile)
+    request = Request(instance=run.instance, action="stop")
+    path = tmp_path / "toy.1.request"
+    path.write_bytes(msgspec.json.encode(request))
+    with path.open("rb"):
+        assert control.requests() == []
+    assert control.requests() == [request]
+    assert not path.exists()
+    with run_file(tmp_path, "toy").open("rb"), pytest.raises(PermissionError):
+        control.publish(starts=1)
+    assert control.requests() == []
+    run = msgspec.json.decode(run_file(tmp_path, "toy").read_bytes(), type=RunFile)
+    assert run.starts == 1
