@@ -88,6 +88,17 @@ def test_a_reader_that_has_left_is_no_trouble() -> None:
         assert run.returncode in {0, 120}
 
 
+def test_a_program_whose_stderr_is_closed_or_that_has_no_console_runs_all_the_same() -> None:
+    """Python then has no streams: ``2>&-``, or ``pythonw``."""
+    run = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.stdout = sys.stderr = None{SPEAK}", "text"],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (0, b"", b"")
+
+
 class _Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

@@ -174,5 +174,8 @@ def _shorten_ts(event: _Event) -> None:
     event["ts"] = event["ts"][:-4] + "Z"
 
 
-def _wants_colours(stream: IO[str]) -> bool:
-    return sys.platform != "win32" and stream.isatty() and "NO_COLOR" not in os.environ
+def _wants_colours(stream: IO[str] | None) -> bool:
+    """Return whether a stream is a terminal that shows them; None: it was closed at the start."""
+    if stream is None or sys.platform == "win32":
+        return False
+    return stream.isatty() and "NO_COLOR" not in os.environ
