@@ -16,7 +16,7 @@ from shared_schema.decoding import InvalidSetting
 from shared_schema.facts import SlotAgent, Utterance, WavePending, WaveReady
 from shared_schema.layout import Artifacts, session_file
 from shared_schema.session_document import MAX_BYTES, SessionDocument, State, encode_document
-from tests.support.platforms import make_link
+from tests.support.platforms import make_junction, make_link, windows
 from tests.support.sessions import session_id
 
 DAY_S = 86_400.0
@@ -176,6 +176,21 @@ def test_on_windows_a_file_that_a_scanner_has_open_is_deleted_a_moment_later(
     (removal,) = prune(archive, older_than_s=0)
     assert removal.held == ()
     assert left(tmp_path) == []
+
+
+@windows("junctions")
+def test_a_junction_is_removed_and_what_it_points_at_stays(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = write(tmp_path, 1, age_s=DAY_S)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").touch()
+    make_junction(tmp_path / f"tts/sessions/{session}/junction", outside, monkeypatch)
+    (removal,) = prune(archive, older_than_s=0)
+    assert removal.held == ()
+    assert archive.sessions() == []
+    assert (outside / "file").exists()
 
 
 def link(path: Path, target: Path) -> None:

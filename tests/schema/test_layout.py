@@ -1,9 +1,6 @@
 """File names are the contract's, and no path leads out of the artifacts folder."""
 
 import contextlib
-import os
-import stat
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +15,7 @@ from shared_schema.layout import (
     speech_path,
     wave_path,
 )
-from tests.support.platforms import make_link, windows
+from tests.support.platforms import make_junction, make_link, windows
 
 
 def test_names_are_the_contracts() -> None:
@@ -93,27 +90,13 @@ def test_on_windows_a_name_that_is_held_is_tried_again(
 
 @windows("junctions")
 def test_a_junction_is_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Anybody may make one there, unlike a link. Wine 8 cannot: there a folder says it is one."""
-    if sys.platform == "win32":
-        import _winapi  # noqa: PLC0415  # no other system has it
-
-        there, junction = tmp_path / "there", tmp_path / "junction"
-        there.mkdir()
-        try:
-            _winapi.CreateJunction(str(there), str(junction))
-        except OSError:
-            junction.mkdir(exist_ok=True)  # Wine has made the folder, and then failed
-            real = Path.lstat
-
-            def lstat(path: Path) -> os.stat_result:
-                found = real(path)
-                tag = {"st_reparse_tag": stat.IO_REPARSE_TAG_MOUNT_POINT}
-                return os.stat_result(tuple(found), tag) if path == junction else found
-
-            monkeypatch.setattr(Path, "lstat", lstat)
-        (junction / "file").touch()
-        assert is_link(junction)
-        assert not is_link(there)
-        assert list(files_below(junction)) == []
-        assert junction in (below := list(files_below(tmp_path)))
-        assert junction / "file" not in below
+    """Anybody may make one there, unlike a link."""
+    there, junction = tmp_path / "there", tmp_path / "junction"
+    there.mkdir()
+    make_junction(junction, there, monkeypatch)
+    (junction / "file").touch()
+    assert is_link(junction)
+    assert not is_link(there)
+    assert list(files_below(junction)) == []
+    assert junction in (below := list(files_below(tmp_path)))
+    assert junction / "file" not in below

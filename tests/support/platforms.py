@@ -1,5 +1,7 @@
 """Marks for tests of what only some systems have."""
 
+import os
+import stat
 import sys
 from pathlib import Path
 
@@ -33,3 +35,22 @@ def make_link(path: Path, target: Path) -> None:
         pytest.skip("links need a privilege here")
     if not path.is_symlink():
         pytest.skip("Wine makes no links")
+
+
+def make_junction(path: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a junction, on Windows; Wine 8 cannot: there an empty folder says that it is one."""
+    if sys.platform == "win32":
+        import _winapi  # noqa: PLC0415  # no other system has it
+
+        try:
+            _winapi.CreateJunction(str(target), str(path))
+        except OSError:
+            path.mkdir(exist_ok=True)  # Wine has made the folder, and then failed
+            real = Path.lstat
+
+            def lstat(each: Path) -> os.stat_result:
+                found = real(each)
+                tag = {"st_reparse_tag": stat.IO_REPARSE_TAG_MOUNT_POINT}
+                return os.stat_result(tuple(found), tag) if each == path else found
+
+            monkeypatch.setattr(Path, "lstat", lstat)
