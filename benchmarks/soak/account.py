@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from benchmarks.report import table
-from benchmarks.soak.client import TouchDesigner
+from benchmarks.soak.received import Received
 from benchmarks.soak.trouble import Outage
 from benchmarks.soak.truth import (
     CLOSE_S,
@@ -52,7 +52,7 @@ class Balance(Struct, kw_only=True):
     beyond: int = 0
     faults: list[str]
 
-    def text(self, client: TouchDesigner) -> str:
+    def text(self, client: Received) -> str:
         """Return the tables."""
         rows = [(fate, self.sessions[fate], self.due[fate], self.seen[fate]) for fate in FATES]
         total = ("all", self.sessions.total(), self.due.total(), self.seen.total())
@@ -74,7 +74,7 @@ class Balance(Struct, kw_only=True):
 def balance(
     sessions: list[Known],
     outages: list[Outage],
-    client: TouchDesigner,
+    client: Received,
     recorded: dict[str, list[str]],
     losses: list[float],
 ) -> Balance:

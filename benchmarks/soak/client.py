@@ -3,24 +3,15 @@
 import asyncio
 import contextlib
 import time
-import wave
-from collections import Counter
-from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
 
+from benchmarks.soak.received import Received
 from benchmarks.soak.water import Water
-from shared_schema.events import (
-    Hush,
-    SessionEvent,
-    SessionStopped,
-    decode_server_event,
-    summary_waves_of,
-    waves_of,
-)
+from shared_schema.events import Hush, SessionEvent, SessionStopped, decode_server_event
 
 RETRY_S: Final = 0.5
 # Longer than any absence of the gateway or of the client.
@@ -30,13 +21,6 @@ NAMED: Final = 200
 _REPORT_EVERY_S: Final = 0.05
 
 
-class Frame(msgspec.Struct, frozen=True):
-    """An event as it came, for the first time."""
-
-    event: SessionEvent
-    text: str
-
-
 class _Hello(msgspec.Struct, tag_field="type", tag="hello"):
     """What a client says first."""
 
@@ -44,29 +28,23 @@ class _Hello(msgspec.Struct, tag_field="type", tag="hello"):
     resume: dict[str, int] | Literal["recent"]
 
 
-class TouchDesigner:
+class TouchDesigner(Received):
     """The one client. It resumes with what it has; after a crash of its own, with "recent".
 
     With `water`, it is the kit that greets, plays and reports, at the same connection.
     """
 
     def __init__(self, url: str, water: Water | None = None) -> None:
+        super().__init__()
         self._url = url
         self._water = water
         self._socket: ClientConnection | None = None
-        self._has: dict[str, int] = {}
         self._may_return = asyncio.Event()
         self._may_return.set()
         self._connected = asyncio.Event()
         self._whole_again = False
         # What the gateway says of Quiet; a newcomer is told only if it is on.
         self.hushed = False
-        # By session and seq; the latter in the order in which they came.
-        self.frames: dict[str, dict[int, Frame]] = {}
-        # Sessions of which a seq was left out.
-        self.gaps: set[str] = set()
-        self.counted: Counter[str] = Counter()
-        self.faults: list[str] = []
 
     async def run(self) -> None:
         """Stay connected, for ever."""
@@ -99,7 +77,7 @@ class TouchDesigner:
         if self._socket is not None:
             self._socket.transport.abort()
         if crash:
-            self._has.clear()
+            self.has.clear()
             if self._water is not None:
                 self._water.crash()
         await asyncio.sleep(away_s)
@@ -119,11 +97,11 @@ class TouchDesigner:
         if self._water is not None:
             (hello,) = self._water.greet()
             resume = msgspec.json.decode(hello, type=_Hello).resume
-            self._has = {} if resume == "recent" else dict(resume)
+            self.has = {} if resume == "recent" else dict(resume)
         else:
-            resume = dict(list(self._has.items())[-NAMED:]) or "recent"
+            resume = dict(list(self.has.items())[-NAMED:]) or "recent"
             hello = msgspec.json.encode(_Hello(client="soak", resume=resume)).decode()
-        self._whole_again = not self._has
+        self._whole_again = not self.has
         await socket.send(hello)
         self.counted["resumes with recent" if self._whole_again else "resumes with a map"] += 1
         self._connected.set()
@@ -146,63 +124,5 @@ class TouchDesigner:
             self.counted[f"told that it is {'quiet' if event.on else 'quiet no more'}"] += 1
         elif isinstance(event, SessionStopped):
             self.counted["told that a session was stopped"] += 1
-        if not isinstance(event, SessionEvent):
-            return
-        session, seq = event.session_id, event.seq
-        had = self._has.get(session, 0)
-        kept = self.frames.setdefault(session, {})
-        newest = max(kept, default=0)
-        if seq <= had:
-            self.faults.append(f"{session}: seq {seq} came twice, and it had said it has {had}")
-            self.counted["twice"] += 1
-        elif seq in kept:  # known before the crash of the client
-            self.counted["sent again for `recent`"] += 1
-            if kept[seq].text != text:
-                self.faults.append(f"{session}: seq {seq} came again, and was not the same")
-        elif seq > newest:
-            if seq != newest + 1:
-                self.gaps.add(session)
-            kept[seq] = Frame(event, text)
-            for path in _unsound(event):
-                self.faults.append(
-                    f"{session}: seq {seq} names {path}, which is not there and whole"
-                )
-                self.counted["paths not sound"] += 1
-        else:
-            self.faults.append(f"{session}: seq {seq} came after {newest}: out of order")
-        self._has.pop(session, None)
-        self._has[session] = max(seq, had)
-
-
-def _unsound(event: SessionEvent) -> list[str]:
-    """Return the files of an event that are not there, or not as long as it says."""
-    unsound = []
-    for each in waves_of(event):
-        try:
-            with wave.open(each.wave_mix_path_abs, "rb") as file:
-                count, rate_hz = file.getnframes(), file.getframerate()
-                whole = len(file.readframes(count)) == count * file.getsampwidth()
-        except (OSError, EOFError, wave.Error):
-            whole, count, rate_hz = False, 0, 1
-        told = (
-            abs(1000 * count / rate_hz - each.duration_ms) <= 1 and rate_hz == each.sample_rate_hz
-        )
-        if not (whole and told and Path(each.speech_path_abs).is_file()):
-            unsound.append(each.wave_mix_path_abs)
-    unsound += [
-        each.wave_path_abs
-        for each in summary_waves_of(event)
-        if abs(_duration_ms(each.wave_path_abs) - each.duration_ms) > 1
-    ]
-    return unsound
-
-
-def _duration_ms(path: str) -> float:
-    """Return the length of a file that is there and whole; of another, -1 s."""
-    try:
-        with wave.open(path, "rb") as file:
-            count, rate_hz = file.getnframes(), file.getframerate()
-            whole = len(file.readframes(count)) == count * file.getsampwidth()
-    except (OSError, EOFError, wave.Error):
-        return -1000.0
-    return 1000 * count / rate_hz if whole else -1000.0
+        if isinstance(event, SessionEvent):
+            self.note(event, text)

@@ -63,6 +63,11 @@ class Lives:
         self._show = show
         self._lives: dict[tuple[int, float], Life] = {}
 
+    @property
+    def all(self) -> list[Life]:
+        """Every life, by role, the longest first."""
+        return sorted(self._lives.values(), key=lambda life: (life.role, -life.age_s))
+
     async def watch(self) -> None:
         """Sample everything, for ever."""
         while True:
@@ -99,7 +104,7 @@ class Lives:
 
     def report(self) -> tuple[str, int]:
         """Return the table with the verdicts, and how many lives were judged."""
-        lives = sorted(self._lives.values(), key=lambda life: (life.role, -life.age_s))
+        lives = self.all
         counts = [
             (role, len(mine), sum(life.judged for life in mine), f"{mine[0].age_s:.0f}")
             for role in dict.fromkeys(life.role for life in lives)

@@ -2,16 +2,11 @@
 
 import asyncio
 import random
-import re
-import shutil
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 from typing import Final
-
-import httpx
-import msgspec
 
 from benchmarks.report import machine, table
 from benchmarks.soak.account import Balance, balance, stream_faults, visit_faults
@@ -21,13 +16,12 @@ from benchmarks.soak.conditions import Conditions
 from benchmarks.soak.kiosk import Kiosk
 from benchmarks.soak.lives import Lives
 from benchmarks.soak.privacy import leaks, names
+from benchmarks.soak.remains import Remains, none
 from benchmarks.soak.show import PACKAGES, Show, until
 from benchmarks.soak.trouble import CLIENT_BLOWS, SERVER_BLOWS, Outage, Trouble
 from benchmarks.soak.truth import Known, ended_by, known_sessions
 from benchmarks.soak.visitors import Visit, Visitors
 from benchmarks.soak.water import Water
-from shared_schema.layout import HEARING_ROOT, PARTIAL_SUFFIX
-from tests.support.local_http import LOCAL
 from tests.support.recordings import SENTENCES, recorded, spoken
 
 # Servers are struck in the first part; then they live on, so that growth can be seen.
@@ -38,8 +32,6 @@ CONDITION_EVERY_S: Final = 12.0
 SETTLED_WITHIN_S: Final = 90.0
 # What came twice would come after all that is due.
 AFTERWARDS_S: Final = 2.0
-_TRACEBACK: Final = "Traceback (most recent call last)"
-_WARNING: Final = re.compile(r" (?:warning|error) +(\w+) +(.*?)(?:  |$)")
 
 
 def run(*, minutes: float, seed: int, everything: bool) -> int:
@@ -101,7 +93,7 @@ class _Soak:
                 if self._kiosk is not None:
                     await asyncio.to_thread(self._kiosk.close)
                 unsettled = await self._settle()
-                recorded = await self._recorded()
+                recorded = await self._show.recorded(each.session_id for each in self._sessions())
                 self._ended_early = [repr(task.exception()) for task in tasks if task.done()]
             finally:
                 for task in tasks:
@@ -159,29 +151,8 @@ class _Soak:
         ]
         if open_files:
             return open_files
-        live = (await self._get("/v1/sessions"))["sessions"]
-        return [f"{each['sessionId']}: still open at the gateway" for each in live]
-
-    async def _recorded(self) -> dict[str, list[str]]:
-        """Return every session's frames on the gateway's record, once the client has had time."""
-        return {
-            each.session_id: [
-                bytes(event).decode()
-                for event in msgspec.json.decode(
-                    await self._bytes(f"/v1/events/history?sessionId={each.session_id}"),
-                    type=dict[str, list[msgspec.Raw]],
-                )["events"]
-            ]
-            for each in self._sessions()
-        }
-
-    async def _get(self, path: str) -> dict[str, list[dict[str, str]]]:
-        answer: dict[str, list[dict[str, str]]] = msgspec.json.decode(await self._bytes(path))
-        return answer
-
-    async def _bytes(self, path: str) -> bytes:
-        async with httpx.AsyncClient(**LOCAL, timeout=20) as http:
-            return (await http.get(self._show.gateway_url + path)).raise_for_status().content
+        live = await self._show.live_sessions()
+        return [f"{each}: still open at the gateway" for each in live]
 
     # The report
 
@@ -193,13 +164,10 @@ class _Soak:
             it.faults += visit_faults(visit, outages)
         for session in sessions:
             it.faults += stream_faults(session)
-        text = self._show.log.read_text("utf-8", errors="replace")
-        log = text.splitlines()
-        it.faults += leaks(self._said(), self._show.artifacts, recorded, text)
+        remains = Remains(self._show, self._temporary)
+        it.faults += leaks(self._said(), self._show.artifacts, recorded, remains.log)
         for part in (self._water, self._kiosk):
             it.faults += part.faults if part is not None else []
-        left = self._left_behind()
-        tracebacks = [place for place, line in enumerate(log) if _TRACEBACK in line]
         growth, judged = self._lives.report()
         print(f"\n{self._minutes:g} minutes, seed {self._seed}. {_weather(self._minutes)}\n")
         print(_struck(self._trouble, self._client, outages), end="\n\n")
@@ -211,38 +179,19 @@ class _Soak:
         print(table(("alarms of the gateway", "count"), self._alarms.seen.most_common()))
         print(f"\nNames of visitors looked for elsewhere: {len(self._said())}\n")
         print(growth, end="\n\n")
-        print(_warnings(log), end="\n\n")
-        print(f"Files left half-written, or more in the temp folder: {_verdict(len(left))}")
-        for path in left[:20]:
-            print(f"* {path}")
-        print(f"Tracebacks in the logs: {_verdict(len(tracebacks))}")
-        for place in tracebacks[:5]:
-            print("\n".join(f"    {line}" for line in log[place : place + 25]))
-        print(f"What does not add up: {_verdict(len(it.faults))}")
+        print(remains.text, end="\n\n")
+        print(f"What does not add up: {none(len(it.faults))}")
         for fault in it.faults:
             print(f"* {fault}")
         if not judged:
             print("No life was long enough for growth to be judged.")
-        wrong = bool(it.faults or left or tracebacks) or "MISSED" in growth
+        wrong = bool(it.faults) or remains.wrong or "MISSED" in growth
         if wrong:
-            kept = Path(tempfile.gettempdir()) / f"soak-{self._seed}.log"
-            shutil.copy(self._show.log, kept)
-            print(f"The log is kept as {kept}.")
+            remains.keep_log(f"soak-{self._seed}.log")
         return int(wrong or _unbalanced(it, self._client))
 
     def _said(self) -> list[str]:
         return self._visitors.said + (self._kiosk.said if self._kiosk is not None else [])
-
-    def _left_behind(self) -> list[str]:
-        """Return partial files, recordings, and what came into the temp folder after the start."""
-        partial = [
-            path
-            for path in self._show.artifacts.rglob("*")
-            if PARTIAL_SUFFIX in path.name or path.name.startswith(".")
-        ]
-        new = sorted(set(self._show.temporary.rglob("*")) - self._temporary)
-        kept = list((self._show.artifacts / HEARING_ROOT).rglob("*"))
-        return [path.relative_to(self._show.folder).as_posix() for path in partial + new + kept]
 
 
 def _unbalanced(it: Balance, client: TouchDesigner) -> bool:
@@ -257,10 +206,6 @@ def _weather(minutes: float) -> str:
         f" {CONDITION_EVERY_S:g} s; the client is struck all the time, every"
         f" {CLIENT_BLOW_EVERY_S:g} s."
     )
-
-
-def _verdict(count: int) -> str:
-    return f"{count}, {'met' if count == 0 else 'MISSED'} (<= 0)"
 
 
 def _struck(trouble: Trouble, client: TouchDesigner, outages: list[Outage]) -> str:
@@ -281,10 +226,3 @@ def _visits(visits: list[Visit]) -> str:
     overlapped = sum(visit.overlapped for visit in visits)
     rows_and_total = [*rows, ("all", f"{overlapped} while another was there", len(visits))]
     return table(("visitor", "how it ended", "count"), rows_and_total)
-
-
-def _warnings(log: list[str]) -> str:
-    found = Counter(
-        f"{match[1]}: {match[2]}" for line in log if (match := _WARNING.search(line)) is not None
-    )
-    return table(("warnings and errors in the logs", "count"), found.most_common(15))

@@ -5,7 +5,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Final, Literal
 
@@ -162,6 +162,28 @@ class Show(System):
         self.processes.remove(asked)
         if code != 0:
             raise RuntimeError(f"{package} restart: {asked.log}")
+
+    async def live_sessions(self) -> list[str]:
+        """Return the sessions that are still open at the gateway."""
+        live = msgspec.json.decode(await self._got("/v1/sessions"))["sessions"]
+        return [each["sessionId"] for each in live]
+
+    async def recorded(self, session_ids: Iterable[str]) -> dict[str, list[str]]:
+        """Return the frames of each session that are on the gateway's record."""
+        return {
+            session_id: [
+                bytes(event).decode()
+                for event in msgspec.json.decode(
+                    await self._got(f"/v1/events/history?sessionId={session_id}"),
+                    type=dict[str, list[msgspec.Raw]],
+                )["events"]
+            ]
+            for session_id in session_ids
+        }
+
+    async def _got(self, path: str) -> bytes:
+        async with httpx.AsyncClient(**LOCAL, timeout=20) as http:
+            return (await http.get(self.gateway_url + path)).raise_for_status().content
 
     def _run_file(self, package: Package) -> RunFile | None:
         try:

@@ -34,7 +34,7 @@ _MANNERS: Final[dict[Manner, int]] = {"listens": 7, "hangs up": 2, "presses stop
 _EVENTS_BEFORE: Final = (1, 60)
 # Of a stream that goes on; a machine that is busy with other things may need it.
 _PATIENCE_S: Final = 300.0
-_QUESTIONS: Final = (
+QUESTIONS: Final = (
     "What does the sea dream of?",
     "Who taught the rain to count?",
     "Is a river ever the same age as its bridge?",
@@ -114,7 +114,7 @@ class Visitors:
                 if response.status_code != httpx.codes.OK:
                     visit.ending = "turned away"
                     return
-                async for event in _events(response):
+                async for event in chat_events(response):
                     visit.stream.events.append((time.monotonic() - began, event))
                     if isinstance(event, Done):
                         visit.ending = "heard the end"
@@ -148,7 +148,7 @@ class Visitors:
             wish |= await self._heard(http)
         else:
             self.said.append(name := next(self._names))
-            wish["message"] = f"{self._chance.choice(_QUESTIONS)} My name is {name}."
+            wish["message"] = f"{self._chance.choice(QUESTIONS)} My name is {name}."
         async with http.stream("POST", f"{self._url}/v1/chat", json=wish) as response:
             yield response
 
@@ -171,7 +171,8 @@ class Visitors:
         return wish
 
 
-async def _events(response: httpx.Response) -> AsyncIterator[ChatEvent]:
+async def chat_events(response: httpx.Response) -> AsyncIterator[ChatEvent]:
+    """Yield what a session announces to its visitor."""
     name = ""
     async for line in response.aiter_lines():
         field, _, value = line.partition(": ")

@@ -19,8 +19,9 @@ CONDITION_WITHIN_S: Final = 20.0
 class ConnectedDat:
     """Connects when Active is on, as TouchDesigner does: no code, no reason, no retry."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, heard: Callable[[str], None]) -> None:
         self.stage = stage
+        self._heard = heard
         self.connections = 0
         self._task: asyncio.Task[None] | None = None
         self._socket: ClientConnection | None = None
@@ -37,12 +38,12 @@ class ConnectedDat:
         """One frame: the watchdog, what is due, and what was said."""
         self.stage.callbacks.onCycle(self.stage.home.the("watchdog"), 0, 0)
         self.stage.advance()
-        await self._send_what_was_said()
+        await self.send_what_was_said()
         await asyncio.sleep(LOOK_EVERY_S)
 
     async def said(self) -> None:
         """Let the gateway read all that was said: it answers a ping after it."""
-        await self._send_what_was_said()
+        await self.send_what_was_said()
         if self._socket is not None:
             await (await self._socket.ping())
 
@@ -71,6 +72,7 @@ class ConnectedDat:
                 self.connections += 1
                 self.stage.call("onConnect", dat)
                 async for message in self._socket:
+                    self._heard(str(message))
                     self.stage.call("onReceiveText", dat, 0, message)
         except (OSError, InvalidHandshake, ConnectionClosed):
             pass
@@ -78,16 +80,19 @@ class ConnectedDat:
             self._socket = None
         self.stage.call("onDisconnect", dat)
 
-    async def _send_what_was_said(self) -> None:
+    async def send_what_was_said(self) -> None:
+        """Let the socket send, as it does between two frames."""
         while self._socket is not None and self.stage.socket.sent:
             with contextlib.suppress(ConnectionClosed):
                 await self._socket.send(self.stage.socket.sent.pop(0))
 
 
 @asynccontextmanager
-async def connected(stage: Stage, port: int) -> AsyncIterator[ConnectedDat]:
-    """Switch the kit's DAT on, at this port."""
-    dat = ConnectedDat(stage)
+async def connected(
+    stage: Stage, port: int, *, heard: Callable[[str], None] = lambda _: None
+) -> AsyncIterator[ConnectedDat]:
+    """Switch the kit's DAT on, at this port; `heard` has each message before the kit."""
+    dat = ConnectedDat(stage, heard)
     stage.home.par.Port = port
     stage.socket.par.port = port
     stage.callbacks.RETRY_FIRST_S = stage.callbacks.RETRY_MOST_S = 0.2
