@@ -23,6 +23,7 @@ SUBJECTS: Final = {
     "starting": "Starting",
     "growth": "Growth",
     "soak": "The show that never stops",
+    "day": "A day of an exhibition",
 }
 # How a subject is run for the document, where that is not its default.
 _ARGUMENTS: Final = {"soak": ("--minutes", "60", "--seed", "6", "--everything")}
