@@ -39,7 +39,7 @@ KEPT_S: Final = _REPLAY_WINDOW_S + 2 * _TURN_TIMEOUT_S
 class Show(System):
     """A private installation with both servers under their supervisors, and its own temp folder."""
 
-    def __init__(self, folder: Path, *, additions: bool, everything: bool) -> None:
+    def __init__(self, folder: Path, *, additions: bool, everything: bool = False) -> None:
         """Use sentiment and summary, or also the dome, an ear and a page in a browser."""
         beside = {"show": str(DOME), "stt": "whisper"} if everything else {}
         super().__init__(

@@ -47,7 +47,7 @@ class Visit(Struct, kw_only=True):
     """One visitor. Times are in seconds since 1970; `stream` is what was heard."""
 
     manner: Manner
-    speaks: bool
+    speaks: bool = False
     begun_at: float
     overlapped: bool
     stream: Stream
