@@ -5,17 +5,19 @@ this process, which is started again, and never the backend. It also keeps the e
 """
 
 import asyncio
+import contextlib
 import importlib.util
 import os
 import threading
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Final, TypeVar
 
 import msgspec
 import numpy as np
 from msgspec import Struct
-from pebble import ProcessExpired
 
+from chat_backend.errors import ChatBackendError
 from chat_backend.hearing.engine import Passage, Word, WrongLanguage
 from chat_backend.hearing.recording import (
     MIN_S,
@@ -33,6 +35,7 @@ from waves.workers.processes import Processes
 PREPARE_TIMEOUT_S: Final = 15.0
 # More threads gain little for a model of this size.
 MAX_THREADS: Final = 4
+_ATTEMPTS: Final = 2
 # With one it mishears .23 of the words in noise of 5 dB, with five .16.
 BEAMS: Final = 5
 ENGLISH: Final = "en"
@@ -67,8 +70,12 @@ class Listener:
         job = _Upload(data=data, longest_s=longest_s)
         try:
             return await self._run(_prepare, job, PREPARE_TIMEOUT_S)
-        except (ProcessExpired, TimeoutError):
-            raise NotASound("a file that its decoder does not survive") from None
+        except ChatBackendError:
+            raise
+        except Exception as error:  # decoders fail in many ways, a death among them
+            raise NotASound(
+                f"a file that its decoder does not survive ({type(error).__name__})"
+            ) from None
 
     async def transcribe(
         self, recording: Recording, language: str | None, timeout_s: float
@@ -81,8 +88,10 @@ class Listener:
             If the model does not know it.
         ProcessExpired, TimeoutError
             If the process dies, or takes too long.
+        Exception
+            Whatever the model raises.
         ProviderFailed
-            If there is none.
+            If there is no process.
         """
         return await self._run(_transcribe, _Speech(recording, language), timeout_s)
 
@@ -98,15 +107,19 @@ class Listener:
     async def _run(
         self, function: Callable[[Argument], Outcome], argument: Argument, timeout_s: float
     ) -> Outcome:
-        try:
-            async with self._starting:
-                if self._processes is None or not self._processes.healthy:
-                    # It broke, e.g. while it was loading.
-                    self._processes = await asyncio.to_thread(self._started)
-            future = self._processes.schedule(function, argument, timeout_s=timeout_s)
-        except (OSError, RuntimeError) as error:
-            raise failed("the listening process", "server", f"({error})") from None
-        return await asyncio.wrap_future(future)
+        """Run a job; one that was waiting when the process died is given to the next process."""
+        for _ in range(_ATTEMPTS):
+            try:
+                async with self._starting:
+                    if self._processes is None or not self._processes.healthy:
+                        # It broke, e.g. while it was loading.
+                        self._processes = await asyncio.to_thread(self._started)
+                future = self._processes.schedule(function, argument, timeout_s=timeout_s)
+            except (OSError, RuntimeError) as error:
+                raise failed("the listening process", "server", f"({error})") from None
+            with contextlib.suppress(BrokenProcessPool):
+                return await asyncio.wrap_future(future)
+        raise failed("the listening process", "server", "(it ends before it has begun)")
 
     def _started(self) -> Processes:
         return Processes(count=1, initialiser=_initialise, arguments=(self._weights,))

@@ -5,8 +5,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from pebble import ProcessExpired
-
+from chat_backend.errors import ChatBackendError
 from chat_backend.hearing.engine import Heard, Passage, believed
 from chat_backend.hearing.listener import ENGLISH, Listener
 from chat_backend.hearing.recording import NotASound, Recording
@@ -70,7 +69,9 @@ class Whisper:
                 )
             except TimeoutError:
                 raise timed_out(self.provider) from None
-            except (ProcessExpired, RuntimeError) as error:
+            except ChatBackendError:
+                raise
+            except Exception as error:  # the model's libraries have no common base class
                 raise failed(self.provider, "server", f"({type(error).__name__})") from None
 
         return believed(*await self._calls.call(once, deadline=deadline))

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from chat_backend.hearing import listener
 from chat_backend.hearing.engine import WrongLanguage
 from chat_backend.hearing.recording import RATE_HZ, Recording
+from chat_backend.providers.failure import ProviderFailed
 
 
 class Started:
@@ -28,6 +30,38 @@ class Started:
         future: Future[None] = Future()
         future.set_result(None)
         return future
+
+
+class Dying:
+    """A process that dies before it begins; the first of `left` of them."""
+
+    left = 0
+
+    def __init__(self, **_: Any) -> None:
+        self.healthy = True
+
+    def schedule(self, *_: Any, **__: Any) -> Future[str]:
+        future: Future[str] = Future()
+        if Dying.left > 0:
+            Dying.left -= 1
+            self.healthy = False
+            future.set_exception(BrokenProcessPool("All workers expired"))
+        else:
+            future.set_result("prepared")
+        return future
+
+
+async def test_a_recording_that_waited_for_a_process_that_died_is_given_to_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two that die, e.g. since the model's file is damaged, are an answer of the service."""
+    monkeypatch.setattr(listener, "Processes", Dying)
+    ears = listener.Listener(None)
+    monkeypatch.setattr(Dying, "left", 1)
+    assert str(await ears.prepare(b"", longest_s=1.0)) == "prepared"
+    monkeypatch.setattr(Dying, "left", 2)
+    with pytest.raises(ProviderFailed, match="ends before it has begun"):
+        await ears.prepare(b"", longest_s=1.0)
 
 
 async def test_two_recordings_that_find_no_process_start_one(
