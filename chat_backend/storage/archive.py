@@ -150,10 +150,7 @@ class Archive:
         held = _delete(files)
         if folders and not held and not is_link(last.parent):
             held = _delete([last])
-        for folder in folders:
-            for path, _, _ in os.walk(folder, topdown=False):
-                with contextlib.suppress(OSError):  # not empty
-                    Path(path).rmdir()
+        _remove_empty(folders, timeout_s=0.0 if held else HELD_TIMEOUT_S)
         return Removal(
             session_id=session.session_id, size_bytes=session.size_bytes, held=tuple(held)
         )
@@ -218,6 +215,19 @@ def _delete(files: Sequence[Path]) -> list[Path]:
         time.sleep(HELD_INTERVAL_S)
         held = [path for path in held if not _deleted(path)]
     return held
+
+
+def _remove_empty(folders: Sequence[Path], *, timeout_s: float) -> None:
+    """Remove folders with nothing but folders in them, for so long as somebody lists one."""
+    give_up_at = time.monotonic() + timeout_s
+    while True:
+        for folder in folders:
+            for path, _, _ in os.walk(folder, topdown=False):
+                with contextlib.suppress(OSError):  # not empty, or being listed (Windows)
+                    Path(path).rmdir()
+        if time.monotonic() >= give_up_at or not any(folder.exists() for folder in folders):
+            return
+        time.sleep(HELD_INTERVAL_S)
 
 
 def _deleted(path: Path) -> bool:

@@ -158,24 +158,28 @@ def test_a_file_held_open_stays_and_is_tried_again(
     assert archive.sessions() == []
 
 
-@pytest.mark.parametrize("name", ["slot-1_v3_wave_mix.wav", "session.json"])
-def test_on_windows_a_file_that_a_scanner_has_open_is_deleted_a_moment_later(
-    name: str, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [("unlink", "slot-1_v3_wave_mix.wav"), ("unlink", "session.json"), ("rmdir", "turn_1")],
+)
+def test_on_windows_what_a_scanner_has_open_is_removed_a_moment_later(
+    method: str, name: str, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, 1, age_s=DAY_S)
     refusals = iter(range(3))
-    real = Path.unlink
+    real = getattr(Path, method)
 
-    def unlink(path: Path, missing_ok: bool = False) -> None:
+    def refusing(path: Path, **options: bool) -> None:
         if path.name == name and next(refusals, None) is not None:
             raise PermissionError("held open")
-        real(path, missing_ok=missing_ok)
+        real(path, **options)
 
-    monkeypatch.setattr(Path, "unlink", unlink)
+    monkeypatch.setattr(Path, method, refusing)
     monkeypatch.setattr(archives, "HELD_TIMEOUT_S", 30.0)
     (removal,) = prune(archive, older_than_s=0)
     assert removal.held == ()
     assert left(tmp_path) == []
+    assert not list(tmp_path.rglob("turn_1"))
 
 
 @windows("junctions")

@@ -75,7 +75,13 @@ def connects(port: int) -> bool:
         return False
 
 
-def until(condition: Callable[[], Any], what: str, *, within_s: float = START_WITHIN_S) -> Any:
+def until(
+    condition: Callable[[], Any],
+    what: str,
+    *,
+    within_s: float = START_WITHIN_S,
+    every_s: float = LOOK_EVERY_S,
+) -> Any:
     """Return the condition's first true value; fail after the limit."""
     give_up_at = time.monotonic() + within_s
     while True:
@@ -84,7 +90,7 @@ def until(condition: Callable[[], Any], what: str, *, within_s: float = START_WI
             return value
         if time.monotonic() > give_up_at:
             raise AssertionError(f"{what}: not within {within_s:g} s")
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(every_s)
 
 
 def runs(process: psutil.Process) -> bool:
