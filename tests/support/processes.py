@@ -153,7 +153,10 @@ class Process:
         if self.popen.poll() is None:
             self.popen.terminate()
         code = self.wait()
-        until(lambda: not self.left(), f"all of {self.name} gone", within_s=END_WITHIN_S)
+        try:
+            until(lambda: not self.left(), f"all of {self.name} gone", within_s=END_WITHIN_S)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {list(map(str, self.left()))}\n{self.log}") from None
         return code
 
     def left(self) -> list[psutil.Process]:

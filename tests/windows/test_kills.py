@@ -84,6 +84,7 @@ def test_when_honcho_is_ended_everything_ends(tmp_path: Path) -> None:
         end_those_of_the_console(honcho)
         until(lambda: not connects(it.gateway_port) and not connects(it.chat_port), "ports closed")
         until(lambda: not honcho.left(), "all gone", within_s=30)
+        honcho.wait()
         it.processes.remove(honcho)
 
 
