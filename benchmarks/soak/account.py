@@ -24,6 +24,7 @@ from benchmarks.soak.truth import (
 )
 from benchmarks.soak.visitors import Visit
 from shared_schema.chat import SlotAudio, SlotDone, TurnDone
+from shared_schema.events import UserSentiment, decode_server_event
 from shared_schema.ids import SUMMARY_SLOT, SUMMARY_TURN
 
 Fate = Literal[
@@ -106,7 +107,8 @@ def balance(
                 it,
                 session,
                 seen,
-                recorded=len(record),
+                # As in `seen`: without the mood.
+                recorded=sum(not isinstance(decode_server_event(e), UserSentiment) for e in record),
                 untold_is_right=may_be_untold(session, end, outages) or lost_in(session, losses),
             )
     strangers = client.frames.keys() - {session.session_id for session in sessions}
@@ -166,7 +168,7 @@ def _settle_by_the_rules(
 def _turn3_may_be_over(session: Known) -> bool:
     document, visit = session.document, session.visit
     if document is not None and document.state != "running":
-        return document.state == "done"
+        return True  # a stopped session ends its Turn 3 as well
     # The backend ended between the turn and the file: the stream may tell, if it was listened to.
     return visit is None or visit.ending == "left" or bool(visit.stream.of(TurnDone, 3))
 

@@ -59,6 +59,7 @@ class Water:
 
     def lose(self) -> None:
         """Lose the connection: what plays goes on, and its end is not reported."""
+        self.said()  # it is lost with the connection
         self._playing.clear()
         self._stage.call("onDisconnect", self._stage.socket)
 
