@@ -32,7 +32,9 @@ LEVELS: Final[dict[str, int]] = {
     "error": logging.ERROR,
 }
 # They log every connection at info.
-CHATTY: Final = ("uvicorn", "uvicorn.error", "asyncio", "httpx", "httpcore", "websockets")
+CHATTY: Final = ("uvicorn", "uvicorn.error", "httpx", "httpcore", "websockets")
+# It warns when a visitor leaves in the middle of an answer, which is nothing to look after.
+LEAVINGS: Final = "asyncio"
 RESET: Final = "\x1b[0m"
 _COLOUR: Final = re.compile("\x1b\\[[0-9]+m")
 COLOURS: Final = {"debug": "\x1b[2m", "warning": "\x1b[33m", "error": "\x1b[31m"}
@@ -91,6 +93,7 @@ def configure_logging(
     logging.basicConfig(level=threshold, handlers=[handler], force=True)
     for name in CHATTY:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+    logging.getLogger(LEAVINGS).setLevel(max(threshold, logging.ERROR))
     logging.captureWarnings(True)
 
 
