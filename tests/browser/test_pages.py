@@ -20,7 +20,7 @@ from shared_schema.runtime.web.clients import local_socket
 from tests.browser.browsing import QUESTION, WITHIN_S, Visit, ask, visiting
 from tests.support.local_http import LOCAL
 from tests.support.platforms import PIPES
-from tests.support.processes import Process, System, until
+from tests.support.processes import Process, System
 from tests.support.staging import stage
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def touchdesigner(show: System) -> Iterator[Callable[[], Process]]:
     def connect() -> Process:
         process = show.start("listener", "-m", "event_gateway", "listen")
         begun.append(process)
-        until(lambda: "connected to" in process.log, "listening")
+        process.until_logged("connected to")
         return process
 
     yield connect
@@ -168,7 +168,7 @@ def test_a_rehearsal_reaches_the_connected_client(
     desk.until_text("#rehearsal", "Rehearsed")
     desk.until("document.querySelectorAll('#log [data-state=\"rehearsal\"]').length > 1")
     fresh = httpx.get(f"{show.gateway_url}/v1/rehearsal", **LOCAL).json()
-    until(lambda: f"[{fresh['sessionId'][:8]} #{fresh['events']}]" in client.log, "rehearsed")
+    client.until_logged(f"[{fresh['sessionId'][:8]} #{fresh['events']}]")
     desk.page.check("#loop")
     desk.page.click("#begin")
     desk.until_text("#rehearsal", "Rehearsing")

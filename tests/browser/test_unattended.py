@@ -11,7 +11,7 @@ import pytest
 
 from tests.browser.browsing import LOOK_EVERY_MS, Visit, visiting
 from tests.support.local_http import LOCAL
-from tests.support.processes import Process, System, system, until
+from tests.support.processes import Process, System, system
 from tests.support.staging import stage
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 def playing(show: System) -> Process:
     """Start a stand-in that reports what it would play."""
     process = show.start("listener", "-m", "event_gateway", "listen", "--timeout", "900")
-    until(lambda: "connected to" in process.log, "listening")
+    process.until_logged("connected to")
     return process
 
 

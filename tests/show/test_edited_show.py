@@ -21,7 +21,6 @@ from tests.show.test_show_folder import change
 from tests.support.client import listening
 from tests.support.local_http import LOCAL
 from tests.support.processes import System, system, until
-from tests.support.staging import brief_chat
 from tests.support.visitor import Stream, post
 from tests.system.test_studio import watched
 
@@ -38,7 +37,7 @@ def observatory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     shutil.copytree(FOLDER, folder / "show")
     with system(folder, show=folder / "show") as it:
         it.gateway()
-        brief_chat(it)
+        it.chat()
         yield it
 
 

@@ -119,6 +119,10 @@ class Process:
     def log(self) -> str:
         return self.output.read_text(encoding="utf-8", errors="replace")
 
+    def until_logged(self, text: str) -> None:
+        """Wait until it has logged something: a server's log is written beside its work."""
+        until(lambda: text in self.log, f"{text!r} in the log of {self.name}")
+
     def note_children(self) -> list[psutil.Process]:
         """Remember the processes below this one, so that none is left behind unnoticed."""
         with contextlib.suppress(psutil.NoSuchProcess):

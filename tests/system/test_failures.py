@@ -144,14 +144,14 @@ def test_a_gateway_killed_on_a_full_disk_is_back_when_there_is_room(
             path.unlink()  # a new outbox needs room
         ballast = fill(small_disk)
         supervisor.resume()
-        until(lambda: "server refuses to start" in supervisor.log, "refused")
+        supervisor.until_logged("server refuses to start")
         time.sleep(3)  # several tries
         assert supervisor.log.count("server refuses to start") == 1
         reasons = [line for line in supervisor.log.splitlines() if line.startswith("gateway: ")]
         assert len(reasons) == len(set(reasons)) > 0
         ballast.unlink()
         installation.wait_ready(supervisor, f"{installation.gateway_url}/readyz")
-        until(lambda: "server can start again" in supervisor.log, "said so")
+        supervisor.until_logged("server can start again")
         until(lambda: '"listening":true' in run_file.read_text("utf-8"), "the run file right")
 
 

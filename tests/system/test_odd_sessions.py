@@ -111,7 +111,9 @@ def test_odd_sessions_are_skipped_one_by_one_and_named_once(
         assert request(show.gateway_url, "GET", f"/v1/recordings/{session}").status_code == 404
     gateway, chat = show.processes[:2]
     for session in odd[1:4]:
-        assert gateway.log.count(f"odd session  session={session}") == 1
+        line = f"odd session  session={session}"
+        gateway.until_logged(line)
+        assert gateway.log.count(line) == 1
 
     # Housekeeping begins with a start: the old one goes, whatever lies before and after it.
     old = edited(show, sound, 11)
@@ -122,7 +124,7 @@ def test_odd_sessions_are_skipped_one_by_one_and_named_once(
     chat.stop()
     again = brief_chat(show)
     until(lambda: not (sessions / old).exists(), "the old one gone")
-    until(lambda: "old sessions removed" in again.log, "told")
+    again.until_logged("old sessions removed")
     assert again.log.count(f"odd session  session={session_id(2)}") == 1
     assert outside.is_dir()
 

@@ -89,7 +89,7 @@ def test_ten_kills_of_the_gateway_leave_the_chat_alone(installation: System) -> 
         stream.assert_in_order()
         assert len(stream.of(SlotAudio, 1)) == 6
     assert server_pid(show, "chat_backend") == chat
-    assert "event_gateway: server ended" in show.log
+    show.until_logged("event_gateway: server ended")
     assert show.stop() != 0
 
 

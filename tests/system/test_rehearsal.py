@@ -341,7 +341,7 @@ async def test_the_commands_work_together_on_an_empty_machine(tmp_path: Path) ->
         assert alone.wait() == 1
         assert "event_gateway listen" in alone.log
         listener = command(show, "listen", "--sessions", "1", "--timeout", "30")
-        until(lambda: "connected to" in listener.log, "listening")
+        listener.until_logged("connected to")
         rehearsal = command(show, "rehearse", "latest", "--speed", "100")
         assert rehearsal.wait() == 0, rehearsal.log
         assert listener.wait() == 0, listener.log

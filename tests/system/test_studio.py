@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.client import backend, listening
 from tests.support.local_http import LOCAL
-from tests.support.processes import System, system, until
+from tests.support.processes import System, system
 from tests.support.sessions import whole
 
 WITHIN_S = 20.0
@@ -121,7 +121,7 @@ def test_a_page_opened_with_the_token_keeps_it(tmp_path: Path) -> None:
     with system(tmp_path, events_token="open sesame") as show:  # noqa: S106  # a test's
         gateway = show.start("gateway", "-m", "event_gateway")
         bearer = {"Authorization": "Bearer open sesame"}
-        until(lambda: "listening" in gateway.log, "listening")
+        gateway.until_logged("listening")
         assert get(show, "/").status_code == httpx.codes.UNAUTHORIZED
         assert get(show, "/v1/rehearsal", headers=bearer).status_code == httpx.codes.OK
         with httpx.Client(base_url=show.gateway_url, **LOCAL) as page:

@@ -123,7 +123,7 @@ def test_a_session_file_that_an_editor_holds_is_right_in_the_end(tmp_path: Path)
         it.settled(stream.session_id)
         editor.join()
         assert held.is_set()
-        assert "session.json not written" in chat.log
+        chat.until_logged("session.json not written")
 
 
 def test_requests_and_the_run_file_wait_for_a_scanner(tmp_path: Path) -> None:
