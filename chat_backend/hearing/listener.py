@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 import numpy as np
 from msgspec import Struct
+from pebble import ProcessExpired
 
 from chat_backend.errors import ChatBackendError
 from chat_backend.hearing.engine import Passage, Word, WrongLanguage
@@ -65,17 +66,18 @@ class Listener:
         ------
         NotASound, TooLong, NothingSaid
         ProviderFailed
-            If there is no process.
+            If there is no process, or this installation cannot prepare anything.
         """
         job = _Upload(data=data, longest_s=longest_s)
         try:
             return await self._run(_prepare, job, PREPARE_TIMEOUT_S)
         except ChatBackendError:
             raise
-        except Exception as error:  # decoders fail in many ways, a death among them
-            raise NotASound(
-                f"a file that its decoder does not survive ({type(error).__name__})"
-            ) from None
+        except (ProcessExpired, TimeoutError):
+            raise NotASound("a file that its decoder does not survive") from None
+        except Exception as error:
+            # What decoders raise is a `NotASound` already: this is no fault of the file.
+            raise failed("the listening process", "server", f"({type(error).__name__})") from None
 
     async def transcribe(
         self, recording: Recording, language: str | None, timeout_s: float

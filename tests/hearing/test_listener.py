@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pebble import ProcessExpired
 
 from chat_backend.hearing import listener
 from chat_backend.hearing.engine import WrongLanguage
-from chat_backend.hearing.recording import RATE_HZ, Recording
+from chat_backend.hearing.recording import RATE_HZ, NotASound, Recording
 from chat_backend.providers.failure import ProviderFailed
 
 
@@ -33,7 +34,7 @@ class Started:
 
 
 class Dying:
-    """A process that dies before it begins; the first of `left` of them."""
+    """A process that dies before it begins a job, as long as any are `left` to die."""
 
     left = 0
 
@@ -62,6 +63,35 @@ async def test_a_recording_that_waited_for_a_process_that_died_is_given_to_the_n
     monkeypatch.setattr(Dying, "left", 2)
     with pytest.raises(ProviderFailed, match="ends before it has begun"):
         await ears.prepare(b"", longest_s=1.0)
+
+
+@pytest.mark.parametrize(
+    ("error", "answer", "told"),
+    [
+        (ProcessExpired("died"), NotASound, "does not survive"),  # type: ignore[no-untyped-call]
+        (TimeoutError(), NotASound, "does not survive"),
+        (ImportError("no VAD here"), ProviderFailed, "ImportError"),
+    ],
+)
+async def test_only_what_a_file_does_to_its_decoder_is_the_fault_of_the_file(
+    error: Exception, answer: type[Exception], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An installation that can prepare nothing would blame every visitor, and log nothing."""
+
+    class Failing:
+        healthy = True
+
+        def __init__(self, **_: Any) -> None:
+            pass
+
+        def schedule(self, *_: Any, **__: Any) -> Future[str]:
+            future: Future[str] = Future()
+            future.set_exception(error)
+            return future
+
+    monkeypatch.setattr(listener, "Processes", Failing)
+    with pytest.raises(answer, match=told):
+        await listener.Listener(None).prepare(b"", longest_s=1.0)
 
 
 async def test_two_recordings_that_find_no_process_start_one(
