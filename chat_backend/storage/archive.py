@@ -218,16 +218,25 @@ def _delete(files: Sequence[Path]) -> list[Path]:
 
 
 def _remove_empty(folders: Sequence[Path], *, timeout_s: float) -> None:
-    """Remove folders with nothing but folders in them, for so long as somebody lists one."""
+    """Remove folders with nothing but folders in them, trying again while one is being listed."""
     give_up_at = time.monotonic() + timeout_s
     while True:
         for folder in folders:
-            for path, _, _ in os.walk(folder, topdown=False):
+            for path in _innermost_first(folder):
                 with contextlib.suppress(OSError):  # not empty, or being listed (Windows)
-                    Path(path).rmdir()
+                    path.rmdir()
         if time.monotonic() >= give_up_at or not any(folder.exists() for folder in folders):
             return
         time.sleep(HELD_INTERVAL_S)
+
+
+def _innermost_first(folder: Path) -> list[Path]:
+    """Return a folder and all below it; before Python 3.12 `os.walk` itself follows junctions."""
+    found = []
+    for path, names, _ in os.walk(folder):
+        names[:] = [name for name in names if not is_link(Path(path, name))]
+        found.append(Path(path))
+    return found[::-1]
 
 
 def _deleted(path: Path) -> bool:

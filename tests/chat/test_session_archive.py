@@ -10,8 +10,10 @@ import pytest
 
 from chat_backend.storage import archive as archives
 from chat_backend.storage.archive import Archive, Removal
+from chat_backend.storage.archive import _deleted as deleted
 from chat_backend.storage.leftovers import sweep_newest
 from chat_backend.storage.retention import Retention, free_gb
+from shared_schema import layout
 from shared_schema.decoding import InvalidSetting
 from shared_schema.facts import SlotAgent, Utterance, WavePending, WaveReady
 from shared_schema.layout import Artifacts, session_file
@@ -195,6 +197,26 @@ def test_a_junction_is_removed_and_what_it_points_at_stays(
     assert removal.held == ()
     assert archive.sessions() == []
     assert (outside / "file").exists()
+
+
+def test_a_junction_that_is_held_open_is_not_followed_either(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python before 3.12 takes it for a folder, and would remove the empty ones behind it."""
+    session = write(tmp_path, 1, age_s=DAY_S)
+    junction = tmp_path / f"tts/sessions/{session}/junction"
+    (junction / "empty").mkdir(parents=True)
+    real = layout.is_link
+
+    def is_link(path: Path) -> bool:
+        return path == junction or real(path)
+
+    for module in (layout, archives):
+        monkeypatch.setattr(module, "is_link", is_link)
+    monkeypatch.setattr(archives, "_deleted", lambda path: path != junction and deleted(path))
+    (removal,) = prune(archive, older_than_s=0)
+    assert removal.held == (junction,)
+    assert (junction / "empty").exists()
 
 
 def link(path: Path, target: Path) -> None:
