@@ -236,7 +236,7 @@ class Workflow:
     def _fail(
         self, part: Part, error_type: ErrorType, message: str, *, stage: Stage | None = None
     ) -> None:
-        # Who stops a session, stops all its slots: nobody has to look after them.
+        # Stopping a session stops all its slots: that needs no attention.
         note = log.debug if stage == "stopped" else log.warning
         note(
             "slot failed",

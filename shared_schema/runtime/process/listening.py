@@ -21,8 +21,8 @@ LOCALHOST: Final = "localhost"
 BACKLOG: Final = 128
 # Descriptors besides connections: accepts of both listeners, files, the bus, providers.
 RESERVED_DESCRIPTORS: Final = 2 * BACKLOG + 256
-# Windows' select, on which the event loop waits, takes 512 sockets; these are besides accepts of
-# both listeners and some of the server's own. With one too many the server would crash.
+# The event loop waits on Windows' select, which takes 512 sockets, and one more would crash the
+# server. What these connections leave is for accepts of both listeners and the server's own.
 SELECT_MAX_CONNECTIONS: Final = 200
 # Windows may refuse a port for as long as a connection that the last server accepted is open.
 PORT_TIMEOUT_S: Final = 3.0 if sys.platform == "win32" else 0.0
