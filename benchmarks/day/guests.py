@@ -10,7 +10,7 @@ from benchmarks.day.clock import DayClock
 from benchmarks.day.kiosk import LOOK_S, Kiosk
 from benchmarks.soak.visitors import QUESTIONS
 
-# All in seconds of the day. On average one comes after so long, each for herself.
+# All in seconds of the day. They come independently of each other, one after so long on average.
 INTERVAL_S: Final = 90.0
 WRITES_S: Final = (8.0, 20.0)
 PATIENCE_S: Final = (60.0, 300.0)
@@ -61,16 +61,22 @@ class Guests:
             at += self._chance.expovariate(1 / INTERVAL_S)
 
     async def use(self, closing_s: float) -> None:
-        """Let one after another ask, each when the kiosk is free, until the day closes."""
+        """Let one after another ask, each when the kiosk is free, until the day closes.
+
+        Return when the kiosk is free of the last.
+        """
         while self._clock.now_s < closing_s:
             await self._clock.sleep(LOOK_S)
             self._let_go()
             if self._queue and self._kiosk.state == "free":
                 await self._ask(self._queue.popleft())
-        self.ends["left: closing time"] += len(self._queue)
-        self._queue.clear()
         while self._kiosk.state != "free":
             await self._clock.sleep(LOOK_S)
+
+    def go_home(self) -> None:
+        """Let all go who still wait; call it when nobody comes any more."""
+        self.ends["left: closing time"] += len(self._queue)
+        self._queue.clear()
 
     async def _ask(self, guest: Guest) -> None:
         self.waited.append(self._clock.now_s - guest.came_at)

@@ -4,7 +4,6 @@ import asyncio
 import random
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,12 +18,10 @@ from benchmarks.report import machine, table
 from benchmarks.soak.account import balance, stream_faults, visit_faults
 from benchmarks.soak.lives import Lives
 from benchmarks.soak.remains import Remains, none
-from benchmarks.soak.show import PACKAGES, Show, until
+from benchmarks.soak.settling import settle
+from benchmarks.soak.show import Show
 from benchmarks.soak.truth import Known, known_sessions
 
-SETTLED_WITHIN_S: Final = 90.0
-# What came twice would come after all that is due.
-AFTERWARDS_S: Final = 2.0
 _SHOWN: Final = 10
 
 
@@ -63,7 +60,7 @@ class _Day:
                 ]
                 await self._perform(guests, 3600 * self._hours)
                 self._took_s = time.monotonic() - opened
-                unsettled = await self._settle(kiosk)
+                unsettled = await settle(self._show, lambda: self._sessions(kiosk), [])
                 for task in always:
                     task.cancel()
             await kiosk.close()
@@ -75,31 +72,10 @@ class _Day:
         async with asyncio.TaskGroup() as group:
             group.create_task(guests.arrive(closing_s))
             group.create_task(guests.use(closing_s))
+        guests.go_home()
 
     def _sessions(self, kiosk: Kiosk) -> list[Known]:
         return known_sessions(self._show.artifacts, kiosk.visits)
-
-    async def _settle(self, kiosk: Kiosk) -> list[str]:
-        """Wait until every session is written down and closed; return what still is not."""
-        for package in PACKAGES:
-            await self._show.until_ready(package)
-
-        async def under_way() -> list[str]:
-            open_files = [
-                f"{each.session_id}: session.json never settled"
-                for each in self._sessions(kiosk)
-                if each.settled_at == float("inf")
-            ]
-            live = await self._show.live_sessions()
-            return open_files + [f"{each}: still open at the gateway" for each in live]
-
-        async def over() -> bool:
-            return not await under_way()
-
-        with suppress(TimeoutError):
-            await until(over, "all told", within_s=SETTLED_WITHIN_S)
-        await asyncio.sleep(AFTERWARDS_S)
-        return await under_way()
 
     async def _report(
         self,

@@ -17,9 +17,10 @@ from benchmarks.soak.kiosk import Kiosk
 from benchmarks.soak.lives import Lives
 from benchmarks.soak.privacy import leaks, names
 from benchmarks.soak.remains import Remains, none
-from benchmarks.soak.show import PACKAGES, Show, until
+from benchmarks.soak.settling import settle
+from benchmarks.soak.show import PACKAGES, Show
 from benchmarks.soak.trouble import CLIENT_BLOWS, SERVER_BLOWS, Outage, Trouble
-from benchmarks.soak.truth import Known, ended_by, known_sessions
+from benchmarks.soak.truth import Known, known_sessions
 from benchmarks.soak.visitors import Visit, Visitors
 from benchmarks.soak.water import Water
 from tests.support.recordings import SENTENCES, recorded, spoken
@@ -29,9 +30,6 @@ FIRE_SHARE: Final = 1 / 3
 SERVER_BLOW_EVERY_S: Final = 8.0
 CLIENT_BLOW_EVERY_S: Final = 20.0
 CONDITION_EVERY_S: Final = 12.0
-SETTLED_WITHIN_S: Final = 90.0
-# What came twice would come after all that is due.
-AFTERWARDS_S: Final = 2.0
 
 
 def run(*, minutes: float, seed: int, everything: bool) -> int:
@@ -127,32 +125,8 @@ class _Soak:
         return known_sessions(self._show.artifacts, self._visitors.visits)
 
     async def _settle(self) -> list[str]:
-        """Wait until every session is over and told; return what still is not."""
-        for package in PACKAGES:
-            await self._show.until_ready(package)
         await self._client.connected()
-
-        async def over() -> bool:
-            return not await self._under_way()
-
-        try:
-            await until(over, "all told", within_s=SETTLED_WITHIN_S)
-        except TimeoutError:
-            return await self._under_way()
-        await asyncio.sleep(AFTERWARDS_S)
-        return []
-
-    async def _under_way(self) -> list[str]:
-        outages = self._trouble.outages
-        open_files = [
-            f"{each.session_id}: session.json never settled"
-            for each in self._sessions()
-            if each.settled_at == float("inf") and ended_by(each, outages) is None
-        ]
-        if open_files:
-            return open_files
-        live = await self._show.live_sessions()
-        return [f"{each}: still open at the gateway" for each in live]
+        return await settle(self._show, self._sessions, self._trouble.outages)
 
     # The report
 
