@@ -42,7 +42,6 @@ class TouchDesigner(Received):
         self._may_return = asyncio.Event()
         self._may_return.set()
         self._connected = asyncio.Event()
-        self._whole_again = False
         # What the gateway says of Quiet; a newcomer is told only if it is on.
         self.hushed = False
 
@@ -101,9 +100,10 @@ class TouchDesigner(Received):
         else:
             resume = dict(list(self.has.items())[-NAMED:]) or "recent"
             hello = msgspec.json.encode(_Hello(client="soak", resume=resume)).decode()
-        self._whole_again = not self.has
+        # Noted first: a crash may empty `has` while the hello is sent.
+        said = "resumes with a map" if self.has else "resumes with recent"
         await socket.send(hello)
-        self.counted["resumes with recent" if self._whole_again else "resumes with a map"] += 1
+        self.counted[said] += 1
         self._connected.set()
 
     async def report(self) -> None:

@@ -58,33 +58,27 @@ class Received:
 
 def _unsound(event: SessionEvent) -> list[str]:
     """Return the files of an event that are not there, or not as long as it says."""
-    unsound = []
-    for each in waves_of(event):
-        try:
-            with wave.open(each.wave_mix_path_abs, "rb") as file:
-                count, rate_hz = file.getnframes(), file.getframerate()
-                whole = len(file.readframes(count)) == count * file.getsampwidth()
-        except (OSError, EOFError, wave.Error):
-            whole, count, rate_hz = False, 0, 1
-        told = (
-            abs(1000 * count / rate_hz - each.duration_ms) <= 1 and rate_hz == each.sample_rate_hz
-        )
-        if not (whole and told and Path(each.speech_path_abs).is_file()):
-            unsound.append(each.wave_mix_path_abs)
-    unsound += [
+    utterances = [
+        each.wave_mix_path_abs
+        for each in waves_of(event)
+        if not _is_whole(each.wave_mix_path_abs, each.duration_ms, each.sample_rate_hz)
+        or not Path(each.speech_path_abs).is_file()
+    ]
+    summary = [
         each.wave_path_abs
         for each in summary_waves_of(event)
-        if abs(_duration_ms(each.wave_path_abs) - each.duration_ms) > 1
+        if not _is_whole(each.wave_path_abs, each.duration_ms)
     ]
-    return unsound
+    return utterances + summary
 
 
-def _duration_ms(path: str) -> float:
-    """Return the length of a file that is there and whole; of another, -1 s."""
+def _is_whole(path: str, duration_ms: int, rate_hz: int | None = None) -> bool:
+    """Return whether a file is there and whole, as long as was told, and of that rate if any."""
     try:
         with wave.open(path, "rb") as file:
-            count, rate_hz = file.getnframes(), file.getframerate()
+            count, found_hz = file.getnframes(), file.getframerate()
             whole = len(file.readframes(count)) == count * file.getsampwidth()
     except (OSError, EOFError, wave.Error):
-        return -1000.0
-    return 1000 * count / rate_hz if whole else -1000.0
+        return False
+    told = abs(1000 * count / found_hz - duration_ms) <= 1 and rate_hz in (None, found_hz)
+    return whole and told

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
-from benchmarks.report import table
+from benchmarks.report import table, verdict
 from benchmarks.soak.show import Show
 from shared_schema.layout import HEARING_ROOT, PARTIAL_SUFFIX
 
@@ -61,7 +61,7 @@ class Remains:
 
 def none(count: int) -> str:
     """Return a number that must be 0, with its verdict."""
-    return f"{count}, {'met' if count == 0 else 'MISSED'} (<= 0)"
+    return f"{count}, {verdict(count, 0)}"
 
 
 def _warnings(log: list[str]) -> str:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -14,13 +13,6 @@ from tests.touchdesigner.stage import Stage, touchdesigner
 # TouchDesigner's own frames; the watchdog cycles once a second.
 _FRAME_S: Final = 1 / 60
 _WATCHDOG_S: Final = 1.0
-
-
-class _NotThere(set[str]):
-    """The files that cannot be opened: those that are not there."""
-
-    def __contains__(self, path: object) -> bool:
-        return not Path(str(path)).is_file()
 
 
 class Water:
@@ -96,7 +88,6 @@ class Water:
 
     def _built(self) -> Stage:
         stage = self._opened.enter_context(touchdesigner())
-        stage.unreadable = _NotThere()
         stage.build()
         stage.home.par.Port = stage.socket.par.port = self._port
         stage.home.par.Sound = "waves"
