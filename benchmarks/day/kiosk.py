@@ -15,7 +15,9 @@ from shared_schema.chat import Done
 from tests.support.local_http import LOCAL
 from tests.support.visitor import Stream
 
+# How often a visitor looks whether the kiosk is free, in seconds of the day.
 LOOK_S: Final = 0.25
+# As in the page's `unattended.js`.
 GONE_S: Final = 30.0
 # Of a stream that goes on, in seconds of our own clock.
 _PATIENCE_S: Final = 120.0

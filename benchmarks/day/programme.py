@@ -11,6 +11,7 @@ from benchmarks.day.clock import DayClock
 from shared_schema.chat import ChatEvent, Done, SlotAudio, TurnDone
 from tests.support.local_http import LOCAL
 
+# The page's own numbers, in seconds; it says there why.
 RETRY_S: Final = 5.0
 PAUSE_S: Final = 4.0
 GAP_S: Final = 0.5

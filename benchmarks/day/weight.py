@@ -1,29 +1,30 @@
 """What a day weighs: the disk at its end, and each process in its first hour and its last."""
 
 from pathlib import Path
+from typing import Final
 
 from benchmarks.report import median, table
 from benchmarks.soak.lives import Life
 from event_gateway.outbox import OUTBOX_FILE
 from shared_schema.layout import GATEWAY_DIR
 
-_MB = 1e6
+_MB: Final = 1e6
 
 
 def disk_text(artifacts: Path, sessions: int) -> str:
     """Return what lies in the artifacts folder, in all and for each session."""
     rows = []
-    everything = [0, 0.0]
+    files, size = 0, 0
     for folder in sorted(path for path in artifacts.iterdir() if path.is_dir()):
         sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
         rows.append(_weighed(folder.name, len(sizes), sum(sizes), sessions))
-        everything[0] += len(sizes)
-        everything[1] += sum(sizes)
-    rows.append(_weighed("all", int(everything[0]), everything[1], sessions))
+        files += len(sizes)
+        size += sum(sizes)
+    rows.append(_weighed("all", files, size, sessions))
     outbox = artifacts / GATEWAY_DIR / OUTBOX_FILE
     parts = [outbox, outbox.with_name(f"{OUTBOX_FILE}-wal")]
     sizes = [part.stat().st_size for part in parts if part.exists()]
-    rows.append(_weighed("of it the outbox", len(sizes), sum(sizes), sessions))
+    rows.append(_weighed("of which the outbox", len(sizes), sum(sizes), sessions))
     return table(("on the disk at the end", "files", "MB", "files a session", "MB a session"), rows)
 
 
@@ -59,6 +60,6 @@ def memory_text(lives: list[Life], hour_s: float) -> str:
     return table(header, rows)
 
 
-def _weighed(name: str, files: int, size: float, sessions: int) -> tuple[object, ...]:
+def _weighed(name: str, files: int, size: int, sessions: int) -> tuple[object, ...]:
     each = max(1, sessions)
     return (name, files, f"{size / _MB:.1f}", f"{files / each:.1f}", f"{size / _MB / each:.2f}")

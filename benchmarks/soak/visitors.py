@@ -66,9 +66,9 @@ class _NotUnderstood(Exception):
 
 
 class Visitors:
-    """All who come in a run. With `recordings`, every second one speaks.
+    """All who come in a run. With `recordings`, every second one speaks; the others type.
 
-    Who types has a name of his own, one of `said`.
+    `said` are the names that those who typed gave, each a different one.
     """
 
     def __init__(
