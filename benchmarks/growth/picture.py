@@ -31,11 +31,9 @@ def draw(panels: list[Panel]) -> str:
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
     rows = -(-len(panels) // _A_ROW)
-    figure, axes = plt.subplots(
-        rows, _A_ROW, figsize=(4.5 * _A_ROW, 4.8 * rows), layout="constrained"
-    )
-    for axis, panel in zip(axes.flat, panels, strict=True):
-        _draw(axis, panel)
+    figure = plt.figure(figsize=(4.5 * _A_ROW, 4.8 * rows), layout="constrained")
+    for place, panel in enumerate(panels, start=1):
+        _draw(figure.add_subplot(rows, _A_ROW, place), panel)
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(PICTURE, dpi=110)
     plt.close(figure)
