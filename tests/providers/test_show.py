@@ -134,8 +134,11 @@ def test_health_names_who_answers_and_who_speaks(show: System) -> None:
     assert health["agents"]["gemini-3"] == "google"
 
 
-def test_check_asks_each_and_tells_by_its_exit_code(show: System, wire: Wire) -> None:
+def test_check_asks_each_and_tells_by_its_exit_code(
+    show: System, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All well is 0; one that fails is 1, and the table says which."""
+    monkeypatch.setitem(show.settings, "RR_PROVIDER_TIMEOUT_S", "60")  # nobody hangs here
     process = show.start("check", "-m", "chat_backend", "check")
     assert process.wait() == 0, process.log
     assert len(re.findall(r"\byes\b", process.log)) == 7
