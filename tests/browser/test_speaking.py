@@ -48,7 +48,7 @@ HELD_S = 7.0
 @pytest.fixture(scope="module")
 def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """An installation that hears, its voices staged by each test."""
-    with system(tmp_path_factory.mktemp("show"), seed=11, stt="whisper") as it:
+    with system(tmp_path_factory.mktemp("show"), seed=11, stt="whisper", stt_timeout_s=300) as it:
         it.allow_pages()
         it.gateway()
         it.chat("-m", "tests.support.staged_chat")

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -119,6 +120,19 @@ def test_a_broken_background_task_ends_the_server(toys: Toys) -> None:
     toy = toys.server(mode="breaks")
     assert toy.wait() == FAILED
     assert "RuntimeError: the toy broke" in toy.output()
+
+
+@SIGNALS
+def test_a_request_that_outlasts_the_end_is_answered_without_a_traceback(toys: Toys) -> None:
+    toy = toys.server()
+    toys.answering_pid()
+    with ThreadPoolExecutor() as threads:
+        answer = threads.submit(httpx.get, f"http://127.0.0.1:{toys.port}/stalled", timeout=60.0)
+        toy.wait_for_line("toy: asked")
+        assert end(toy) == OK
+        assert answer.result().status_code == httpx.codes.SERVICE_UNAVAILABLE
+    assert "toy: closed" in toy.lines()
+    assert "Traceback" not in toy.output()
 
 
 @SIGNALS

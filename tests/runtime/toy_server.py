@@ -60,6 +60,13 @@ async def body(request: Request) -> PlainTextResponse:
     return PlainTextResponse(str(len(await request.body())))
 
 
+async def stalled(request: Request) -> PlainTextResponse:
+    """Answer too late."""
+    print_line("toy: asked")
+    await asyncio.sleep(60)
+    return PlainTextResponse("too late")
+
+
 async def echo(websocket: WebSocket) -> None:
     """Answer what is received."""
     await websocket.accept()
@@ -105,6 +112,7 @@ async def open_toy() -> AsyncIterator[Starlette]:
             Route("/endless", endless),
             Route("/logged", logged),
             Route("/large", large),
+            Route("/stalled", stalled),
             Route("/body", body, methods=["POST"]),
             WebSocketRoute("/echo", echo),
             WebSocketRoute("/flood", flood),
