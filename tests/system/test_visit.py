@@ -18,7 +18,7 @@ from tests.support.visitor import Stream, post, request
 
 async def test_a_session_can_be_stopped(show: System) -> None:
     """In order: errors of those that spoke, done, a Turn 1 event, session.stopped, no dialogues."""
-    stage(show, wait_s=1.0)
+    stage(show, wait_s=60.0)
     answers: list[httpx.Response] = []
 
     def stop_at_first_text(event: object) -> bool:
