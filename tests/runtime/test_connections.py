@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import http.client
+import logging
 import os
 import select
 import socket
@@ -26,7 +27,7 @@ from shared_schema.runtime.web.connections import (
     Connections,
     HttpLimits,
 )
-from shared_schema.runtime.web.refusals import RefusalLog
+from shared_schema.runtime.web.refusals import RefusalLog, limit_library_lines
 from shared_schema.settings import Settings
 from tests.support.local_http import LOCAL
 from tests.support.platforms import posix, windows
@@ -249,6 +250,15 @@ def test_nonsense_is_logged_at_most_once_a_second(
         assert sockets.enter_context(opened(toys, b"nonsense\r\n\r\n")).recv(20)
     most = 2 + (time.monotonic() - began)
     assert 1 <= toy.output().count("Invalid HTTP request") <= most
+
+
+def test_what_needs_no_attention_is_no_line(caplog: pytest.LogCaptureFixture) -> None:
+    """asyncio warns of each piece that is sent to a visitor who has left; its other lines stay."""
+    limit_library_lines()
+    log = logging.getLogger("asyncio")
+    for line in ("socket.send() raised exception.", "Executing took 2 s"):
+        log.warning(line)
+    assert caplog.messages == ["Executing took 2 s"]
 
 
 @posix("limit on open files")

@@ -21,7 +21,6 @@ configure_logging(level="info", form=sys.argv[1], service="gateway")
 log.debug("never seen")
 log.info("event sent", session="5f2c", seq=1, text='Gr\\u00fc\\u00dfe "\\n\\udc80', empty="")
 logging.getLogger("uvicorn.error").info("never seen")
-logging.getLogger("asyncio").warning("socket.send() raised exception.")
 logging.getLogger("uvicorn.error").error("cancel %s tasks", 3)
 try:
     raise ValueError("broke")

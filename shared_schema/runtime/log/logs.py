@@ -32,9 +32,7 @@ LEVELS: Final[dict[str, int]] = {
     "error": logging.ERROR,
 }
 # They log every connection at info.
-CHATTY: Final = ("uvicorn", "uvicorn.error", "httpx", "httpcore", "websockets")
-# asyncio warns whenever a visitor leaves in the middle of an answer, which needs no attention.
-ERRORS_ONLY: Final = "asyncio"
+CHATTY: Final = ("uvicorn", "uvicorn.error", "asyncio", "httpx", "httpcore", "websockets")
 RESET: Final = "\x1b[0m"
 _COLOUR: Final = re.compile("\x1b\\[[0-9]+m")
 COLOURS: Final = {"debug": "\x1b[2m", "warning": "\x1b[33m", "error": "\x1b[31m"}
@@ -93,7 +91,6 @@ def configure_logging(
     logging.basicConfig(level=threshold, handlers=[handler], force=True)
     for name in CHATTY:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
-    logging.getLogger(ERRORS_ONLY).setLevel(max(threshold, logging.ERROR))
     logging.captureWarnings(True)
 
 

@@ -14,12 +14,10 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from http import HTTPStatus
 from typing import Any, Final, cast
 
 import structlog
 import uvicorn
-from starlette.types import Message, Receive, Scope, Send
 
 from shared_schema.runtime.process.ending import (
     end_within,
@@ -29,7 +27,6 @@ from shared_schema.runtime.process.ending import (
 from shared_schema.runtime.process.exits import FAILED, OK, StartRefused, exit_code_of
 from shared_schema.runtime.process.listening import BACKLOG, allow_descriptors, listen_on, urls
 from shared_schema.runtime.process.start_note import note_listening
-from shared_schema.runtime.web.answers import problem
 from shared_schema.runtime.web.bodies import BodyMemory
 from shared_schema.runtime.web.connections import (
     BoundedHttp,
@@ -204,30 +201,6 @@ class _Serving:
             self._server.handle_exit(signal.SIGTERM, None)
 
 
-def _ends_politely(app: App) -> App:
-    """Answer a request that outlasts the shutdown, where uvicorn would log a traceback."""
-
-    async def served(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await app(scope, receive, send)
-            return
-        begun = False
-
-        async def noting(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
-        try:
-            await app(scope, receive, noting)
-        except asyncio.CancelledError:  # only uvicorn cancels a request, and only then
-            if not begun:
-                ending = problem(HTTPStatus.SERVICE_UNAVAILABLE, "the server is ending")
-                await ending(scope, receive, send)
-
-    return served
-
-
 def _config(
     app: App,
     ws: type[BoundedWebSocket],
@@ -237,7 +210,7 @@ def _config(
 ) -> uvicorn.Config:
     http = partial(BoundedHttp, limiter=connections)
     return uvicorn.Config(
-        BodyMemory(_ends_politely(app), max_bytes=round(limits.max_body_memory_mb * BYTES_PER_MB)),
+        BodyMemory(app, max_bytes=round(limits.max_body_memory_mb * BYTES_PER_MB)),
         lifespan="off",  # open_app does this, and can refuse in one line
         http=cast(type[asyncio.Protocol], http),  # uvicorn only calls it
         backlog=BACKLOG,

@@ -1,5 +1,6 @@
-"""Limits the total memory of all request bodies."""
+"""Limits the total memory of all request bodies, and answers what outlasts the server."""
 
+import asyncio
 from http import HTTPStatus
 from typing import Final
 
@@ -30,12 +31,15 @@ class BodyMemory:
         self._refusals = RefusalLog("web")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request; if there is no room for its body, answer 503 and raise in its reader."""
+        """Serve a request; if there is no room for its body, answer 503 and raise in its reader.
+
+        One that outlasts the shutdown is answered with 503 as well, unless its response has begun.
+        """
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         held = 0
-        refused = False
+        refused = begun = False
 
         def release() -> None:
             nonlocal held
@@ -54,9 +58,11 @@ class BodyMemory:
             return message
 
         async def releasing(message: Message) -> None:
+            nonlocal begun
             if refused:  # the application's response to the exception
                 return
             if message["type"] == "http.response.start":
+                begun = True
                 release()
             await send(message)
 
@@ -67,6 +73,10 @@ class BodyMemory:
         except BodyMemoryFull:
             release()
             await self._refuse(scope, receive, send)
+        except asyncio.CancelledError:  # uvicorn cancels what outlasts the shutdown, nothing else
+            if not begun:
+                answer = problem(HTTPStatus.SERVICE_UNAVAILABLE, "the server is ending")
+                await answer(scope, receive, send)
         finally:
             release()
 

@@ -215,13 +215,6 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         self.connections.add(self)
         super().connection_lost(exc)
 
-    async def send(self, message: Any) -> None:
-        """Send what the application says."""
-        await super().send(message)
-        if message["type"] == "websocket.http.response.body" and self.close_sent:
-            # Refused with a response of its own: else uvicorn logs an error for each refusal.
-            self.handshake_complete = True
-
     @property
     def waiting(self) -> Waiting | None:
         """What the connection waits for; an open WebSocket may be silent forever."""

@@ -15,6 +15,12 @@ LIBRARY_LINES: Final = (
     "Unsupported upgrade request.",
     "socket.accept() out of system resource",
 )
+# What needs no attention: a visitor has left in the middle of an answer; a WebSocket was refused
+# with a response, which is a warning of ours.
+NEEDLESS_LINES: Final = (
+    "socket.send() raised exception.",
+    "ASGI callable returned without completing handshake.",
+)
 
 
 class RefusalLog:
@@ -43,15 +49,16 @@ class RefusalLog:
 
 
 class _LibraryFilter(logging.Filter):
-    """Applies the same interval to log lines of the libraries."""
+    """Applies the same interval to log lines of the libraries, and drops the needless ones."""
 
     def __init__(self) -> None:
         super().__init__()
         self._refusals = RefusalLog("web")
 
     def filter(self, record: logging.LogRecord) -> bool:
-        line = next((line for line in LIBRARY_LINES if str(record.msg).startswith(line)), None)
-        return line is None or self._refusals.is_due(line)
+        text = str(record.msg)
+        line = next(filter(text.startswith, LIBRARY_LINES), None)
+        return text not in NEEDLESS_LINES and (line is None or self._refusals.is_due(line))
 
 
 def limit_library_lines() -> None:
