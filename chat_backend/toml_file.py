@@ -180,17 +180,17 @@ def _line_of(text: str, key: Sequence[str | int]) -> int:
         if value is not None and isinstance(name, str):
             begin = name.split("\n", 1)[0]
             ends = [match.end() for match in re.finditer(re.escape(begin), text)]
-            end = next(_right_ones(text, ends, key, value), None)
+            end = next(_right_ends(text, ends, key, value), None)
             if end is not None:
                 return text.count("\n", 0, end - len(begin)) + 1
         key = key[:-1]
     return 0
 
 
-def _right_ones(
+def _right_ends(
     text: str, ends: Sequence[int], key: Sequence[str | int], value: Any
 ) -> Iterator[int]:
-    """Yield the right places among those where a name ends.
+    """Yield those places among `ends`, where a name ends, at which changing it changes the value.
 
     Many are asked about at once: a persona's entry may be named in each of its sentences, and each
     answer costs reading the whole file.
@@ -206,8 +206,8 @@ def _right_ones(
         changed, whole = _at(other, key) != value, _at(other, key[:-1]) is not None
     if changed and len(ends) > 1:
         half = len(ends) // 2
-        yield from _right_ones(text, ends[:half], key, value)
-        yield from _right_ones(text, ends[half:], key, value)
+        yield from _right_ends(text, ends[:half], key, value)
+        yield from _right_ends(text, ends[half:], key, value)
     elif changed and whole:
         yield ends[0]
 

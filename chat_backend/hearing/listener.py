@@ -36,6 +36,7 @@ from waves.workers.processes import Processes
 PREPARE_TIMEOUT_S: Final = 15.0
 # More threads gain little for a model of this size.
 MAX_THREADS: Final = 4
+# A process that dies before it takes a job, and the next one.
 _ATTEMPTS: Final = 2
 # With one it mishears .23 of the words in noise of 5 dB, with five .16.
 BEAMS: Final = 5
@@ -112,16 +113,20 @@ class Listener:
         """Run a job; one that was waiting when the process died is given to the next process."""
         for _ in range(_ATTEMPTS):
             try:
-                async with self._starting:
-                    if self._processes is None or not self._processes.healthy:
-                        # It broke, e.g. while it was loading.
-                        self._processes = await asyncio.to_thread(self._started)
-                future = self._processes.schedule(function, argument, timeout_s=timeout_s)
+                processes = await self._running()
+                future = processes.schedule(function, argument, timeout_s=timeout_s)
             except (OSError, RuntimeError) as error:
                 raise failed("the listening process", "server", f"({error})") from None
             with contextlib.suppress(BrokenProcessPool):
                 return await asyncio.wrap_future(future)
         raise failed("the listening process", "server", "(it ends before it has begun)")
+
+    async def _running(self) -> Processes:
+        async with self._starting:
+            if self._processes is None or not self._processes.healthy:
+                # It broke, e.g. while it was loading.
+                self._processes = await asyncio.to_thread(self._started)
+            return self._processes
 
     def _started(self) -> Processes:
         return Processes(count=1, initialiser=_initialise, arguments=(self._weights,))
