@@ -1,5 +1,6 @@
 """What the benchmark `day` measures with: the water's silences, and the kiosk's rules."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from benchmarks.day.programme import GRACE_S, PAUSE_S, Programme
 from benchmarks.day.water import Water
 from shared_schema.chat import ChatEvent, Done, SlotAudio, TurnDone
 from shared_schema.ids import SlotId, TurnIndex
-from tests.touchdesigner.stage import touchdesigner
+from tests.touchdesigner.stage import Stage, touchdesigner
 from tests.touchdesigner.telling import OTHER, SESSION, dialogue, tell, turn1
 
 SPEED = 10.0
@@ -46,62 +47,65 @@ def test_the_day_does_not_hurry_while_something_is_made(ours: Ours, clock: DayCl
     assert clock.now_s == pytest.approx(3 * SPEED + 3)
 
 
-def folder(tmp_path: Path, session: str) -> Path:
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    with touchdesigner() as it:
+        it.build()
+        yield it
+
+
+@pytest.fixture
+def water(stage: Stage, clock: DayClock) -> Water:
+    return Water(stage, clock)
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
     """A folder for a session's waves."""
-    made = tmp_path / "waves" / "sessions" / session
-    made.mkdir(parents=True)
-    return made
+    folder = tmp_path / "waves" / "sessions" / SESSION
+    folder.mkdir(parents=True)
+    return folder
 
 
 def test_a_silence_lasts_from_the_end_of_what_had_come_to_the_next_part(
-    ours: Ours, clock: DayClock, tmp_path: Path
+    ours: Ours, stage: Stage, water: Water, mine: Path
 ) -> None:
     """In seconds of the day."""
-    mine = folder(tmp_path, SESSION)
-    with touchdesigner() as stage:
-        stage.build()
-        water = Water(stage, clock)
-        tell(stage, turn1(mine))
-        water.score.comes(0.0, SESSION)
-        ours.now_s += 1.0  # ten seconds of the day: its three seconds are over
-        water.catch_up()
-        tell(stage, dialogue(mine))
-        water.score.comes(stage.seconds, SESSION)
-        ours.now_s += 1.0
-        water.catch_up()
-        played = water.score.sessions[SESSION]
-        ((since, until),) = played.silences
-        assert 3.0 < since < 4.0
-        assert until == pytest.approx(10.0)
-        assert len(played.files) == 5
-        assert water.score.mixed == []
+    tell(stage, turn1(mine))
+    water.score.comes(0.0, SESSION)
+    ours.now_s += 1.0  # ten seconds of the day: its three seconds are over
+    water.catch_up()
+    tell(stage, dialogue(mine))
+    water.score.comes(stage.seconds, SESSION)
+    ours.now_s += 1.0
+    water.catch_up()
+    played = water.score.sessions[SESSION]
+    ((since, until),) = played.silences
+    assert 3.0 < since < 4.0
+    assert until == pytest.approx(10.0)
+    assert len(played.files) == 5
+    assert water.score.mixed == []
 
 
 def test_what_comes_while_the_water_moves_is_no_silence(
-    ours: Ours, clock: DayClock, tmp_path: Path
+    ours: Ours, stage: Stage, water: Water, mine: Path
 ) -> None:
     """Nor is the pause between two utterances."""
-    mine = folder(tmp_path, SESSION)
-    with touchdesigner() as stage:
-        stage.build()
-        water = Water(stage, clock)
-        for event in (turn1(mine), dialogue(mine)):
-            tell(stage, event)
-            water.score.comes(stage.seconds, SESSION)
-            ours.now_s += 0.1
-            water.catch_up()
-        ours.now_s += 1.0
+    for event in (turn1(mine), dialogue(mine)):
+        tell(stage, event)
+        water.score.comes(stage.seconds, SESSION)
+        ours.now_s += 0.1
         water.catch_up()
-        played = water.score.sessions[SESSION]
-        assert played.unplanned_s == 0.0
-        assert len(played.files) == 5
+    ours.now_s += 1.0
+    water.catch_up()
+    played = water.score.sessions[SESSION]
+    assert played.unplanned_s == 0.0
+    assert len(played.files) == 5
 
 
-def test_sessions_that_meet_are_found(clock: DayClock, tmp_path: Path) -> None:
+def test_sessions_that_meet_are_found(water: Water, tmp_path: Path) -> None:
     """One begins while another plays, and the first goes on afterwards."""
-    with touchdesigner() as stage:
-        stage.build()
-        score = Water(stage, clock).score
+    score = water.score
     for player, session in (("voice1", SESSION), ("voice2", OTHER), ("voice1", SESSION)):
         score.told(1.0, f"{player}.file = {tmp_path}/sessions/{session}/mix.wav")
         score.told(1.0, f"{player}.play = 1")

@@ -10,10 +10,10 @@ from shared_schema.layout import session_file
 _SYLLABLES: Final = ("zor", "vak", "mel", "thun", "qui", "bar", "lod", "fen")
 
 
-def names() -> Iterator[str]:
-    """Yield names, of which no two are the same and none is a word."""
-    for syllables in itertools.product(_SYLLABLES, repeat=5):
-        yield "".join(syllables).capitalize()
+def names(first: str) -> Iterator[str]:
+    """Yield names that begin so, of which no two are the same and none is a word."""
+    for syllables in itertools.product(_SYLLABLES, repeat=4):
+        yield first + "".join(syllables)
 
 
 def leaks(

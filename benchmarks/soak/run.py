@@ -54,16 +54,15 @@ class _Soak:
         self._conditions = Conditions(self._show, random.Random(f"conditions {seed}"))
         self._alarms = Alarms(self._show.gateway_url)
         # One stream of chance each: what one of them does leaves the others as they are.
-        self._names = names()
         self._visitors = Visitors(
             self._show.chat_url,
             random.Random(f"visitors {seed}"),
             [recorded(spoken(each), "webm") for each in SENTENCES[:6]] if everything else [],
-            self._names,
+            names("Ar"),
         )
-        self._kiosk = (
-            Kiosk(self._show.chat_url, self._show.gateway_url, self._names) if everything else None
-        )
+        urls = (self._show.chat_url, self._show.gateway_url)
+        # Its names are its own: it asks in another thread.
+        self._kiosk = Kiosk(*urls, names("Un")) if everything else None
         self._trouble = Trouble(
             self._show,
             self._client,
