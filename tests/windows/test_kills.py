@@ -29,14 +29,23 @@ async def test_a_wave_worker_that_is_ended_at_work_loses_its_job_only(tmp_path: 
 
     def kill_one_at_work() -> None:
         folder = tmp_path / "artifacts" / WAVES_ROOT
-        # It is there for some milliseconds only.
-        partial = until(
-            lambda: next(folder.glob("*/turn_1/*.tmp"), None), "a file being written", every_s=0.001
-        )
-        pid = re.search(r"\.(\d+)\.tmp$", partial.name)
-        assert pid is not None
-        psutil.Process(int(pid[1])).kill()
-        killed.append(int(pid[1]))
+        while not killed:
+            # It is there for some milliseconds only.
+            partial = until(
+                lambda: next(folder.glob("*/turn_1/*.tmp"), None),
+                "a file being written",
+                every_s=0.001,
+            )
+            pid = re.search(r"\.(\d+)\.tmp$", partial.name)
+            assert pid is not None
+            worker = psutil.Process(int(pid[1]))
+            # Held, it is at work if its file is there still; else the next file is waited for.
+            worker.suspend()
+            if partial.exists():
+                worker.kill()
+                killed.append(worker.pid)
+            else:
+                worker.resume()
 
     with system(tmp_path, events_turn1_timeout_s=300, events_dialogue_timeout_s=300) as it:
         it.gateway()
