@@ -1,10 +1,11 @@
-"""What the benchmarks' document keeps."""
+"""What the benchmarks' document keeps, and that what is measured is there."""
 
 from pathlib import Path
 
 import pytest
 
 from benchmarks import document
+from benchmarks.growth import history as past
 
 
 def test_a_part_that_is_kept_leaves_the_others_as_they_are(
@@ -24,3 +25,11 @@ def test_a_part_that_is_kept_leaves_the_others_as_they_are(
     assert "newer figures" in text
     assert "\n* A session as the visitor has it: memory 7, MISSED (<= 5)\n" in text.split("<!--")[0]
     assert all((told[subject] in text) == (subject != "session") for subject in told)
+
+
+def test_every_request_whose_growth_is_measured_ends(tmp_path: Path) -> None:
+    history = past.History(tmp_path / "artifacts")
+    history.grow_to(2)
+    costs = past.loads(tmp_path / "gateway", tmp_path, history, times=2)
+    assert len(costs) == 6
+    assert min(costs.values()) > 0

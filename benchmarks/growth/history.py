@@ -5,7 +5,7 @@ import random
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count, islice
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,7 @@ from tests.support.sessions import Truth
 
 SIZES: Final = (10, 100, 1_000, 10_000)
 _LOADS: Final = 60
+_STREAM_TIMEOUT_S: Final = 60.0
 _SECONDS_APART: Final = 60.0
 _NEVER_LATE: Final = Limits(
     turn1_timeout_s=1e9, dialogue_timeout_s=1e9, session_limit_s=1e9, replay_window_s=1e9
@@ -108,14 +109,15 @@ def measure(say: Callable[[str], None]) -> list[Curve]:
         for size, number in zip(SIZES, count(), strict=False):
             history.grow_to(size)
             say(f"{size} sessions are there")
-            for request, cost in _loads(folder / f"gateway-{number}", folder, history).items():
+            for request, cost in loads(folder / f"gateway-{number}", folder, history).items():
                 costs.setdefault(request, []).append(cost)
     return [
         Curve(name=request, sizes=SIZES, costs=tuple(values)) for request, values in costs.items()
     ]
 
 
-def _loads(logs: Path, folder: Path, history: History) -> dict[str, float]:
+def loads(logs: Path, folder: Path, history: History, *, times: int = _LOADS) -> dict[str, float]:
+    """Return the seconds of each request, the least of so many."""
     installation = System(logs, artifacts_dir=folder / "artifacts", log_level="warning")
     try:
         installation.gateway()
@@ -134,7 +136,7 @@ def _loads(logs: Path, folder: Path, history: History) -> dict[str, float]:
             }
             return {
                 # The least: what else the machine does is no cost of ours.
-                name: min(load(http, path(), told) for _ in range(_LOADS))
+                name: min(load(http, path(), told) for _ in range(times))
                 for name, path in requests.items()
             }
     finally:
@@ -145,14 +147,29 @@ def _any(chance: random.Random, history: History) -> str:
     return chance.choice(history.session_ids)
 
 
-def load(http: httpx.Client, path: str, told: int, event: str = "told") -> float:
-    """Return the seconds of one request; of a stream, until it has told so many events."""
+def load(http: httpx.Client, path: str, told: int, event: str = "decision") -> float:
+    """Return the seconds of one request; of a stream, until it has told so many events.
+
+    Raises
+    ------
+    TimeoutError
+        If a stream goes on without them.
+    """
     started = time.perf_counter()
     with http.stream("GET", path) as response:
         response.raise_for_status()
         if response.headers["content-type"].startswith("text/event-stream"):
-            lines = (line for line in response.iter_lines() if line == f"event: {event}")
+            lines = (line for line in _in_time(response, path) if line == f"event: {event}")
             assert len(list(islice(lines, told))) == told
         else:
             response.read()
     return time.perf_counter() - started
+
+
+def _in_time(response: httpx.Response, path: str) -> Iterator[str]:
+    """Yield a stream's lines: its pings keep it from ever being late by HTTP's own timeout."""
+    give_up_at = time.monotonic() + _STREAM_TIMEOUT_S
+    for line in response.iter_lines():
+        if time.monotonic() > give_up_at:
+            raise TimeoutError(f"{path} tells less than was expected")
+        yield line
