@@ -11,6 +11,8 @@ from benchmarks.document import ROOT
 from tests.support.processes import System, system
 
 COMMIT: Final = "eb00a66"
+# Settings of every test's servers that those of then refuse to start with.
+_UNKNOWN_THEN: Final = ("RR_STT",)
 
 
 @contextmanager
@@ -32,6 +34,9 @@ def servers(root: Path, **settings: object) -> Iterator[System]:
         tempfile.TemporaryDirectory(prefix="session-") as folder,
         system(Path(folder), **settings) as show,
     ):
+        if root != ROOT:
+            for name in _UNKNOWN_THEN:
+                show.settings.pop(name, None)
         show.prepend_to_path(root)
         # Without the working directory, which would come first.
         gateway = show.start("gateway", "-P", "-m", "event_gateway")
