@@ -142,18 +142,17 @@ class Lives:
 def _row(life: Life) -> tuple[object, ...]:
     warm, late = life.ends()
     before, after = (median([s.memory for s in part]) for part in (warm, late))
-    descriptors = [min(s.descriptors for s in part) for part in (warm, late)]
-    threads = [min(s.threads for s in part) for part in (warm, late)]
+    pool = CHAT_POOL_THREADS if life.role == "chat" else COUNT_LIMIT
     return (
         life.role,
         life.pid,
         f"{life.age_s:.0f}",
         f"{before / 1e6:.1f} to {after / 1e6:.1f}",
         f"{after / before:.3f}, {verdict(after / before, MEMORY_LIMIT)}",
-        _counted(*descriptors, COUNT_LIMIT),
-        _counted(*threads, CHAT_POOL_THREADS if life.role == "chat" else COUNT_LIMIT),
+        _counted(COUNT_LIMIT, *(min(s.descriptors for s in part) for part in (warm, late))),
+        _counted(pool, *(min(s.threads for s in part) for part in (warm, late))),
     )
 
 
-def _counted(before: int, after: int, limit: int) -> str:
+def _counted(limit: int, before: int, after: int) -> str:
     return f"{before} to {after}, {verdict(after - before, limit)}"
