@@ -128,6 +128,26 @@ class Visit:
         """Wait until an element says something."""
         self.until("document.querySelector(it[0])?.innerText.includes(it[1])", [selector, text])
 
+    @contextmanager
+    def passing(self, expression: str) -> Iterator[None]:
+        """Wait after the block until a JavaScript expression was true, if only for a moment.
+
+        The page notes it by itself: on a busy machine a look every now and then comes too late.
+        """
+        self.page.evaluate(
+            f"""() => {{
+                const look = () => {{ window.passed ||= Boolean({expression}); }};
+                window.passed = false;
+                window.passing?.disconnect();
+                window.passing = new MutationObserver(look);
+                const all = {{ subtree: true, childList: true, characterData: true }};
+                window.passing.observe(document, {{ ...all, attributes: true }});
+                look();
+            }}"""
+        )
+        yield
+        self.until("window.passed")
+
     def demand_consent(self) -> None:
         """Let the backend say that visitors must agree first."""
 
@@ -228,3 +248,8 @@ def visiting(
     finally:
         page.unroute_all(behavior="ignoreErrors")
         context.close()
+
+
+def progress(words: str) -> str:
+    """Return the expression that the kiosk says where a conversation is."""
+    return f"document.querySelector('#progress')?.textContent.includes('{words}')"

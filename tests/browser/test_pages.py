@@ -17,7 +17,7 @@ from shared_schema.events import (
 )
 from shared_schema.ids import AGENT_IDS
 from shared_schema.runtime.web.clients import local_socket
-from tests.browser.browsing import QUESTION, WITHIN_S, Visit, ask, visiting
+from tests.browser.browsing import QUESTION, WITHIN_S, Visit, ask, progress, visiting
 from tests.support.local_http import LOCAL
 from tests.support.platforms import PIPES
 from tests.support.processes import Process, System
@@ -68,8 +68,8 @@ def test_a_session_arrives_on_both_pages(
     assert "not connected" in desk.text("#client")
     client = touchdesigner()
     desk.until_text("#client", "connected, listen")
-    ask(kiosk)
-    kiosk.until_text("#progress", "Turn 2 of 3")
+    with kiosk.passing(progress("Turn 2 of 3")):
+        ask(kiosk)
     desk.until("document.querySelectorAll('#slots .cell[data-state=\"ready\"]').length > 3")
     desk.screenshot("technician-live")
     kiosk.until_text("#progress", "All is said: 6 voices answered")

@@ -14,7 +14,7 @@ import pytest
 
 from chat_backend.speech.audio import SAMPLE_RATE_HZ, write_wav
 from shared_schema.ids import is_session_id
-from tests.browser.browsing import NARROW, WIDE, Visit, chromium, visiting
+from tests.browser.browsing import NARROW, WIDE, Visit, chromium, progress, visiting
 from tests.support.processes import System, system, until
 from tests.support.recordings import SENTENCES, spoken
 from tests.support.staging import stage
@@ -106,9 +106,9 @@ def test_a_spoken_question_becomes_a_session(show: System, speaker: "Browser") -
         visit.page.keyboard.down(" ")
         visit.until("document.querySelector('#hold').dataset.state === 'recording'")
         visit.page.wait_for_timeout(HELD_S * 1000)
-        visit.page.keyboard.up(" ")
-        visit.until_text("#understood", HEARD)
-        visit.until_text("#progress", "Turn 1 of 3")
+        with visit.passing(progress("Turn 1 of 3")):
+            visit.page.keyboard.up(" ")
+            visit.until_text("#understood", HEARD)
 
 
 def test_what_was_understood_may_be_corrected_first(show: System, speaker: "Browser") -> None:
