@@ -1,7 +1,9 @@
 """The kit in its stand-in for TouchDesigner, with the time of the day, and what it plays."""
 
 import asyncio
+import contextlib
 import re
+import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -158,7 +160,9 @@ class Water:
 async def water(clock: DayClock, port: int) -> AsyncIterator[Water]:
     """Yield the kit, connected to the gateway at this port; somebody must let it `play`."""
     with touchdesigner() as stage:
-        stage.build()
+        # What it says is for whoever waits, and no part of the account.
+        with contextlib.redirect_stdout(sys.stderr):
+            stage.build()
         it = Water(stage, clock)
         async with connected(stage, port, heard=it.hear) as it.dat:
             yield it

@@ -2,11 +2,14 @@
 
 import asyncio
 import random
+import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 from typing import Final
+
+import structlog
 
 from benchmarks.report import machine, table
 from benchmarks.soak.account import Balance, balance, stream_faults, visit_faults
@@ -35,6 +38,8 @@ CONDITION_EVERY_S: Final = 12.0
 def run(*, minutes: float, seed: int, everything: bool) -> int:
     """Print the account; return 0 if everything adds up."""
     print(machine("uvicorn", "pyzmq", "websockets", "hibari-tts", "pebble"), flush=True)
+    # The second backend logs in this process; the account alone is kept.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
         soak = _Soak(Path(name), minutes=minutes, seed=seed, everything=everything)
         return asyncio.run(soak.run())

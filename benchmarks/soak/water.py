@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 import time
 from collections import Counter
 from typing import Final
@@ -88,7 +89,9 @@ class Water:
 
     def _built(self) -> Stage:
         stage = self._opened.enter_context(touchdesigner())
-        stage.build()
+        # What it says is for whoever waits, and no part of the account.
+        with contextlib.redirect_stdout(sys.stderr):
+            stage.build()
         stage.home.par.Port = stage.socket.par.port = self._port
         stage.home.par.Sound = "waves"
         return stage
