@@ -143,17 +143,18 @@ class StatusStream(Struct, frozen=True):
             cursor = 0  # a new outbox since the page's last line
         shown = b""
         while True:
+            # Both of one moment: more may happen while the page reads, and what is decided must not
+            # come before the state that it was decided in.
             state = msgspec.json.encode(self.status())
-            if state != shown:
-                shown = state
-                yield ServerSentEvent(state.decode(), event="state", retry=RETRY_MS)
             rows: list[Row] = []
             if cursor < outbox.head():
                 # The page shows in `problems` why they cannot be read now.
                 with contextlib.suppress(OutboxUnavailable):
                     rows = outbox.log(after=cursor, limit=BACKLOG)
-                    # Taken before anything is sent: more may be recorded while the page reads.
                     cursor = outbox.head()
+            if state != shown:
+                shown = state
+                yield ServerSentEvent(state.decode(), event="state", retry=RETRY_MS)
             for row in rows:
                 data = msgspec.json.encode(_line(row)).decode()
                 yield ServerSentEvent(data, event="decision", id=str(row.id))

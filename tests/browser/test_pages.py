@@ -85,7 +85,6 @@ def test_a_session_arrives_on_both_pages(
     desk.until(
         "document.querySelectorAll('#dialogues [data-state=\"ready\"]').length === it", replies
     )
-    # A comment on a voice that did not reply is in no dialogue, so its wave may come after them.
     all_said = 12 + replies
     desk.until("document.querySelectorAll('.cell[data-state=\"ready\"]').length === it", all_said)
     desk.until("document.querySelectorAll('.sound svg[data-drawn]').length > 4")
