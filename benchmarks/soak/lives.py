@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import Iterator
 from typing import Final
@@ -22,9 +21,6 @@ JUDGED_S: Final = 180.0
 _END_SHARE: Final = 0.25
 MEMORY_LIMIT: Final = 1.05
 COUNT_LIMIT: Final = 2
-# The chat's event loop starts the threads of its pool (`ThreadPoolExecutor`) when so many are
-# needed at once for the first time, perhaps in the last hour; it never has more than these.
-CHAT_POOL_THREADS: Final = min(32, (os.cpu_count() or 1) + 4)
 
 
 class Sample(Struct, frozen=True):
@@ -133,8 +129,7 @@ class Lives:
             f" {WARM_UP_S:.0f} s of warming up (the chat backend remembers a session for"
             f" {KEPT_S} s), the first quarter of what remains against its last. Memory: medians of"
             f" RSS, at most {MEMORY_LIMIT:g} times; descriptors and threads: the least that was"
-            f" seen, since visitors come and go, at most {COUNT_LIMIT} more. The chat may start"
-            f" {CHAT_POOL_THREADS} threads late, all that the pool of its event loop has.",
+            f" seen, since visitors come and go, at most {COUNT_LIMIT} more.",
         ]
         return "\n".join(parts), len(judged)
 
@@ -142,17 +137,18 @@ class Lives:
 def _row(life: Life) -> tuple[object, ...]:
     warm, late = life.ends()
     before, after = (median([s.memory for s in part]) for part in (warm, late))
-    pool = CHAT_POOL_THREADS if life.role == "chat" else COUNT_LIMIT
+    descriptors = [min(s.descriptors for s in part) for part in (warm, late)]
+    threads = [min(s.threads for s in part) for part in (warm, late)]
     return (
         life.role,
         life.pid,
         f"{life.age_s:.0f}",
         f"{before / 1e6:.1f} to {after / 1e6:.1f}",
         f"{after / before:.3f}, {verdict(after / before, MEMORY_LIMIT)}",
-        _counted(COUNT_LIMIT, *(min(s.descriptors for s in part) for part in (warm, late))),
-        _counted(pool, *(min(s.threads for s in part) for part in (warm, late))),
+        _counted(*descriptors),
+        _counted(*threads),
     )
 
 
-def _counted(limit: int, before: int, after: int) -> str:
-    return f"{before} to {after}, {verdict(after - before, limit)}"
+def _counted(before: int, after: int) -> str:
+    return f"{before} to {after}, {verdict(after - before, COUNT_LIMIT)}"
