@@ -11,8 +11,6 @@ from benchmarks.document import ROOT
 from tests.support.processes import System, system
 
 COMMIT: Final = "eb00a66"
-# Settings of every test's servers that those of then refuse to start with.
-_UNKNOWN_THEN: Final = ("RR_STT",)
 
 
 @contextmanager
@@ -35,8 +33,7 @@ def servers(root: Path, **settings: object) -> Iterator[System]:
         system(Path(folder), **settings) as show,
     ):
         if root != ROOT:
-            for name in _UNKNOWN_THEN:
-                show.settings.pop(name, None)
+            del show.settings["RR_STT"]  # unknown then, so they would not start
         show.prepend_to_path(root)
         # Without the working directory, which would come first.
         gateway = show.start("gateway", "-P", "-m", "event_gateway")

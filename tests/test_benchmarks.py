@@ -28,6 +28,7 @@ def test_a_part_that_is_kept_leaves_the_others_as_they_are(
 
 
 def test_every_request_whose_growth_is_measured_ends(tmp_path: Path) -> None:
+    """Above all the stream, whose events could be called something else than is waited for."""
     history = past.History(tmp_path / "artifacts")
     history.grow_to(2)
     costs = past.loads(tmp_path / "gateway", tmp_path, history, times=2)
