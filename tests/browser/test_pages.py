@@ -72,6 +72,8 @@ def test_a_session_arrives_on_both_pages(
         ask(kiosk)
     desk.until("document.querySelectorAll('#slots .cell[data-state=\"ready\"]').length > 3")
     desk.screenshot("technician-live")
+    for seen in (kiosk, desk):  # moving both for longer takes all of two cores
+        seen.page.emulate_media(reduced_motion="reduce")
     kiosk.until_text("#progress", "All is said: 6 voices answered")
     turns = kiosk.page.eval_on_selector_all(
         ".turn", "all => all.map(each => each.querySelectorAll('.voice .said').length)"
