@@ -27,6 +27,7 @@ from chat_backend.speech.engine import EMBEDDED, Speech
 from chat_backend.storage.archive import Archive
 from chat_backend.storage.leftovers import sweep_newest, swept
 from chat_backend.storage.retention import prune_hourly
+from chat_backend.threads import open_thread_pool
 from shared_schema.decoding import InvalidSetting
 from shared_schema.facts import Job, JobResult
 from shared_schema.ids import AGENT_IDS
@@ -69,6 +70,7 @@ async def open_chat(settings: Settings, *, speech: Speech | None = None) -> Asyn
     `speech` defaults to what the settings and the providers' keys ask for.
     """
     require_token("chat_host", settings.chat_host, Token.of(settings, "chat_token"))
+    open_thread_pool()
     metrics = Metrics()
     try:
         current = CurrentShow(settings)
