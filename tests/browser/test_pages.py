@@ -1,13 +1,17 @@
 """Both pages in a real browser, with real servers behind them."""
 
 import json
+import uuid
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
+import msgspec
 import pytest
 from msgspec import structs
 
+from event_gateway.core.session import Session
+from event_gateway.studio.status import SessionStatus
 from shared_schema.events import (
     Hush,
     PlaybackReport,
@@ -24,7 +28,7 @@ from tests.support.processes import Process, System
 from tests.support.staging import stage
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
     from websockets.sync.client import ClientConnection
 
 
@@ -218,14 +222,47 @@ def test_the_desk_shows_what_plays_and_what_does_not(show: System, told: None, d
     desk.until_text("#water", "still since")
 
 
+def state_of(show: System) -> dict[str, Any]:
+    """Return what the gateway tells a page now."""
+    with httpx.stream("GET", f"{show.gateway_url}/v1/watch", **LOCAL) as stream:
+        lines = (line.removeprefix("data: ") for line in stream.iter_lines())
+        state: dict[str, Any] = json.loads(next(line for line in lines if line.startswith("{")))
+    return state
+
+
+def tell(page: "Page", *states: dict[str, Any]) -> None:
+    """Let the gateway tell these states to the page that is opened next."""
+    body = "".join(f"event: state\ndata: {json.dumps(state)}\n\n" for state in states)
+    page.route(
+        "**/v1/watch*", lambda route: route.fulfill(body=body, content_type="text/event-stream")
+    )
+
+
+def test_the_desk_stays_with_the_newest_session_when_older_ones_are_told_again(
+    show: System, desk: Visit
+) -> None:
+    """A gateway that restarts learns of the session that goes on before it learns of the others."""
+    old, new = (live_session(str(uuid.uuid4())) for _ in range(2))
+    now = state_of(show)
+    told = [now | {"sessions": sessions} for sessions in ([old], [], [new], [new, old])]
+    tell(desk.page, *told)
+    desk.page.reload()
+    desk.until("document.querySelectorAll('#sessions .state').length === 2")
+    assert new["sessionId"] in desk.text("#session-facts")
+
+
+def live_session(session_id: str) -> dict[str, Any]:
+    status = SessionStatus.of(Session(session_id=session_id, begun_at=0.0, decided=set()), now=1.0)
+    session: dict[str, Any] = json.loads(msgspec.json.encode(status))
+    return session
+
+
 @pytest.mark.parametrize("reporting", [True, False])
 def test_the_desk_says_since_when_nothing_was_played(
     show: System, browser: "Browser", reporting: bool
 ) -> None:
     """In red for a client that reports; as a note for one that may not be able to."""
-    with httpx.stream("GET", f"{show.gateway_url}/v1/watch", **LOCAL) as stream:
-        lines = (line.removeprefix("data: ") for line in stream.iter_lines())
-        state = json.loads(next(line for line in lines if line.startswith("{")))
+    state = state_of(show)
     state["playback"] |= {
         "clientConnected": True,
         "reporting": reporting,
@@ -234,14 +271,10 @@ def test_the_desk_says_since_when_nothing_was_played(
         "lastPlayedAt": "2026-01-01T12:03:00.000Z",
         "expectedEnd": "2026-01-01T12:05:00.000Z",
     }
-    body = f"event: state\ndata: {json.dumps(state)}\n\n"
     context = browser.new_context(timezone_id="UTC")
     try:
         page = context.new_page()
-        page.route(
-            "**/v1/watch*",
-            lambda route: route.fulfill(body=body, content_type="text/event-stream"),
-        )
+        tell(page, state)
         page.goto(f"{show.gateway_url}/")
         note = page.wait_for_selector("#still .note")
         assert note is not None

@@ -20,16 +20,18 @@ let shown = null;
 let chosen = false;
 // Its last known state; of another session while this one is loaded.
 let known = null;
+// Sessions that were live: a gateway that restarts names those of before once more, in any order.
+const seen = new Set();
 
 listen({
   onState(state) {
-    const before = new Set(now?.sessions.map((each) => each.sessionId));
-    const stays = new Set(state.sessions.map((each) => each.sessionId));
-    const arrived = state.sessions.filter((each) => !before.has(each.sessionId));
-    const ended = now === null || [...before].some((id) => !stays.has(id));
+    const ids = state.sessions.map((each) => each.sessionId);
+    const arrived = ids.filter((id) => !seen.has(id));
+    const ended = now === null || now.sessions.some((each) => !ids.includes(each.sessionId));
     now = state;
+    for (const id of arrived) seen.add(id);
     if (ended) refresh();
-    if (arrived.length && !chosen) shown = arrived.at(-1).sessionId;
+    if (arrived.length && !chosen) shown = arrived.at(-1);
     draw();
   },
   onDecision(line) {
