@@ -171,7 +171,7 @@ def run(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=90,
+        timeout=200,
         check=False,
     )
 

@@ -95,7 +95,7 @@ def loaded_by(what: str, folder: Path) -> set[str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=200,
     )
     modules = json.loads(done.stdout.splitlines()[-1])
     return {*modules, *(name.partition(".")[0] for name in modules)}

@@ -116,7 +116,7 @@ def test_a_dotenv_that_cannot_be_read_is_one_line_of_ours(content: bytes, tmp_pa
         env=without_settings(),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=200,
         check=False,
     )
     assert done.returncode == CONFIGURATION

@@ -42,7 +42,7 @@ def test_a_folder_that_is_too_deep_stops_the_start_with_one_line(tmp_path: Path)
         env={**os.environ, "RR_ARTIFACTS_DIR": str(deep)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     assert done.returncode == CONFIGURATION

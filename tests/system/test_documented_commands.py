@@ -88,7 +88,7 @@ def run_printed(show: System, folder: Path, printed: str) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=250,
         check=False,
     )
     assert done.returncode == 0, f"{printed}\n{done.stdout}{done.stderr}"

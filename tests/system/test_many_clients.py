@@ -63,5 +63,5 @@ def crowd(stack: contextlib.ExitStack, server: Process, port: int) -> None:
     for _ in range(SILENT):
         stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
     most = Settings().http_max_connections + 100
-    until(lambda: process.num_fds() < most, "silent connections are closed", within_s=10)
+    until(lambda: process.num_fds() < most, "silent connections are closed", within_s=60)
     server.until_logged("connection closed: too many are open")

@@ -87,7 +87,7 @@ def test_a_folder_that_is_not_prepared_says_what_is_missing(tmp_path: Path) -> N
         env={"PATH": path, "SystemRoot": r"C:\Windows"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     assert done.returncode == 1

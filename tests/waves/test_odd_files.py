@@ -85,7 +85,7 @@ def test_a_name_that_is_no_text_is_one_failed_row(tmp_path: Path, as_json: bool)
     done = subprocess.run(
         [sys.executable, "-m", "waves", "decompose", *files, *(["--json"] if as_json else [])],
         capture_output=True,
-        timeout=100,
+        timeout=200,
         check=False,
         cwd=Path(__file__).parents[2],
     )

@@ -92,7 +92,7 @@ def test_when_honcho_is_ended_everything_ends(tmp_path: Path) -> None:
         it.wait_ready(honcho, f"{it.chat_url}/v1/health")
         end_those_of_the_console(honcho)
         until(lambda: not connects(it.gateway_port) and not connects(it.chat_port), "ports closed")
-        until(lambda: not honcho.left(), "all gone", within_s=30)
+        until(lambda: not honcho.left(), "all gone", within_s=60)
         honcho.wait()
         it.processes.remove(honcho)
 
