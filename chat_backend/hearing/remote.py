@@ -85,7 +85,7 @@ class RemoteHearing:
                 return answer
             following = self._api.alternative(form, answer)
             if following is None:
-                raise refused(self._api.provider, answer)
+                raise refused(self._api.provider, _discreet(answer))
             form = following
         raise failed(self._api.provider, "request", "(in every form that we know)")
 
@@ -103,8 +103,18 @@ class RemoteHearing:
             return msgspec.structs.replace(trouble, words=self._keys.redacted(trouble.words))
         if isinstance(answer, dict) and isinstance(answer.get("text"), str):
             return answer
-        words = self._keys.redacted(replies.text_in(bytes(body)))
-        return Trouble(status=200, words=words or "an empty answer", known="protocol")
+        return Trouble(status=200, words=replies.described(bytes(body)), known="protocol")
+
+
+def _discreet(trouble: Trouble) -> Trouble:
+    """Return an error without its words where they may be what a visitor said.
+
+    A server that refuses the request (4xx) has not listened; a filter has.
+    """
+    refused_unheard = 400 <= trouble.status < 500 and not trouble.inside
+    if trouble.known == "protocol" or (refused_unheard and trouble.kind != "filter"):
+        return trouble
+    return msgspec.structs.replace(trouble, known=trouble.kind, words="")
 
 
 def _later(words: tuple[Word, ...] | None, by_s: float) -> tuple[Word, ...] | None:

@@ -20,6 +20,7 @@ from chat_backend.metrics import Metrics
 from chat_backend.providers.failure import ProviderFailed
 from chat_backend.storage.recordings import KeptRecordings
 from shared_schema.ids import new_session_id
+from shared_schema.runtime.log.said import said
 from shared_schema.runtime.web.answers import Json
 from shared_schema.settings import Settings
 
@@ -127,6 +128,7 @@ class HearingRoute(Struct, frozen=True, kw_only=True):
 
     async def _answer(self, data: bytes, outcome: Outcome) -> Transcript:
         recording, heard = outcome.recording, outcome.heard
+        said.note(heard.text)
         seconds = recording.duration_s or max((word.end for word in heard.words or ()), default=0.0)
         answer = Transcript(
             stt_session_id=new_session_id(),

@@ -97,12 +97,32 @@ def text_in(body: bytes) -> str:
     value = parsed(body)
     if isinstance(value, dict | list):
         return words_in(value)
-    text = body[:_READ_CHARS].decode("utf-8", "replace").strip()
+    text = _decoded(body)
+    return _page(text) if text.startswith("<") else text
+
+
+def described(body: bytes) -> str:
+    """Return what a successful response is that is no answer, without quoting it.
+
+    It may be an answer in another form: what a visitor said, or a voice to them.
+    """
+    text = _decoded(body)
     if text.startswith("<"):
-        title = _TITLE.search(text)
-        shown = title[1] if title else re.sub(r"<[^>]*>", " ", text[:2000])
-        return f"a web page ({' '.join(shown.split())[:80]})"
-    return text
+        return _page(text)
+    if not text:
+        return "an empty response"
+    form = "text" if parsed(body) is None else "JSON without an answer"
+    return f"{form}, {len(body)} bytes"
+
+
+def _decoded(body: bytes) -> str:
+    return body[:_READ_CHARS].decode("utf-8", "replace").strip()
+
+
+def _page(text: str) -> str:
+    title = _TITLE.search(text)
+    shown = title[1] if title else re.sub(r"<[^>]*>", " ", text[:2000])
+    return f"a web page ({' '.join(shown.split())[:80]})"
 
 
 def _trouble(error: Any, body: dict[str, Any]) -> Trouble:

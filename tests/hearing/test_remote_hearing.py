@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from tests.hearing.asking import refusal, stt
+from tests.providers.acts import Act
 from tests.providers.conftest import SECRETS
 from tests.providers.wire import SAID, Wire, serving
 from tests.support.local_http import LOCAL
@@ -132,6 +133,19 @@ def test_failures_of_a_server_are_told_apart(scribe: System, wire: Wire, recordi
     assert 'service="hearing"' in text
     health = httpx.get(f"{scribe.chat_url}/v1/health", **LOCAL).json()
     assert health["hearing"] == "elevenlabs"
+
+
+@pytest.mark.parametrize("act", ["another-form", "breaks-on-it"])
+def test_what_was_said_is_in_no_failure(
+    scribe: System, wire: Wire, recording: bytes, act: Act
+) -> None:
+    """Neither in the answer, whoever asked, nor in the log."""
+    wire.script("scribe", act)
+    response = stt(scribe.chat_url, recording)
+    assert response.status_code == httpx.codes.BAD_GATEWAY
+    for text in (response.text, scribe.processes[0].log):
+        assert "not heard" in text or "elevenlabs" in text
+        assert "remember" not in text
 
 
 def test_where_nothing_hears_the_remedy_is_named(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -32,6 +32,8 @@ Act = Literal[
     "after-turn-3",  # well, but not before a model was asked in Turn 3
     # Hearing only; "empty" and "essay" are an answer without words, and an invented one
     "no-details",
+    "another-form",  # the bare words of what was said
+    "breaks-on-it",  # an error that quotes them
 ]
 
 _KEY_HEADERS = ("authorization", "x-api-key", "x-goog-api-key", "xi-api-key")

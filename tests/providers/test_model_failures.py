@@ -25,6 +25,7 @@ from tests.providers.odd_models import (
     in_protocol,
 )
 
+SAID = "You told me that you stole your sister's ring, and I keep it."
 ERRORS = [
     ({"error": {"message": "Invalid API key", "code": 401}}, "rejected the API key", 1),
     (
@@ -98,9 +99,11 @@ REFUSED: dict[str, list[Any]] = {
 async def test_a_refusal_is_called_that_in_every_protocol(
     odd: Odd, quick: CallLimits, protocol: str, body: Any
 ) -> None:
-    """And is not asked for again."""
+    """And is not asked for again; what the model says to the visitor about it is not quoted."""
     odd.always(as_json(body))
-    assert "refused to answer, or its filter did" in str(await failure_of(odd, quick, protocol))
+    message = str(await failure_of(odd, quick, protocol))
+    assert "refused to answer, or its filter did" in message
+    assert "credit" not in message
     assert len(odd.received) == 1
 
 
@@ -199,19 +202,37 @@ async def test_redirects_stay_on_the_host(odd: Odd, quick: CallLimits, protocol:
 async def test_a_key_that_is_quoted_back_is_redacted(
     odd: Odd, quick: CallLimits, protocol: str
 ) -> None:
-    """In the words of an error, a page, and a 200."""
+    """In the words of an error, of one inside a 200, and of a page."""
     key = {"anthropic": "ANTHROPIC", "gemini": "GOOGLE", "chat": "LLM"}.get(protocol, "OPENAI")
     secret = SECRETS[f"{key}_API_KEY"]
     for reply in (
         as_json({"error": {"message": f"bad key {secret}"}}, 401),
         as_json({"error": {"message": f"bad key {secret}"}}),
         Reply(body=f"<html><title>{secret}</title></html>".encode()),
-        Reply(body=f"who is {secret}?".encode()),
     ):
         odd.always(reply)
         message = str(await failure_of(odd, quick, protocol))
         assert "[key]" in message
         assert "MARKED" not in message
+
+
+@pytest.mark.parametrize("protocol", AGENT)
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(body=SAID.encode()),
+        as_json([SAID]),
+        as_json(SAID),
+        as_json({"outputs": [{"text": SAID}]}),
+        as_json({"detail": SAID}),
+    ],
+)
+async def test_an_answer_in_another_form_is_not_quoted(
+    odd: Odd, quick: CallLimits, protocol: str, reply: Reply
+) -> None:
+    """It is what a voice says to a visitor, and failures are logged."""
+    odd.always(reply)
+    assert "sister" not in str(await failure_of(odd, quick, protocol))
 
 
 async def test_an_endless_answer_ends(

@@ -18,7 +18,7 @@ import uvicorn
 from msgspec import Struct
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from shared_schema.ids import SLOT_IDS
@@ -163,6 +163,11 @@ class Wire:
                     return JSONResponse({"text": " "})
                 if act == "essay":
                     return JSONResponse(INVENTED)
+                if act == "another-form":
+                    return PlainTextResponse(SAID)
+                if act == "breaks-on-it":
+                    said = {"error": {"message": f"cannot punctuate: {SAID}"}}
+                    return JSONResponse(said, status_code=500)
                 return JSONResponse(shape(body))
 
         return answer

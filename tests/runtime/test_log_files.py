@@ -1,8 +1,11 @@
 """Log files: bounded, whole, and back after whatever happens to them."""
 
+import json
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -102,6 +105,45 @@ def test_a_run_of_its_words_is_hidden_wherever_it_stands(
     begin = data.draw(st.integers(0, len(words) - RUN_WORDS))
     quote = ", ".join(words[begin : begin + RUN_WORDS]).upper()
     assert private.hidden(f"before: {quote}; after") == f"before: {REPLACEMENT}; after"
+
+
+UNSPACED = "\u6211\u5077\u4e86\u6211\u59d0\u59d0\u7684\u6212\u6307\uff0c\u85cf\u5728\u82b1\u5712"
+UMLAUTS = "Fr\u00fch m\u00fcde \u00fcber \u201eBr\u00fccken\u201c gehen"
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        (UMLAUTS, json.dumps(UMLAUTS)),
+        (UMLAUTS, json.dumps(json.dumps(UMLAUTS))),
+        (UMLAUTS, repr(UMLAUTS.encode())),
+        (UMLAUTS, ascii(UMLAUTS)),
+        (UMLAUTS, quote(UMLAUTS)),
+        (UMLAUTS, unicodedata.normalize("NFD", UMLAUTS)),
+        (UMLAUTS, "".join(f"&#{ord(each)};" for each in UMLAUTS)),
+        ("one\ntwo\nthree\nfour", repr("one\ntwo\nthree\nfour")),
+        (UNSPACED, UNSPACED),
+        (UNSPACED, UNSPACED[2:8]),
+        (UNSPACED, json.dumps(UNSPACED)),
+    ],
+)
+def test_a_quotation_is_recognised_in_every_writing(text: str, quoted: str) -> None:
+    """As JSON, Python and the web escape it, and in a script without spaces."""
+    private = Said()
+    private.note(text)
+    hidden = private.hidden(f"refused (400): {quoted}")
+    assert hidden.startswith("refused (400): ")
+    assert hidden.count(REPLACEMENT) == 1
+    rest = hidden.removeprefix("refused (400): ").removeprefix("b")
+    assert not any(each.isalnum() for each in rest.replace(REPLACEMENT, ""))
+
+
+def test_a_line_that_quotes_nothing_is_as_it_was() -> None:
+    """Its escapes too: a path of Windows has backslashes."""
+    private = Said()
+    private.note("What does the water know?")
+    line = r"cannot read C:\new\table%20two\u0041.wav &amp; so on"
+    assert private.hidden(line) == line
 
 
 def test_short_texts_and_names() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from shared_schema.chat import SlotAudio, SlotDone, SlotError
 from shared_schema.events import SessionStopped, Turn1WavesReady
 from tests.support.client import listening
+from tests.support.local_http import LOCAL
 from tests.support.processes import System, system, until
 from tests.support.staging import MESSAGE, brief_chat, stage, visit
 from tests.support.visitor import Stream, post, request
@@ -94,7 +96,10 @@ def test_nothing_that_is_open_to_a_visitor_tells_what_another_said(tmp_path: Pat
     with system(tmp_path, operator_token="ours", log_level="debug") as it:  # noqa: S106
         it.gateway()
         brief_chat(it)
-        session = post(it.chat_url, {"message": secret, "visitId": "a"}).session_id
+        headers = {"Authorization": "Bearer ours"}
+        with httpx.stream("GET", f"{it.gateway_url}/v1/watch", headers=headers, **LOCAL) as watched:
+            session = post(it.chat_url, {"message": secret, "visitId": "a"}).session_id
+            shown = next(line for line in watched.iter_lines() if '"text":"' in line)
         document = it.artifacts / f"tts/sessions/{session}/session.json"
         until(lambda: '"state": "done"' in document.read_text("utf-8"), "session.json")
         assert "wedding" in document.read_text("utf-8")
@@ -116,6 +121,9 @@ def test_nothing_that_is_open_to_a_visitor_tells_what_another_said(tmp_path: Pat
     assert len(guarded) == len(GUARDED_PATHS) + 3
     told = [answer.text for answer in answers] + [str(event) for event in later.events] + logs
     assert not [text for text in told if "wedding ring" in text]
+    answered = re.findall(r'"text":"([^"]{9,30})', shown)
+    assert answered
+    assert not [text for text in answered if any(text in log for log in logs)]
 
 
 OPEN_AT_CHAT = (

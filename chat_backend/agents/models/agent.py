@@ -38,6 +38,7 @@ from chat_backend.providers.failure import ProviderFailed, excerpt
 from chat_backend.show.show import Show
 from shared_schema.facts import MAX_JUSTIFICATION_CHARS, Sentiment
 from shared_schema.ids import Kind
+from shared_schema.runtime.log.said import said
 
 # The answer itself needs about 150; the rest is for models that always reason first.
 MAX_TOKENS: Final = 2000
@@ -122,6 +123,7 @@ class ModelAgent:
             try:
                 validated(content, answer, max_chars, targets)
             except InvalidAnswer as error:
+                said.note(str(content))  # which the error may quote
                 problems.append(str(error))
                 raise ModelRetry(str(error)) from None
             return content

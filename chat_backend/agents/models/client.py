@@ -249,10 +249,9 @@ class ServerClient(httpx2.AsyncClient):
             return compatible.unanswered(content, self._protocol)
         if trouble is not None:
             return trouble
-        words = replies.text_in(received)
-        label = reply.headers.get("content-type", "an empty response").partition(";")[0]
+        words = replies.described(received)
         missing = with_version(self._base) and words.startswith("a web page")
-        return Trouble(status=404 if missing else 200, words=words or label, known="protocol")
+        return Trouble(status=404 if missing else 200, words=words, known="protocol")
 
     def _remember(self, accepted: compatible.Accepted, version: str) -> None:
         if version != self._moved_to:

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
-from chat_backend.providers.failure import Trouble
+from chat_backend.providers.failure import Trouble, kind_of
 from chat_backend.providers.replies import FORM_STATUSES, status_in, trouble_in, words_in
 
 Form = Literal["schema", "tool", "json", "prompt"]
@@ -229,14 +229,17 @@ def unanswered(answer: Body, protocol: str) -> Trouble | None:
             reason = choice.get("finish_reason")
             refusal = _object(choice.get("message")).get("refusal")
     if isinstance(refusal, str) and refusal.strip():
-        return Trouble(status=200, words=refusal, known="filter")
+        # Elsewhere than at Google it is no code, but what the model says to the visitor.
+        code = refusal if protocol == "google" else ""
+        return Trouble(status=200, words=code, known="filter")
     if isinstance(reason, str) and reason.lower() in _FILTERED:
         return Trouble(status=200, words=reason, known="filter")
     limited = isinstance(reason, str) and reason.lower() in _LIMITED
     if not found and not limited:
-        words = words_in(answer)
-        words = words or "a response without an answer"
-        return Trouble(status=status_in(answer), words=words, inside=True)
+        # What it says decides the kind, and is not quoted: it may be an answer in another form.
+        status = status_in(answer)
+        kind = kind_of(status, words_in(answer))
+        return Trouble(status=status, words="a response without an answer", known=kind, inside=True)
     return None
 
 

@@ -50,7 +50,8 @@ def configure_logging(
     Parameters
     ----------
     level
-        Lines below it are not written and cost next to nothing.
+        Lines below it are not written and cost next to nothing. Libraries write none below info:
+        at debug they log whole requests and streams, which is what visitors say.
     service
         The name of the process in every line, e.g. ``gateway``.
     files
@@ -88,7 +89,7 @@ def configure_logging(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
-    logging.basicConfig(level=threshold, handlers=[handler], force=True)
+    logging.basicConfig(level=max(threshold, logging.INFO), handlers=[handler], force=True)
     for name in CHATTY:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
     logging.captureWarnings(True)
