@@ -1,5 +1,6 @@
 """What is read in ``.env``, what is refused there, and what becomes of honcho's own reading."""
 
+import contextlib
 import os
 import re
 import stat
@@ -9,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from shared_schema.decoding import InvalidSetting
-from shared_schema.environment import HONCHO_MARKER, add_to_dotenv, read_dotenv, undo_honcho
+from shared_schema.environment import (
+    HONCHO_MARKER,
+    MAX_BYTES,
+    add_to_dotenv,
+    read_dotenv,
+    undo_honcho,
+)
 from shared_schema.settings import load_settings
 from tests.support.platforms import make_link
 
@@ -57,8 +64,12 @@ def test_a_value_is_what_was_meant(line: str, value: str, dotenv: Path) -> None:
         (b"\nRR_SEED 1\n", 2, "write RR_SEED=value"),
         (b"RR_SEED: 1\n", 1, "write RR_SEED=value"),
         (b"RR_SEED\n", 1, "write RR_SEED=value"),
-        (b"set RR_SEED=1\n", 1, "write"),
-        (b'$env:RR_SEED = "1"\n', 1, "write NAME=value"),
+        (b"set RR_SEED=1\n", 1, "leave out set: write RR_SEED=value"),
+        (b"SETX RR_SEED 1\n", 1, "leave out SETX: write RR_SEED=value"),
+        (b'$env:RR_SEED = "1"\n', 1, "leave out $env:: write RR_SEED=value"),
+        (b"#\nRR_SEED=7\0\nRR_LLM_MODEL=x\n", 2, "NUL byte"),
+        (b"RR_EVENTS_TOKEN= 'hush\n", 1, "not closed"),
+        (b"RR_EVENTS_TOKEN= 'hush' hush\n", 1, "in the quotes"),
         (b'RR_EVENTS_TOKEN="hush\nRR_SEED=1\n', 1, "not closed"),
         (b'RR_EVENTS_TOKEN="hush\nRR_LLM_MODEL="x"\n', 1, "not closed"),
         (b"RR_EVENTS_TOKEN='hush\n", 1, "not closed"),
@@ -92,6 +103,35 @@ def test_a_link_that_leads_nowhere_is_named(dotenv: Path) -> None:
     make_link(dotenv, Path("gone"))
     with pytest.raises(InvalidSetting, match="leads nowhere"):
         read_dotenv(dotenv, {})
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "content",
+    [
+        "RR_SHOW=a" + " " * 90_000 + "b",
+        "RR_SHOW=a" + " #" * 45_000,
+        "RR_SHOW=" + " " * 90_000 + "'",
+        "RR_SHOW=" + "x" * 90_000,
+        "\n".join(f"A{n}=${{B}}" for n in range(8_000)),
+    ],
+)
+def test_what_is_long_takes_no_longer_than_its_length(content: str, dotenv: Path) -> None:
+    """A pattern that tried each space with each other would take minutes."""
+    dotenv.write_text(content, "utf-8")
+    with contextlib.suppress(InvalidSetting):
+        read_dotenv(dotenv, {})
+
+
+@pytest.mark.timeout(60)
+def test_a_file_that_cannot_be_meant_is_not_read(dotenv: Path) -> None:
+    """A log, a disk image; honcho's parser does not get it either."""
+    dotenv.write_bytes(b"A=" + b"x" * 30 * MAX_BYTES)
+    with pytest.raises(InvalidSetting, match=r"\.env is larger than 100,000 bytes: shorten"):
+        read_dotenv(dotenv, {})
+    environment = {HONCHO_MARKER: "chat.1", "A": "1"}
+    undo_honcho(environment, dotenv=dotenv)
+    assert environment == {"A": "1"}
 
 
 def test_what_honcho_exported_is_taken_back(dotenv: Path) -> None:
