@@ -1,6 +1,7 @@
 """Reads a TOML file that an artist edits; its errors name file, line, key and remedy."""
 
 import re
+import sys
 import tomllib
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -12,12 +13,20 @@ from msgspec import Struct
 from msgspec.inspect import DictType, LiteralType, StructType, UnionType, VarTupleType
 
 from shared_schema.decoding import InvalidSetting, invalid
+from shared_schema.small_files import content_of
 
 T = TypeVar("T")
 
 _STEP: Final = re.compile(r"\[(?P<index>\d+)\]|\[\.\.\.\]|(?P<name>[^.\[\]]+)")
 _BAD_KEY: Final = re.compile(r"^(?P<what>.*'(?P<name>[^']*)') - at `key` in `\$\.?(?P<path>.*)`$")
 _LINE: Final = re.compile(r" \(at line (\d+), column \d+\)")
+# Python reads no longer one, and does not say where it is.
+_ENDLESS_NUMBER: Final = re.compile(rf"\d[\d_]{{{sys.int_info.default_max_str_digits},}}")
+# Thirty times what a persona needs.
+MAX_BYTES: Final = 1_000_000
+# Of a line that is quoted, and of a whole message, which also goes over the bus.
+_QUOTED_CHARS: Final = 80
+_MESSAGE_CHARS: Final = 1000
 
 Key = tuple[str | int, ...]
 
@@ -61,10 +70,10 @@ def read_toml(path: Path, *, setting: str = "") -> TomlFile:
     Raises
     ------
     InvalidSetting
-        If it cannot be read, or is not TOML in UTF-8.
+        If it cannot be read, is too large, or is not TOML in UTF-8.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+        text = content_of(path, max_bytes=MAX_BYTES).decode("utf-8-sig").replace("\r\n", "\n")
     except OSError as error:
         raise _error(path, setting, 0, "", error.strerror or str(error)) from None
     except UnicodeDecodeError:
@@ -72,23 +81,34 @@ def read_toml(path: Path, *, setting: str = "") -> TomlFile:
         raise _error(path, setting, 0, "", problem) from None
     try:
         content = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        found = _LINE.search(str(error))
-        lines = text.splitlines() or [""]
-        line = int(found[1]) if found else len(lines)
-        problem = f"{_LINE.sub('', str(error))}; correct `{lines[line - 1].strip()}`"
-        raise _error(path, setting, line, "", problem) from None
+    except (ValueError, RecursionError) as error:
+        raise _error(path, setting, *_mistake(text, error)) from None
     if not text.strip():
         # An editor may be about to write it; and whoever wants the defaults needs no file.
         raise _error(path, setting, 0, "", "is empty; take it away for the defaults")
     return TomlFile(path=path, text=text, content=content, setting=setting)
 
 
+def _mistake(text: str, error: ValueError | RecursionError) -> tuple[int, str, str]:
+    """Return the line that is no TOML, no key, and what is wrong with it."""
+    lines = text.splitlines() or [""]
+    problem = _LINE.sub("", str(error))
+    found = _LINE.search(str(error))
+    line = int(found[1]) if found else len(lines)
+    if not isinstance(error, (tomllib.TOMLDecodeError, RecursionError)):
+        endless = (n for n, each in enumerate(lines, start=1) if _ENDLESS_NUMBER.search(each))
+        line, problem = next(endless, line), "a number has too many digits"
+    return line, "", f"{problem}; correct `{_cut(lines[line - 1].strip(), _QUOTED_CHARS)}`"
+
+
 def _error(path: Path, setting: str, line: int, key: str, problem: str) -> InvalidSetting:
     place = f"{setting}={path}" if setting else str(path)
-    return InvalidSetting(
-        ": ".join(filter(None, (f"{place}:{line}" if line else place, key, problem)))
-    )
+    message = ": ".join(filter(None, (f"{place}:{line}" if line else place, key, problem)))
+    return InvalidSetting(_cut(message, _MESSAGE_CHARS))
+
+
+def _cut(text: str, chars: int) -> str:
+    return text if len(text) <= chars else f"{text[:chars]}..."
 
 
 def _dotted(key: Sequence[str | int]) -> str:
@@ -200,7 +220,7 @@ def _right_ends(
     pieces = (text[begin:end] for begin, end in pairwise((0, *ends, len(text))))
     try:
         other = tomllib.loads("_".join(pieces))
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         changed, whole = len(ends) > 1, False
     else:
         changed, whole = _at(other, key) != value, _at(other, key[:-1]) is not None

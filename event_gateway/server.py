@@ -169,6 +169,8 @@ def _open_outbox(artifacts: Artifacts) -> Outbox:
         raise StartRefused(str(error), ANOTHER_INSTANCE) from None
     except OutboxUnavailable as error:
         raise StartRefused(f"{error}; check RR_ARTIFACTS_DIR", CONFIGURATION) from None
+    if outbox.witness_problem:
+        log.warning("a lost outbox would not be noticed", reason=outbox.witness_problem)
     if outbox.loss:
         log.error("the outbox was damaged or lost", reason=outbox.loss)
     return outbox

@@ -11,23 +11,34 @@ changes of ``.env`` take effect after a restart.
 """
 
 import contextlib
+import io
 import os
 import re
+from collections import ChainMap
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Final
 
 from shared_schema.decoding import InvalidSetting
+from shared_schema.small_files import UnfitFile, content_of
 
 DOTENV: Final = Path(".env")
 # honcho sets it for each process that it starts.
 HONCHO_MARKER: Final = "HONCHO_PROCESS_NAME"
 
 _LINE: Final = re.compile(
-    r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=(?P<space>\s*)"
-    r"(?:'(?P<single>[^']*)'|\"(?P<double>(?:[^\"\\]|\\.)*|[^\"]*)\"|(?P<plain>[^'\"].*?|))"
+    r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=(?P<space>\s*+)"
+    r"(?:'(?P<single>[^']*)'|\"(?P<double>(?:[^\"\\]|\\.)*|[^\"]*)\""
+    # Possessive: a line of 200,000 spaces takes no longer than another.
+    r"|(?P<plain>[^'\"\s](?:\S++|\s++(?!\#))*+|))"
     r"(?:\s+#.*)?"
 )
+_NAME: Final = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)")
+# How Windows' two shells set a variable.
+_PROMPT: Final = re.compile(r"(?i:setx?\s+|\$env:)")
+# Several times what all settings need, with comments. honcho's parser takes a second for a line as
+# long as this, and minutes for one of a megabyte.
+MAX_BYTES: Final = 100_000
 # Prefixes and suffixes of settings and keys: read from the file each time, so that changes apply.
 # Other variables, e.g. of a proxy, are for libraries, which read the environment only.
 _READ_BY_US: Final = ("RR_", "_KEY")
@@ -63,6 +74,7 @@ def read_dotenv(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
         Naming the file, the line and the remedy.
     """
     values: dict[str, str] = {}
+    known = ChainMap(values, dict(environment))
     for number, line in enumerate(_text(path).split("\n"), start=1):
         text = line.strip()
         if not text or text.startswith("#"):
@@ -85,8 +97,7 @@ def read_dotenv(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
                 )
             elif value.count('"') % 2:
                 raise InvalidSetting(f"{path}, line {number}: a quote of {name} has no partner")
-            known = {**environment, **values}
-            value = _REFERENCE.sub(lambda found: known.get(found[1], ""), value)  # noqa: B023
+            value = _REFERENCE.sub(lambda found: known.get(found[1], ""), value)
         values[name] = value
     return values
 
@@ -150,19 +161,23 @@ def add_to_dotenv(values: Mapping[str, str], path: Path = DOTENV) -> None:
 
 
 def _text(path: Path) -> str:
-    if not path.is_file():
-        # A folder is the virtual environment that some call so.
-        if os.path.lexists(path) and not path.is_dir():
-            raise InvalidSetting(
-                f"{path} is no file, or a link that leads nowhere: replace or remove it"
-            )
+    # A folder is the virtual environment that some call so.
+    if not os.path.lexists(path) or path.is_dir():
         return ""
     try:
-        data = path.read_bytes()
+        data = content_of(path, max_bytes=MAX_BYTES)
+    except UnfitFile as error:
+        raise InvalidSetting(f"{path} {error.strerror}") from None
     except OSError as error:
         raise InvalidSetting(f"{path} cannot be read: {error.strerror or error}") from None
-    if data.startswith(_UTF_16) or b"\0" in data:
+    # Of UTF-16 without a mark, nearly each second byte is NUL.
+    if data.startswith(_UTF_16) or data.count(0) > len(data) // 3:
         raise InvalidSetting(f"{path}, line 1: the file is in UTF-16: save it as UTF-8")
+    if b"\0" in data:
+        line = data.count(b"\n", 0, data.index(b"\0")) + 1
+        raise InvalidSetting(
+            f"{path}, line {line}: it has a NUL byte: write the line anew, in UTF-8"
+        )
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
@@ -175,8 +190,11 @@ def _text(path: Path) -> str:
 
 def _remedy(text: str) -> str:
     """Return what is wrong with a line, without its value, which may be a secret."""
-    named = re.match(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)", text)
+    prompt = _PROMPT.match(text)
+    named = _NAME.match(text, prompt.end() if prompt else 0)
     name = named[1] if named else "NAME"
+    if prompt is not None:
+        return f"leave out {prompt[0].strip()}: write {name}=value"
     value = text.partition("=")[2].lstrip()
     if named and re.match(r"\s*=", text[named.end() :]) and value[:1] in ("'", '"'):
         if value.count(value[0]) == 1:
@@ -188,13 +206,11 @@ def _remedy(text: str) -> str:
 
 
 def _as_honcho_reads(path: Path, encoding: str) -> dict[str, str]:
-    if not path.is_file():
-        return {}
     try:
+        content = io.BytesIO(content_of(path, max_bytes=MAX_BYTES))
         from honcho.environ import parse  # noqa: PLC0415  # only needed under honcho
 
-        with path.open(encoding=encoding) as file:
-            return dict(parse(file.read()))
+        return dict(parse(io.TextIOWrapper(content, encoding=encoding).read()))
     except (OSError, ValueError):  # honcho cannot read it either, so it exported nothing
         return {}
 

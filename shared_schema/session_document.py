@@ -3,7 +3,6 @@
 The chat backend writes it; the commands, the pages and a rehearsal read it.
 """
 
-import stat
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -25,6 +24,7 @@ from shared_schema.facts import (
 )
 from shared_schema.ids import SessionId
 from shared_schema.layout import Artifacts, RelPath, is_link, session_file
+from shared_schema.small_files import UnfitFile, content_of
 
 FORMAT_VERSION: Final = 2
 # A hundred times what a session of six slots needs.
@@ -161,14 +161,13 @@ def document_of(artifacts: Artifacts, session_id: str) -> SessionDocument | None
     if is_link(path.parent):
         raise OddSession("its folder is a link")
     try:
-        status = path.lstat()
-        if not stat.S_ISREG(status.st_mode):
-            raise OddSession("session.json is a link, or no file")
-        if status.st_size > MAX_BYTES:
-            raise OddSession(f"session.json has {status.st_size} bytes, more than {MAX_BYTES}")
-        document = decode_document(path.read_bytes())
+        if is_link(path):
+            raise OddSession("session.json is a link")
+        document = decode_document(content_of(path, max_bytes=MAX_BYTES))
     except FileNotFoundError:
         return None
+    except UnfitFile as error:
+        raise OddSession(f"session.json {error.strerror}") from error
     except OSError as error:
         raise OddSession(f"session.json cannot be read: {error.strerror}") from error
     except InvalidMessage as error:
@@ -182,6 +181,6 @@ def document_of(artifacts: Artifacts, session_id: str) -> SessionDocument | None
 def read_document(path: Path) -> SessionDocument | None:
     """Return the document at `path`; None if there is none, or none that can be understood."""
     try:
-        return decode_document(path.read_bytes())
+        return decode_document(content_of(path, max_bytes=MAX_BYTES))
     except (OSError, InvalidMessage):
         return None

@@ -229,7 +229,7 @@ def _write_servers(settings: Settings, write: Write) -> None:
                 ) as http:
                     answer = http.get(f"{url}{path}")
                     text = f"{answer.status_code}\n{answer.text}"
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, InvalidSetting) as error:
                 text = f"no answer: {error or type(error).__name__}"
             write(f"{name}/{path.rsplit('/', 1)[-1]}.txt", text)
 

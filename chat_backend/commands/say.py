@@ -203,7 +203,7 @@ class Board:
             case SlotError():
                 self._cells[cell] = f"[red]{escape(shown(event.error.message))}[/]"
             case SlotAudio():
-                self._cells[cell] = f"[blue]~[/] {self._cells[cell]}"
+                self._cells[cell] = f"[blue]~[/] {self._cells.get(cell, '')}"
             case _:
                 self._cells[cell] = "[dim]...[/]"
 

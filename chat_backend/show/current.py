@@ -71,17 +71,25 @@ class CurrentShow:
 
     def _decide(self, found: Show | InvalidSetting, changed: list[str]) -> None:
         if isinstance(found, InvalidSetting):
-            self.problem = str(found)
-            log.error("show refused, the old one goes on", reason=self.problem)
+            self._refuse(found)
             return
         self.problem = "" if found.models == self.show.models else RESTART
         if self.problem:
             log.warning("show needs a restart", reason=self.problem)
         taken = structs.replace(found, models=self.show.models)
-        if taken != self.show:
+        if taken == self.show:
+            return
+        try:
+            self.on_change(taken)
+        except Exception as error:
+            self._refuse(_unforeseen(error, self._settings))
+        else:
             self.show = taken
             log.info("show changed, from the next session on", files=", ".join(changed))
-            self.on_change(taken)
+
+    def _refuse(self, error: InvalidSetting) -> None:
+        self.problem = str(error)
+        log.error("show refused, the old one goes on", reason=self.problem)
 
 
 def _read(settings: Settings) -> Show | InvalidSetting:
@@ -89,6 +97,16 @@ def _read(settings: Settings) -> Show | InvalidSetting:
         return load_show(settings)
     except InvalidSetting as error:
         return error
+    except Exception as error:
+        return _unforeseen(error, settings)
+
+
+def _unforeseen(error: Exception, settings: Settings) -> InvalidSetting:
+    """Return a problem of the show: a fault of ours must end neither sessions nor this check."""
+    return InvalidSetting(
+        f"RR_SHOW={settings.show} cannot be used ({type(error).__name__}: {error});"
+        " take the last change back"
+    )
 
 
 def _stamps(settings: Settings) -> frozenset[_Stamp]:
@@ -97,14 +115,15 @@ def _stamps(settings: Settings) -> frozenset[_Stamp]:
     if settings.show is not None:
         for folder in (settings.show, settings.show / PERSONAS):
             with suppress(OSError):  # reading it says why
-                paths += folder.glob("*.toml")
+                # What stands in a folder's place is seen to come and go as well.
+                paths += folder.glob("*.toml") if folder.is_dir() else [folder]
     paths += [each for each in (settings.agent_models, settings.tts_voices) if each is not None]
     return frozenset(filter(None, map(_stamp, paths)))
 
 
 def _stamp(path: Path) -> _Stamp | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return str(path), found.st_size, found.st_mtime_ns
+    with suppress(OSError):
+        # Of a link that leads nowhere, the link itself.
+        found = path.stat() if path.exists() else path.lstat()
+        return str(path), found.st_size, found.st_mtime_ns
+    return None

@@ -1,5 +1,6 @@
 """The show: everything that an artist sets, as one value."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -91,8 +92,15 @@ def _loaded(settings: Settings) -> Show:
 
 
 def _file(folder: Path | None, name: str) -> Path | None:
-    """Return a file of the folder, if it is there."""
-    return folder / name if folder is not None and (folder / name).exists() else None
+    """Return a file of the folder, if it is there; so is a link that leads nowhere."""
+    if folder is None:
+        return None
+    path = folder / name
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return None
+    return path
 
 
 def _check_lengths(show: Show, folder: Path) -> None:
@@ -121,3 +129,6 @@ def _check_names(folder: Path) -> None:
     for path in sorted(folder.glob("*.toml")):
         if path.name not in FILES:
             raise InvalidSetting(f"{path} is no file of a show; those are {', '.join(FILES)}")
+    personas = folder / PERSONAS
+    if os.path.lexists(personas) and not personas.is_dir():
+        raise InvalidSetting(f"{personas} is no folder; make it one, or remove it for the defaults")

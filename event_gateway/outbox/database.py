@@ -164,6 +164,11 @@ class Database(OutboxReader):
     def _set_state(self, **values: object) -> None:
         self._db.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", values.items())
 
+    @property
+    def witness_problem(self) -> str:
+        """Why a loss of rows between two lives would not be noticed; empty if it would be."""
+        return self._witness.problem
+
     def inspect(self) -> str:
         """Return what is wrong with the files that are open; empty if nothing is."""
         if self._witness.missing:

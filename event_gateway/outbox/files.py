@@ -21,6 +21,7 @@ from typing import Final
 from msgspec import Struct
 
 from event_gateway.errors import AnotherGateway, GatewayError, OutboxUnavailable
+from shared_schema.small_files import content_of, require_regular
 
 OUTBOX_FILE: Final = "outbox.sqlite3"
 WAL_SUFFIX: Final = "-wal"
@@ -28,6 +29,7 @@ WAL_SUFFIX: Final = "-wal"
 APPLICATION_ID: Final = 0x5252454F
 SCHEMA_VERSION: Final = 2
 _HEADER_BYTES: Final = 100
+_WITNESS_MAX_BYTES: Final = 1024
 _ASIDE: Final = ".damaged-"
 _BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 # The primary codes of errors that mean damage; the file's lock, folder or disk have others.
@@ -184,7 +186,8 @@ class Witness:
         if self._path is None:
             return None
         try:
-            outbox, head = self._path.read_text("ascii").split()
+            content = content_of(self._path, max_bytes=_WITNESS_MAX_BYTES)
+            outbox, head = content.decode("ascii").split()
             return Testimony(outbox, int(head))
         except (OSError, ValueError):
             return None
@@ -198,6 +201,7 @@ class Witness:
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._path.touch()
+                require_regular(self._path)
                 self._file = FileIO(self._path, "r+")
             self._file.seek(0)
             self._file.write(line)
@@ -206,6 +210,18 @@ class Witness:
     def missing(self) -> bool:
         """Whether its file is gone."""
         return self._path is not None and not self._path.exists()
+
+    @property
+    def problem(self) -> str:
+        """What stands in its file's place, with the remedy; empty if nothing does."""
+        if self._path is not None:
+            try:
+                require_regular(self._path)
+            except FileNotFoundError:
+                return ""
+            except OSError as error:
+                return f"{self._path} {error.strerror or error}"
+        return ""
 
     def close(self) -> None:
         """Close its file; the next `write` opens or makes it again."""

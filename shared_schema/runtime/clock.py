@@ -26,6 +26,7 @@ from msgspec import Struct
 from shared_schema.ids import timestamp
 from shared_schema.layout import RUN_DIR, Artifacts, moved_into_place
 from shared_schema.settings import SECONDS_A_DAY
+from shared_schema.small_files import content_of
 
 log = structlog.get_logger("clock")
 
@@ -34,6 +35,7 @@ BEHIND_MAX_S: Final = 60.0
 PLAUSIBLE_FOR_S: Final = SECONDS_A_DAY
 # An hour: what is removed a little late does no harm.
 LOOK_INTERVAL_S: Final = 3600.0
+_MAX_BYTES: Final = 4096
 
 
 class ClockRecord(Struct, frozen=True, kw_only=True):
@@ -127,6 +129,6 @@ class PruneClock:
 
 def _read(path: Path) -> ClockRecord | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=ClockRecord)
+        return msgspec.json.decode(content_of(path, max_bytes=_MAX_BYTES), type=ClockRecord)
     except (OSError, msgspec.MsgspecError):
         return None

@@ -1,5 +1,6 @@
 """The outbox's files: what is noticed, what is taken over, and how old a row is."""
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import given
 from event_gateway.errors import OutboxUnavailable
 from event_gateway.outbox import OUTBOX_FILE, Entry, Outbox
 from event_gateway.outbox.database import LOG_BYTES
-from tests.support.platforms import posix
+from tests.support.platforms import PIPES, posix
 
 PAGES_IN_FILE = 1500  # so many that part of the rows is in the file, and part in the log
 VERSION_1 = """
@@ -264,3 +265,20 @@ def test_a_rehearsal_keeps_its_timing_over_a_jump_of_the_clock(machine: Machine)
     machine.monotonic = 1.0
     machine.record("a", "d2")
     assert machine.outbox.offsets_s("a") == [0.0, 0.0, 0.0]
+
+
+@PIPES
+@pytest.mark.timeout(30)
+def test_what_stands_in_the_place_of_the_witness_is_named(machine: Machine) -> None:
+    """It is neither waited for nor removed, and the outbox goes on."""
+    assert machine.outbox.witness_problem == ""
+    witness = machine.folder / "run" / "outbox"
+    for put, kind in ((os.mkfifo, "a pipe"), (os.mkdir, "a folder")):
+        machine.close()
+        witness.unlink()
+        put(witness)
+        machine.open()
+        assert machine.outbox.witness_problem.startswith(f"{witness} is {kind}")
+        machine.record(f"session {kind}")
+        assert machine.outbox.inspect() == ""
+        assert not machine.outbox.lost

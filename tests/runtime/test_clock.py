@@ -1,5 +1,6 @@
 """When the wall clock may say what is old enough to be removed, and when it may not."""
 
+import os
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -16,6 +17,7 @@ from shared_schema.runtime.clock import (
     judge,
 )
 from shared_schema.settings import SECONDS_A_DAY
+from tests.support.platforms import PIPES
 
 NOW = 1_800_000_000.0
 HOUR_S = 3600.0
@@ -119,3 +121,14 @@ def test_a_record_that_cannot_be_read_or_written_is_no_obstacle(machine: Machine
     machine.newest_trace = NOW - 40 * SECONDS_A_DAY
     assert machine.clock.now() is None
     assert machine.started().now() is None
+
+
+@PIPES
+@pytest.mark.timeout(30)
+def test_a_pipe_in_the_place_of_the_record_is_replaced(machine: Machine) -> None:
+    """It is not waited for: no server would start."""
+    path = machine.artifacts.root / "run" / "clock-chat.json"
+    path.parent.mkdir()
+    os.mkfifo(path)
+    assert machine.started().now() == NOW
+    assert path.is_file()

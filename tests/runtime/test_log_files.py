@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from shared_schema.runtime.log.files import LogFiles
 from shared_schema.runtime.log.said import REPLACEMENT, RUN_WORDS, TEXTS_MAX, Said
-from tests.support.platforms import posix
+from tests.support.platforms import PIPES, posix
 
 from .toys import ROOT
 
@@ -91,7 +91,8 @@ for number, there in enumerate((True, False, True)):
     drain_outputs(5)
 """
     stderr = run(script, tmp_path / "logs", "text")
-    assert [line[-1] for line in stderr.splitlines()] == ["0", "1", "2"]
+    numbers = [line[-1] for line in stderr.splitlines() if "number=" in line]
+    assert numbers == ["0", "1", "2"]
     assert (tmp_path / "logs/chat.log").read_text("utf-8").splitlines()[-1].endswith("number=2")
 
 
@@ -172,9 +173,40 @@ def test_only_the_newest_texts_are_kept() -> None:
 def test_one_file_is_enough(tmp_path: Path) -> None:
     """With a single file it begins anew."""
     files = LogFiles(folder=tmp_path, max_bytes=10, count=1)
-    with files.open("one", lambda _: None) as output:
+    with files.open("one", lambda _: None, lambda *_: None) as output:
         for number in range(5):
             output.write(f"line {number}\n")
         output.drain(5.0)
     assert (tmp_path / "one.log").read_text() == "line 4\n"
     assert list(tmp_path.iterdir()) == [tmp_path / "one.log"]
+
+
+@PIPES
+@pytest.mark.timeout(60)
+def test_a_file_that_cannot_be_written_is_named_once_until_it_can(tmp_path: Path) -> None:
+    """On stderr, where something is in the way; no line waits, and each is tried again."""
+    script = """
+from shared_schema.runtime.log.output import drain_outputs
+import os, shutil
+folder = Path(sys.argv[1])
+path = folder / "chat.log"
+for put in (os.mkfifo, os.mkdir, lambda path: (folder.rmdir(), folder.write_text("in the way"))):
+    folder.mkdir(exist_ok=True)
+    put(path)
+    for number in range(3):
+        log.info("line", number=number)
+        drain_outputs(5)
+    for each in (path, folder):
+        if each.is_dir(): shutil.rmtree(each)
+        else: each.exists() and each.unlink()
+    log.info("line", number=3)
+    drain_outputs(5)
+    assert path.read_text("utf-8").endswith("number=3\\n")
+    shutil.rmtree(folder)
+"""
+    said = run(script, tmp_path / "logs", "text").splitlines()
+    told = [line for line in said if "log file not written" in line]
+    assert 'chat.log reason="is a pipe' in told[0]
+    assert 'chat.log reason="is a folder' in told[1]
+    assert 'logs reason="is no folder' in told[2]
+    assert len(told) == 3

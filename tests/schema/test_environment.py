@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from shared_schema.decoding import InvalidSetting
-from shared_schema.environment import HONCHO_MARKER, add_to_dotenv, read_dotenv, undo_honcho
+from shared_schema.environment import (
+    HONCHO_MARKER,
+    MAX_BYTES,
+    add_to_dotenv,
+    read_dotenv,
+    undo_honcho,
+)
 from shared_schema.settings import load_settings
 from tests.support.platforms import make_link
 
@@ -57,8 +63,12 @@ def test_a_value_is_what_was_meant(line: str, value: str, dotenv: Path) -> None:
         (b"\nRR_SEED 1\n", 2, "write RR_SEED=value"),
         (b"RR_SEED: 1\n", 1, "write RR_SEED=value"),
         (b"RR_SEED\n", 1, "write RR_SEED=value"),
-        (b"set RR_SEED=1\n", 1, "write"),
-        (b'$env:RR_SEED = "1"\n', 1, "write NAME=value"),
+        (b"set RR_SEED=1\n", 1, "leave out set: write RR_SEED=value"),
+        (b"SETX RR_SEED 1\n", 1, "leave out SETX: write RR_SEED=value"),
+        (b'$env:RR_SEED = "1"\n', 1, "leave out $env:: write RR_SEED=value"),
+        (b"#\nRR_SEED=7\0\nRR_LLM_MODEL=x\n", 2, "NUL byte"),
+        (b"RR_EVENTS_TOKEN= 'hush\n", 1, "not closed"),
+        (b"RR_EVENTS_TOKEN= 'hush' hush\n", 1, "in the quotes"),
         (b'RR_EVENTS_TOKEN="hush\nRR_SEED=1\n', 1, "not closed"),
         (b'RR_EVENTS_TOKEN="hush\nRR_LLM_MODEL="x"\n', 1, "not closed"),
         (b"RR_EVENTS_TOKEN='hush\n", 1, "not closed"),
@@ -92,6 +102,35 @@ def test_a_link_that_leads_nowhere_is_named(dotenv: Path) -> None:
     make_link(dotenv, Path("gone"))
     with pytest.raises(InvalidSetting, match="leads nowhere"):
         read_dotenv(dotenv, {})
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "content",
+    [
+        "RR_SHOW=a" + " " * 1_000_000 + "b",
+        "\n".join(f"A{n}=${{B}}" for n in range(150_000)),
+    ],
+    ids=["spaces", "lines"],
+)
+def test_what_is_long_takes_no_longer_than_its_length(
+    content: str, dotenv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Far beyond what is read, trying each space or line with each other would take minutes."""
+    monkeypatch.setattr("shared_schema.environment.MAX_BYTES", len(content))
+    dotenv.write_text(content, "utf-8")
+    assert read_dotenv(dotenv, {})
+
+
+@pytest.mark.timeout(60)
+def test_a_file_that_cannot_be_meant_is_not_read(dotenv: Path) -> None:
+    """A log, a disk image; honcho's parser does not get it either."""
+    dotenv.write_bytes(b"A=" + b"x" * 30 * MAX_BYTES)
+    with pytest.raises(InvalidSetting, match=r"\.env is larger than 100,000 bytes: shorten"):
+        read_dotenv(dotenv, {})
+    environment = {HONCHO_MARKER: "chat.1", "A": "1"}
+    undo_honcho(environment, dotenv=dotenv)
+    assert environment == {"A": "1"}
 
 
 def test_what_honcho_exported_is_taken_back(dotenv: Path) -> None:

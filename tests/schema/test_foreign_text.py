@@ -10,7 +10,9 @@ from shared_schema.foreign_text import shown, shown_lines, without_controls
 
 NASTY = "\x1b]0;owned\x07a\x9b2Jb\u202ec\r\nd\u2028e\x00f\ufeffg\U000e0041h"
 # Characters that belong into a text and are invisible: of emoji and of scripts.
-KEPT = "\u200c\u200d\u200e\u200f\u00ad\ufe0f"
+KEPT = "\u200c\u200d\u200e\u200f\u061c\u00ad\ufe0f"
+# Invisible ones that mean nothing in it.
+MEANINGLESS = "\u200b\u2060\u2061\u2062\u2063\u2064\u206a\ufeff"
 
 
 def steers(text: str) -> list[str]:
@@ -54,3 +56,13 @@ def test_lines_stay_lines() -> None:
     """A document keeps its line ends."""
     assert shown_lines("a\n\x1bb\n") == "a\n\\u001bb\n"
     assert without_controls("one\r\ntwo\rthree") == "one\ntwo three"
+
+
+def test_marks_that_nobody_sees_are_seen_on_a_terminal() -> None:
+    """Two names that look alike are told apart; those of emoji and scripts are spoken and sent."""
+    for mark in KEPT.replace("\ufe0f", "") + MEANINGLESS:
+        assert shown(f"a{mark}b") == f"a\\u{ord(mark):04x}b"
+    assert without_controls(f"a{MEANINGLESS}b{KEPT}c") == f"ab{KEPT}c"
+    family = "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}"
+    for word in (family, "\u0645\u06cc\u200c\u0631\u0648\u0645", "\u0915\u094d\u200d\u0937"):
+        assert without_controls(word) == word

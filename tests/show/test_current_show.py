@@ -1,7 +1,10 @@
 """A show that is edited while the backend runs: taken over whole, or refused."""
 
 import asyncio
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from structlog.testing import capture_logs
@@ -13,7 +16,7 @@ from chat_backend.show.show import Show, load_show
 from shared_schema.decoding import InvalidSetting
 from shared_schema.settings import Settings
 from tests.show.test_show_folder import change
-from tests.support.platforms import posix
+from tests.support.platforms import PIPES, posix
 
 
 @pytest.fixture
@@ -147,3 +150,69 @@ def test_a_start_with_a_mistake_is_refused(folder: Path) -> None:
     change(folder, "words.toml", "comment = 200", "comment = 2")
     with pytest.raises(InvalidSetting, match=r"lengths\.comment"):
         CurrentShow(Settings(show=folder))
+
+
+def test_a_number_that_python_does_not_read_is_a_mistake_like_another(folder: Path) -> None:
+    """No exception of its own: sessions begin, and the next change is seen."""
+    watched = Watched(folder)
+    change(folder, "words.toml", "comment = 200", f"comment = {'9' * 5000}")
+    assert watched.check() == ["show refused, the old one goes on"]
+    assert "words.toml" in watched.it.problem
+    assert len(watched.it.problem) < 500
+    change(folder, "words.toml", f"comment = {'9' * 5000}", "comment = 150")
+    assert watched.check() == ["show changed, from the next session on"]
+
+
+def test_a_fault_of_ours_is_a_problem_of_the_show(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever reading it or taking it over raises: one line, and the check lives on."""
+    watched = Watched(folder)
+    before = watched.it.show
+
+    def broken(_: object) -> NoReturn:
+        raise KeyError("unforeseen")
+
+    change(folder, "words.toml", "comment = 200", "comment = 150")
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "load_show", broken)
+        assert watched.check() == ["show refused, the old one goes on"]
+        assert watched.check() == []
+    assert "KeyError: 'unforeseen'" in watched.it.problem
+    change(folder, "words.toml", "comment = 150", "comment = 160")
+    watched.it.on_change = broken
+    assert watched.check() == ["show refused, the old one goes on"]
+    assert watched.it.show == before
+    change(folder, "words.toml", "comment = 160", "comment = 170")
+    watched.it.on_change = watched.taken.append
+    assert watched.check() == ["show changed, from the next session on"]
+    assert watched.it.problem == ""
+
+
+@PIPES
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("name", ["words.toml", "personas/a.toml", "personas"])
+def test_what_is_no_file_is_refused_without_waiting(folder: Path, name: str) -> None:
+    """A pipe, a file without end, a link that leads nowhere; the old show goes on meanwhile."""
+    watched = Watched(folder)
+    before = watched.it.show
+    path = folder / name
+    aside = folder / "aside"
+    if path.exists():
+        path.rename(aside)
+    odd: list[Callable[[Path], None]] = [
+        os.mkfifo,
+        lambda it: it.symlink_to("/dev/zero"),
+        lambda it: it.symlink_to("gone"),
+        lambda it: it.symlink_to(it),
+    ]
+    for put in odd:
+        put(path)
+        assert watched.check() == ["show refused, the old one goes on"]
+        assert watched.check() == []
+        assert str(path) in watched.it.problem
+        path.unlink()
+    if aside.exists():
+        aside.rename(path)
+    assert watched.check() == []
+    assert (watched.it.problem, watched.it.show, watched.taken) == ("", before, [])

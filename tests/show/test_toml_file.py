@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from chat_backend.agents.models.table import Models
+from chat_backend.agents.offline.persona import Persona
 from chat_backend.show.words import Words, default_words
 from chat_backend.speech.voices import Voices
-from chat_backend.toml_file import TomlFile, read_toml
+from chat_backend.toml_file import MAX_BYTES, TomlFile, read_toml
 from shared_schema.decoding import InvalidSetting
 
 
@@ -124,7 +125,14 @@ def test_what_is_left_out_keeps_its_default(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_named_with_its_setting(tmp_path: Path) -> None:
     """A folder, another encoding, nothing at all."""
     (tmp_path / "latin.toml").write_bytes(b'a = "\xe4"')
-    for name, told in (("none", "No such file"), ("latin.toml", "save it with this encoding")):
+    (tmp_path / "folder.toml").mkdir()
+    (tmp_path / "large.toml").write_bytes(b"\n" * (MAX_BYTES + 1))
+    for name, told in (
+        ("none", "No such file"),
+        ("latin.toml", "save it with this encoding"),
+        ("large.toml", "is larger than"),
+        ("folder.toml", "is a folder"),
+    ):
         with pytest.raises(InvalidSetting, match=rf"RR_X=.*{name}: .*{told}"):
             read_toml(tmp_path / name, setting="RR_X")
 
@@ -146,3 +154,32 @@ def test_a_name_that_stands_in_every_sentence_is_found_in_few_readings(
     file = TomlFile(path=Path("x"), text=text, content={})
     assert str(file.refused(("lexicon", "weather"), "no")) == "x:1004: lexicon.weather: no"
     assert read <= 30
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("a = " + "9" * 5000, "too many digits; correct `a = 999"),
+        ("a = 1" + "_0" * 5000, "too many digits; correct `a = 1_0"),
+        ("a = " + "[" * 5000, "correct `a = ["),
+        ("a = b" + "b" * 5000, "correct `a = bbb"),
+    ],
+)
+def test_a_line_that_is_too_much_is_named_and_quoted_in_part(
+    line: str, told: str, tmp_path: Path
+) -> None:
+    """Python's own words name neither the line nor a remedy of an artist's."""
+    (tmp_path / "a.toml").write_text(f"b = 1\n{line}\n", "utf-8")
+    with pytest.raises(InvalidSetting) as raised:
+        read_toml(tmp_path / "a.toml")
+    assert told in str(raised.value)
+    assert len(str(raised.value)) < 500
+
+
+def test_a_value_is_not_repeated_at_length(tmp_path: Path) -> None:
+    """The message goes into the log, and over the bus."""
+    (tmp_path / "a.toml").write_text(f'agent = "{"x" * 5000}"\n', "utf-8")
+    with pytest.raises(InvalidSetting) as raised:
+        read_toml(tmp_path / "a.toml").converted(Persona)
+    assert "a.toml:1: agent: " in str(raised.value)
+    assert len(str(raised.value)) < 1100

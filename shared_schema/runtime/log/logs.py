@@ -60,7 +60,7 @@ def configure_logging(
     use_utf8_streams()
     outputs = [start_output("stderr", _log_dropped)]
     if files is not None:
-        outputs.append(files.open(service, _log_dropped))
+        outputs.append(files.open(service, _log_dropped, _log_fault))
     stream = cast(TextIO, _Lines(outputs))
     threshold = LEVELS[level]
 
@@ -104,6 +104,10 @@ def use_utf8_streams() -> None:
 
 def _log_dropped(count: int) -> None:
     structlog.get_logger("log").warning("log lines dropped: the log was not read", count=count)
+
+
+def _log_fault(path: str, reason: str) -> None:
+    structlog.get_logger("log").warning("log file not written", path=path, reason=reason)
 
 
 def _as_json(_logger: object, _method: str, event: _Event) -> str:

@@ -8,7 +8,7 @@ import psutil
 import typer
 
 from shared_schema.environment import undo_honcho
-from shared_schema.layout import RUN_DIR
+from shared_schema.layout import RUN_DIR, Artifacts
 from shared_schema.runtime.log.files import LogFiles
 from shared_schema.runtime.log.logs import use_utf8_streams
 from shared_schema.runtime.log.output import echo
@@ -40,7 +40,7 @@ def server_cli(package: str, service: str) -> typer.Typer:
 
         def add(run: Callable[[Path], int]) -> None:
             def answer() -> int:
-                root = load_settings().artifacts_dir.expanduser().resolve()
+                root = Artifacts(load_settings().artifacts_dir).root
                 try:
                     return run(root / RUN_DIR)
                 except RequestFailed as error:
@@ -64,8 +64,13 @@ def server_cli(package: str, service: str) -> typer.Typer:
     @command("Serve, and restart after a crash.")
     def supervise(run_dir: Path) -> int:
         files = LogFiles.of(load_settings())
+        name = f"{service}-supervisor"
+
+        def tell(path: str, reason: str) -> None:
+            print_line(f"{name}: log file not written: {path}: {reason}")
+
         # Its lines are few: if the disk is slow enough to lose one, that is all.
-        log = files.open(f"{service}-supervisor", lambda _: None) if files else None
+        log = files.open(name, lambda _: None, tell) if files else None
         return run_supervised(package, run_dir=run_dir, log=log)
 
     @command("Restart the server.")

@@ -29,10 +29,12 @@ from msgspec import Struct
 
 from shared_schema import START_THEM
 from shared_schema.layout import moved_into_place
+from shared_schema.small_files import UnfitFile, content_of
 
 ANSWER_TIMEOUT_S: Final = 10.0
 POLL_INTERVAL_S: Final = 0.05
-REQUEST_MAX_BYTES: Final = 4096
+# Of a run file, whose refusal is a line, and of a request.
+MAX_BYTES: Final = 16_384
 
 Action = Literal["restart", "stop"]
 T = TypeVar("T")
@@ -155,7 +157,7 @@ def running(package: str, run_dir: Path) -> RunFile:
     """
     path = run_file(run_dir, package)
     try:
-        run = msgspec.json.decode(path.read_bytes(), type=RunFile)
+        run = _read_run_file(path)
     except FileNotFoundError:
         reason = f"no supervisor of {package} is running ({path} is missing)"
         raise NoSupervisor(reason) from None
@@ -247,12 +249,16 @@ def _send_request(
 def _read_again(package: str, run_dir: Path, before: RunFile) -> RunFile | None:
     """Return the current run file; None if it is gone or another supervisor's."""
     try:
-        now = msgspec.json.decode(run_file(run_dir, package).read_bytes(), type=RunFile)
+        now = _read_run_file(run_file(run_dir, package))
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError, ValueError):
         return before  # it is being replaced (Windows)
     return now if now.instance == before.instance else None
+
+
+def _read_run_file(path: Path) -> RunFile:
+    return msgspec.json.decode(content_of(path, max_bytes=MAX_BYTES), type=RunFile)
 
 
 def _is_alive(run: RunFile) -> bool:
@@ -271,11 +277,9 @@ def _is_alive(run: RunFile) -> bool:
 
 def _read_request(path: Path) -> Request | None:
     """Return a request; None if the file is not a valid one."""
-    with path.open("rb") as file:
-        content = file.read(REQUEST_MAX_BYTES)
     try:
-        return msgspec.json.decode(content, type=Request)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return msgspec.json.decode(content_of(path, max_bytes=MAX_BYTES), type=Request)
+    except (UnfitFile, msgspec.MsgspecError, ValueError, RecursionError):
         return None
 
 

@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from shared_schema.small_files import content_of
+
 # Not RR_ names: those are settings, and unknown ones stop the start.
 NOTE: Final = "REFLECTIVE_START_NOTE"
 LAST_REFUSAL: Final = "REFLECTIVE_LAST_REFUSAL"
@@ -38,7 +40,9 @@ class StartNote:
         """Return what the server wrote: `LISTENING`, a reason, or nothing yet."""
         if self._begun:
             with contextlib.suppress(OSError):
-                return self._path.read_bytes().rstrip().decode("utf-8", "replace")
+                return (
+                    content_of(self._path, max_bytes=NOTE_BYTES).rstrip().decode("utf-8", "replace")
+                )
         return ""
 
     def remove(self) -> None:

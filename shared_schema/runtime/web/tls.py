@@ -8,8 +8,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from shared_schema.decoding import InvalidSetting
 from shared_schema.runtime.process.exits import StartRefused
 from shared_schema.settings import Settings
+from shared_schema.small_files import require_regular
 
 
 class Certificate(Struct, frozen=True):
@@ -31,6 +33,8 @@ class Certificate(Struct, frozen=True):
             return None
         found = cls(settings.chat_tls_cert, settings.chat_tls_key)
         try:
+            require_regular(found.file)
+            require_regular(found.key)
             ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
                 found.file, found.key, password=""
             )
@@ -44,9 +48,22 @@ class Certificate(Struct, frozen=True):
 
 
 def trusted(settings: Settings) -> ssl.SSLContext | None:
-    """Return how a command checks the chat backend's certificate: it is that file's, any name."""
+    """Return how a command checks the chat backend's certificate: it is that file's, any name.
+
+    Raises
+    ------
+    InvalidSetting
+        If the file is no certificate.
+    """
     if settings.chat_tls_cert is None:
         return None
-    context = ssl.create_default_context(cafile=settings.chat_tls_cert)
+    try:
+        require_regular(settings.chat_tls_cert)
+        context = ssl.create_default_context(cafile=settings.chat_tls_cert)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidSetting(
+            f"RR_CHAT_TLS_CERT={settings.chat_tls_cert} is no certificate in PEM ({reason})"
+        ) from None
     context.check_hostname = False
     return context
