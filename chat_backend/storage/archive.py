@@ -22,6 +22,8 @@ from shared_schema.layout import (
     SESSION_ROOTS,
     Artifacts,
     files_below,
+    folders_below,
+    is_folder,
     is_link,
     is_regular,
     kept_file,
@@ -36,6 +38,8 @@ from shared_schema.session_document import (
 )
 
 EVENTS_FILE: Final = "events.jsonl"
+# We write one; a person may have sorted something into more.
+NESTED_MAX: Final = 8
 
 
 class StoredSession(Struct, frozen=True, kw_only=True):
@@ -111,16 +115,18 @@ class Archive:
         size, changed_at = 0, 0.0
         has_folder = False
         for folder in self._folders(session_id):
-            is_folder = folder.is_dir() and not is_link(folder)
-            has_folder |= is_folder
-            if not is_folder and os.path.lexists(folder):
+            has_folder |= is_folder(folder)
+            if not is_folder(folder) and os.path.lexists(folder):
                 oddity = oddity or f"{folder} is a link, or no folder"
-            for path in files_below(folder):
-                with contextlib.suppress(OSError):
-                    status = path.lstat()
-                    size += status.st_size
-                    if path.name != KEPT_FILE:
-                        changed_at = max(changed_at, status.st_mtime)
+            for path, files in folders_below(folder):
+                if len(path.parts) - len(folder.parts) > NESTED_MAX:
+                    oddity = oddity or f"{folder} has folders nested more than {NESTED_MAX} deep"
+                for file in files:
+                    with contextlib.suppress(OSError):
+                        status = file.lstat()
+                        size += status.st_size
+                        if file.name != KEPT_FILE:
+                            changed_at = max(changed_at, status.st_mtime)
             if not size:
                 with contextlib.suppress(OSError):
                     changed_at = max(changed_at, folder.lstat().st_mtime)
@@ -222,21 +228,12 @@ def _remove_empty(folders: Sequence[Path], *, timeout_s: float) -> None:
     give_up_at = time.monotonic() + timeout_s
     while True:
         for folder in folders:
-            for path in _innermost_first(folder):
+            for path, _ in reversed(list(folders_below(folder))):
                 with contextlib.suppress(OSError):  # not empty, or being listed (Windows)
                     path.rmdir()
         if time.monotonic() >= give_up_at or not any(folder.exists() for folder in folders):
             return
         time.sleep(HELD_INTERVAL_S)
-
-
-def _innermost_first(folder: Path) -> list[Path]:
-    """Return a folder and all below it; before Python 3.12 `os.walk` itself follows junctions."""
-    found = []
-    for path, names, _ in os.walk(folder):
-        names[:] = [name for name in names if not is_link(Path(path, name))]
-        found.append(Path(path))
-    return found[::-1]
 
 
 def _deleted(path: Path) -> bool:

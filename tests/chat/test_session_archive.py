@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -18,7 +19,7 @@ from shared_schema.decoding import InvalidSetting
 from shared_schema.facts import SlotAgent, Utterance, WavePending, WaveReady
 from shared_schema.layout import Artifacts, session_file
 from shared_schema.session_document import MAX_BYTES, SessionDocument, State, encode_document
-from tests.support.platforms import make_junction, make_link, windows
+from tests.support.platforms import make_junction, make_link, posix, windows
 from tests.support.sessions import session_id
 
 DAY_S = 86_400.0
@@ -260,6 +261,29 @@ def test_links_are_never_followed(tmp_path: Path, place: str) -> None:
     for each in archive.sessions():
         archive.remove(each)
     assert (mine.read_bytes(), partial.read_bytes()) == (b"mine", b"mine")
+
+
+@posix("paths of that length")
+def test_folders_nested_deeper_than_pythons_stack_are_odd_and_go_when_they_are_old(
+    archive: Archive, tmp_path: Path
+) -> None:
+    """The others are listed; it can be exported and swept, and nothing of it outlives its age."""
+    deep = write(tmp_path, 1, age_s=9 * DAY_S)
+    write(tmp_path, 2)
+    nested = tmp_path / "tts/sessions" / deep
+    for _ in range(sys.getrecursionlimit() + 500):
+        nested /= "d"
+        nested.mkdir()
+    try:
+        assert sweep_newest(Artifacts(tmp_path)) == 0
+        listed = {each.session_id: each for each in archive.sessions()}
+        assert "nested" in listed[deep].oddity
+        assert listed[session_id(2)].oddity == ""
+        archive.export(listed[deep], tmp_path / "out.zip", [])
+    finally:  # before `tmp_path` goes, which has Python's own limit
+        removals = prune(archive, older_than_s=DAY_S)
+    assert [each.session_id for each in removals] == [deep]
+    assert left(tmp_path) == [session_id(2)]
 
 
 def test_a_linked_file_is_not_exported_and_only_its_link_removed(
