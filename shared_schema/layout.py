@@ -173,6 +173,11 @@ class Artifacts:
         """Return the absolute path, with forward slashes, of a path that was checked on entry."""
         return self._prefix + relative
 
+    def is_kept(self, session_id: str) -> bool:
+        """Return whether a session is exempt from retention; what a link points at is not asked."""
+        mark = self.root / kept_file(session_id)
+        return is_regular(mark) and not is_link(mark.parent)
+
     def require_own_folders(self) -> None:
         """Refuse links in place of the sessions' folders: what is below them is not ours.
 

@@ -120,7 +120,7 @@ def keep(
 
     def run() -> int:
         archive = _archive(load_settings())
-        found = _one(archive, session)
+        found = _sound(_one(archive, session))
         try:
             archive.keep(found, kept=not undo)
         except OSError as error:

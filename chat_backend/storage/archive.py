@@ -4,6 +4,7 @@ No link is followed: what it points at is neither read nor removed.
 """
 
 import contextlib
+import errno
 import os
 import time
 import zipfile
@@ -136,7 +137,7 @@ class Archive:
             changed_at=changed_at,
             size_bytes=size,
             has_folder=has_folder,
-            kept=os.path.lexists(self._artifacts.root / kept_file(session_id)),
+            kept=self._artifacts.is_kept(session_id),
             recording_id=document.recording_id if document is not None else None,
             oddity=oddity,
         )
@@ -167,14 +168,20 @@ class Archive:
         Raises
         ------
         OSError
-            If its folder can't be written.
+            If its folder can't be written, or the mark's place is taken by something else.
         """
         mark = self._artifacts.root / kept_file(session.session_id)
-        if kept:
-            mark.parent.mkdir(parents=True, exist_ok=True)
-            mark.touch()
-        else:
+        if is_link(mark.parent):
+            raise NotADirectoryError(errno.ENOTDIR, "is a link", str(mark.parent))
+        if not kept:
             mark.unlink(missing_ok=True)
+            return
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        # Of all modes only "x" never follows a link.
+        with contextlib.suppress(FileExistsError), mark.open("x"):
+            pass
+        if not self._artifacts.is_kept(session.session_id):
+            raise FileExistsError(errno.EEXIST, "is a link, or no file", str(mark))
 
     def export(self, session: StoredSession, target: Path, events: Sequence[str]) -> None:
         """Write one zip with the speech, the waves, session.json and the events.

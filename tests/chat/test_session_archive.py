@@ -5,6 +5,7 @@ import shutil
 import sys
 import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from chat_backend.storage.retention import Retention, free_gb
 from shared_schema import layout
 from shared_schema.decoding import InvalidSetting
 from shared_schema.facts import SlotAgent, Utterance, WavePending, WaveReady
-from shared_schema.layout import Artifacts, session_file
+from shared_schema.layout import KEPT_FILE, Artifacts, is_regular, kept_file, session_file
 from shared_schema.session_document import MAX_BYTES, SessionDocument, State, encode_document
 from tests.support.platforms import make_junction, make_link, posix, windows
 from tests.support.sessions import session_id
@@ -241,13 +242,13 @@ def link(path: Path, target: Path) -> None:
     ],
 )
 def test_links_are_never_followed(tmp_path: Path, place: str) -> None:
-    """Listed, exported, removed, swept: what a link points at stays unread and in its place."""
+    """Listed, exported, kept, removed, swept: what a link points at stays unread and as it was."""
     root, outside = tmp_path / "artifacts", tmp_path / "outside"
     write(root, 1, age_s=9 * DAY_S)
     mine = outside / "turn_1" / "song.wav"
     partial = outside / "turn_1" / "song.wav.999999999.tmp"
     mine.parent.mkdir(parents=True)
-    for file in (mine, partial):
+    for file in (mine, partial, outside / KEPT_FILE):
         file.write_bytes(b"mine")
         os.utime(file, (0, 0))
     link(root / place, outside)
@@ -257,10 +258,30 @@ def test_links_are_never_followed(tmp_path: Path, place: str) -> None:
         archive.export(each, tmp_path / "out.zip", [])
         with zipfile.ZipFile(tmp_path / "out.zip") as zipped:
             assert b"mine" not in map(zipped.read, zipped.namelist())
+        assert not each.kept
+        for kept in (True, False):
+            with suppress(OSError):
+                archive.keep(each, kept=kept)
     prune(archive, older_than_s=DAY_S)
     for each in archive.sessions():
         archive.remove(each)
-    assert (mine.read_bytes(), partial.read_bytes()) == (b"mine", b"mine")
+    files = {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()}
+    assert files == dict.fromkeys((mine, partial, outside / KEPT_FILE), b"mine")
+
+
+def test_a_mark_that_is_a_link_marks_nothing(archive: Archive, tmp_path: Path) -> None:
+    """What it points at is not made; the link itself can be taken away."""
+    session = write(tmp_path, 1)
+    mark = tmp_path / kept_file(session)
+    link(mark, tmp_path / "outside")
+    with pytest.raises(OSError, match="is a link"):
+        archive.keep(archive.stored(session), kept=True)
+    assert not (tmp_path / "outside").exists()
+    assert not archive.stored(session).kept
+    archive.keep(archive.stored(session), kept=False)
+    archive.keep(archive.stored(session), kept=True)
+    assert archive.stored(session).kept
+    assert is_regular(mark)
 
 
 @posix("paths of that length")

@@ -14,7 +14,7 @@ import pytest
 from shared_schema.chat import encode_chat_event
 from shared_schema.foreign_text import shown, shown_lines
 from shared_schema.layout import session_file
-from shared_schema.runtime.process.exits import CONFIGURATION
+from shared_schema.runtime.process.exits import CONFIGURATION, FAILED
 from tests.support.client import listening
 from tests.support.platforms import posix
 from tests.support.processes import Process, System, system, until
@@ -100,6 +100,13 @@ def test_odd_sessions_are_skipped_one_by_one_and_named_once(
     for session in odd:
         (line,) = [line for line in listed.log.splitlines() if session in line]
         assert line.startswith(f"skipped {session}: "), line
+
+    (outside / "kept").touch()
+    for undo in ((), ("--undo",)):
+        marked = show.command("chat_backend", "sessions", "keep", session_id(1), *undo)
+        assert marked.popen.returncode == FAILED
+        assert "its folder is a link" in marked.log
+    assert (outside / "kept").exists()
 
     for _ in range(2):
         answer = recordings(show)
