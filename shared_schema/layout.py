@@ -131,7 +131,7 @@ def folders_below(folder: Path) -> Iterator[tuple[Path, list[Path]]]:
         path = waiting.pop()
         if is_link(path):
             continue
-        files = []
+        files: list[Path] = []
         with suppress(OSError), os.scandir(path) as entries:
             for entry in entries:
                 inner = path / entry.name

@@ -6,7 +6,6 @@ No link is followed: what it points at is neither read nor removed.
 import contextlib
 import errno
 import os
-import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +13,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from chat_backend.storage.removal import Left, remove_folders
 from shared_schema.ids import is_session_id
 from shared_schema.layout import (
     HEARING_ROOT,
-    HELD_INTERVAL_S,
-    HELD_TIMEOUT_S,
     KEPT_FILE,
     SESSION_ROOTS,
     Artifacts,
@@ -66,11 +64,12 @@ class StoredSession(Struct, frozen=True, kw_only=True):
 
 
 class Removal(Struct, frozen=True, kw_only=True):
-    """What became of a session's files; `held` are open elsewhere and stay for now."""
+    """What became of a session's files. `found` is false if there was nothing."""
 
     session_id: str
     size_bytes: int
-    held: tuple[Path, ...]
+    found: bool
+    left: tuple[Left, ...]
 
 
 class Archive:
@@ -145,21 +144,18 @@ class Archive:
     def remove(self, session: StoredSession) -> Removal:
         """Delete a session's files; its session.json goes last, when nothing else is left.
 
-        So is a kept recording of its question. A link among them is deleted, not what it points at;
-        one in place of the folder stays.
+        So is a kept recording of its question, and one that has this id itself.
         """
-        wanted = list(self._folders(session.session_id))
-        if session.recording_id is not None:
-            wanted.append(self._artifacts.root / HEARING_ROOT / session.recording_id)
-        folders = [each for each in wanted if not is_link(each)]
-        last = self._artifacts.root / session_file(session.session_id)
-        files = [path for folder in folders for path in files_below(folder) if path != last]
-        held = _delete(files)
-        if folders and not held and not is_link(last.parent):
-            held = _delete([last])
-        _remove_empty(folders, timeout_s=0.0 if held else HELD_TIMEOUT_S)
+        recordings = {session.session_id, session.recording_id or session.session_id}
+        folders = list(self._folders(session.session_id))
+        folders += (self._artifacts.root / HEARING_ROOT / each for each in sorted(recordings))
         return Removal(
-            session_id=session.session_id, size_bytes=session.size_bytes, held=tuple(held)
+            session_id=session.session_id,
+            size_bytes=session.size_bytes,
+            found=any(map(os.path.lexists, folders)),
+            left=remove_folders(
+                folders, last=self._artifacts.root / session_file(session.session_id)
+            ),
         )
 
     def keep(self, session: StoredSession, *, kept: bool) -> None:
@@ -215,43 +211,3 @@ def write_document(path: Path, content: SessionDocument) -> None:
     """Write a ``session.json``, whole or not at all. Blocks; raises OSError."""
     with moved_into_place(path) as partial:
         partial.write_bytes(encode_document(content))
-
-
-def _delete(files: Sequence[Path]) -> list[Path]:
-    """Delete files and links; return those that stay: held open (Windows), or not ours.
-
-    A scanner that has one open lets go within a second; TouchDesigner does not.
-    """
-    give_up_at = time.monotonic() + HELD_TIMEOUT_S
-    held = [path for path in files if not _deleted(path)]
-    while held and time.monotonic() < give_up_at:
-        time.sleep(HELD_INTERVAL_S)
-        held = [path for path in held if not _deleted(path)]
-    return held
-
-
-def _remove_empty(folders: Sequence[Path], *, timeout_s: float) -> None:
-    """Remove folders with nothing but folders in them, trying again while one is being listed."""
-    give_up_at = time.monotonic() + timeout_s
-    while True:
-        for folder in folders:
-            for path, _ in reversed(list(folders_below(folder))):
-                with contextlib.suppress(OSError):  # not empty, or being listed (Windows)
-                    path.rmdir()
-        if time.monotonic() >= give_up_at or not any(folder.exists() for folder in folders):
-            return
-        time.sleep(HELD_INTERVAL_S)
-
-
-def _deleted(path: Path) -> bool:
-    """Delete a file or a link; return whether it is gone."""
-    try:
-        try:
-            path.unlink(missing_ok=True)
-        except PermissionError:
-            if not is_link(path):
-                raise
-            path.rmdir()  # a link to a folder, on Windows
-    except OSError:
-        return False
-    return True

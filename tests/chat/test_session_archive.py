@@ -10,15 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from chat_backend.storage import archive as archives
+from chat_backend.storage import removal as removing
 from chat_backend.storage.archive import Archive, Removal
-from chat_backend.storage.archive import _deleted as deleted
 from chat_backend.storage.leftovers import sweep_newest
+from chat_backend.storage.removal import LINK, NO_FOLDER, Left
 from chat_backend.storage.retention import Retention, free_gb
 from shared_schema import layout
 from shared_schema.decoding import InvalidSetting
 from shared_schema.facts import SlotAgent, Utterance, WavePending, WaveReady
-from shared_schema.layout import KEPT_FILE, Artifacts, is_regular, kept_file, session_file
+from shared_schema.layout import (
+    HEARING_ROOT,
+    KEPT_FILE,
+    Artifacts,
+    is_regular,
+    kept_file,
+    session_file,
+)
 from shared_schema.session_document import MAX_BYTES, SessionDocument, State, encode_document
 from tests.support.platforms import make_junction, make_link, posix, windows
 from tests.support.sessions import session_id
@@ -154,11 +161,11 @@ def test_a_file_held_open_stays_and_is_tried_again(
     with monkeypatch.context() as held:
         held.setattr(Path, "unlink", unlink)
         (removal,) = prune(archive, older_than_s=0)
-    assert removal.held == (mix,)
+    assert [each.path for each in removal.left] == [mix.as_posix()]
     files = {path.name for path in tmp_path.rglob("*") if path.is_file()}
     assert files == {"session.json", mix.name}
     (again,) = prune(archive, older_than_s=0)
-    assert again.held == ()
+    assert again.left == ()
     assert archive.sessions() == []
 
 
@@ -179,9 +186,9 @@ def test_on_windows_what_a_scanner_has_open_is_removed_a_moment_later(
         real(path, **options)
 
     monkeypatch.setattr(Path, method, refusing)
-    monkeypatch.setattr(archives, "HELD_TIMEOUT_S", 30.0)
+    monkeypatch.setattr(removing, "HELD_TIMEOUT_S", 30.0)
     (removal,) = prune(archive, older_than_s=0)
-    assert removal.held == ()
+    assert removal.left == ()
     assert left(tmp_path) == []
     assert not list(tmp_path.rglob("turn_1"))
 
@@ -196,7 +203,7 @@ def test_a_junction_is_removed_and_what_it_points_at_stays(
     (outside / "file").touch()
     make_junction(tmp_path / f"tts/sessions/{session}/junction", outside, monkeypatch)
     (removal,) = prune(archive, older_than_s=0)
-    assert removal.held == ()
+    assert removal.left == ()
     assert archive.sessions() == []
     assert (outside / "file").exists()
 
@@ -213,11 +220,14 @@ def test_a_junction_that_is_held_open_is_not_followed_either(
     def is_link(path: Path) -> bool:
         return path == junction or real(path)
 
-    for module in (layout, archives):
+    for module in (layout, removing):
         monkeypatch.setattr(module, "is_link", is_link)
-    monkeypatch.setattr(archives, "_deleted", lambda path: path != junction and deleted(path))
+    delete = removing._deletion_failure
+    monkeypatch.setattr(
+        removing, "_deletion_failure", lambda path: "is held" if path == junction else delete(path)
+    )
     (removal,) = prune(archive, older_than_s=0)
-    assert removal.held == (junction,)
+    assert removal.left == (Left(junction.as_posix(), "is held"),)
     assert (junction / "empty").exists()
 
 
@@ -322,9 +332,62 @@ def test_a_linked_file_is_not_exported_and_only_its_link_removed(
     archive.export(stored, tmp_path / "out.zip", [])
     with zipfile.ZipFile(tmp_path / "out.zip") as zipped:
         assert b"mine" not in map(zipped.read, zipped.namelist())
-    assert archive.remove(stored).held == ()
+    assert archive.remove(stored).left == ()
     assert left(tmp_path) == []
     assert precious.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("root", ["tts/sessions", "waves/sessions", "stt/sessions"])
+def test_what_is_in_a_folders_place_stays_and_is_named(
+    archive: Archive, tmp_path: Path, root: str
+) -> None:
+    """With the true reason; all else of the session goes."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    for make, reason in (
+        (lambda path: link(path, outside), LINK),
+        (Path.touch, NO_FOLDER),
+        *(((os.mkfifo, NO_FOLDER),) if sys.platform != "win32" else ()),
+    ):
+        session = write(tmp_path, 1)
+        place = tmp_path / root / session
+        shutil.rmtree(place, ignore_errors=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        make(place)
+        removal = archive.remove(archive.stored(session))
+        assert removal.found
+        assert removal.left == (Left(place.as_posix(), reason),)
+        assert [path for path in tmp_path.glob("*/sessions/*") if path != place] == []
+        place.unlink()
+    assert outside.is_dir()
+
+
+def test_a_folder_that_cannot_be_listed_is_named(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows what is in it, so the session is not said to be gone."""
+    session = write(tmp_path, 1)
+    closed = tmp_path / "tts/sessions" / session / "turn_1"
+    scandir = os.scandir
+
+    def refusing(path: Path) -> object:
+        if path == closed:
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    (left,) = archive.remove(archive.stored(session)).left
+    assert (left.path, "Permission denied" in left.reason) == (closed.parent.as_posix(), True)
+
+
+def test_a_recording_goes_by_its_own_id(archive: Archive, tmp_path: Path) -> None:
+    """Also where no session names it; what was never there is not found."""
+    transcript = tmp_path / HEARING_ROOT / session_id(1) / "transcript.json"
+    transcript.parent.mkdir(parents=True)
+    transcript.touch()
+    assert archive.remove(archive.stored(session_id(1))).found
+    assert not transcript.parent.exists()
+    assert not archive.remove(archive.stored(session_id(1))).found
 
 
 @pytest.mark.parametrize(
