@@ -6,8 +6,9 @@ No link is followed: what it points at is neither read nor removed.
 import contextlib
 import errno
 import os
+import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -112,30 +113,22 @@ class Archive:
             document = document_of(self._artifacts, session_id)
         except OddSession as odd:
             oddity = str(odd)
-        size, changed_at = 0, 0.0
-        has_folder = False
-        for folder in self._folders(session_id):
-            has_folder |= is_folder(folder)
+        folders = self._folders(session_id)
+        files: list[Path] = []
+        for folder in folders:
             if not is_folder(folder) and os.path.lexists(folder):
                 oddity = oddity or f"{folder} is a link, or no folder"
-            for path, files in folders_below(folder):
+            for path, inside in folders_below(folder):
                 if len(path.parts) - len(folder.parts) > NESTED_MAX:
                     oddity = oddity or f"{folder} has folders nested more than {NESTED_MAX} deep"
-                for file in files:
-                    with contextlib.suppress(OSError):
-                        status = file.lstat()
-                        size += status.st_size
-                        if file.name != KEPT_FILE:
-                            changed_at = max(changed_at, status.st_mtime)
-            if not size:
-                with contextlib.suppress(OSError):
-                    changed_at = max(changed_at, folder.lstat().st_mtime)
+                files += (each for each in inside if each.name != KEPT_FILE)
+        found = _statuses(files)
         return StoredSession(
             session_id=session_id,
             document=document,
-            changed_at=changed_at,
-            size_bytes=size,
-            has_folder=has_folder,
+            changed_at=_last_change(found, _statuses(folders)),
+            size_bytes=sum(each.st_size for each in found),
+            has_folder=any(map(is_folder, folders)),
             kept=self._artifacts.is_kept(session_id),
             recording_id=document.recording_id if document is not None else None,
             oddity=oddity,
@@ -211,3 +204,25 @@ def write_document(path: Path, content: SessionDocument) -> None:
     """Write a ``session.json``, whole or not at all. Blocks; raises OSError."""
     with moved_into_place(path) as partial:
         partial.write_bytes(encode_document(content))
+
+
+def _statuses(paths: Iterable[Path]) -> list[os.stat_result]:
+    found = []
+    for path in paths:
+        with contextlib.suppress(OSError):
+            found.append(path.lstat())
+    return found
+
+
+def _last_change(files: list[os.stat_result], folders: list[os.stat_result]) -> float:
+    """Return when the last file came, in seconds since 1970; 0 if there is nothing.
+
+    A wrong clock or a copy may leave times in the future, with which a session would never be old:
+    they count only if there is no other, and then as now.
+    """
+    now = time.time()
+    for statuses in (files, folders):
+        past = [each.st_mtime for each in statuses if each.st_mtime <= now]
+        if past:
+            return max(past)
+    return now if files or folders else 0.0

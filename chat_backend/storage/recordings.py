@@ -8,7 +8,7 @@ from typing import Final
 
 from chat_backend.storage.removal import remove_folders
 from shared_schema.ids import is_session_id
-from shared_schema.layout import HEARING_ROOT, Artifacts, is_folder, moved_into_place
+from shared_schema.layout import HEARING_ROOT, Artifacts, files_below, is_folder, moved_into_place
 
 TRANSCRIPT: Final = "transcript.json"
 
@@ -50,8 +50,12 @@ class KeptRecordings:
 
 
 def _written_at(folder: Path) -> float:
-    """Return when a recording was kept, in seconds since 1970; never if it is gone."""
-    try:
-        return folder.lstat().st_mtime
-    except OSError:
-        return math.inf
+    """Return when a recording was kept, in seconds since 1970; never if it is gone.
+
+    It was written at once, so its oldest time is right, whatever a copy did to the others.
+    """
+    times = []
+    for path in (folder, *files_below(folder)):
+        with contextlib.suppress(OSError):
+            times.append(path.lstat().st_mtime)
+    return min(times, default=math.inf)

@@ -145,6 +145,26 @@ def test_a_kept_session_stays(archive: Archive, tmp_path: Path) -> None:
     assert [each.session_id for each in prune(archive, older_than_s=DAY_S)] == [session_id(1)]
 
 
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_file_from_the_future_keeps_no_session_young(
+    archive: Archive, tmp_path: Path, alone: bool
+) -> None:
+    """Its other files have the time, or its folder; if all are from the future, it stays."""
+    session = write(tmp_path, 1, age_s=3 * DAY_S)
+    future = time.time() + 3650 * DAY_S
+    document = tmp_path / session_file(session)
+    if alone:
+        shutil.rmtree(document.parent / "turn_1")
+        shutil.rmtree(tmp_path / "waves")
+        os.utime(document.parent, (future, future))
+    os.utime(document, (future, future))
+    assert len(prune(archive, older_than_s=2 * DAY_S)) == (not alone)
+    if alone:
+        then = time.time() - 3 * DAY_S
+        os.utime(document.parent, (then, then))
+        assert len(prune(archive, older_than_s=2 * DAY_S)) == 1
+
+
 def test_a_file_held_open_stays_and_is_tried_again(
     archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
