@@ -179,20 +179,21 @@ class Artifacts:
         return is_regular(mark) and not is_link(mark.parent)
 
     def require_own_folders(self) -> None:
-        """Refuse links in place of the sessions' folders: what is below them is not ours.
+        """Refuse links and files in place of the sessions' folders: what is below is not ours.
 
         Raises
         ------
         InvalidSetting
-            Naming the link and the remedy.
+            Naming what is there and the remedy.
         """
-        for root in (*SESSION_ROOTS, HEARING_ROOT):
-            for folder in (self.root / Path(root).parent, self.root / root):
-                if is_link(folder):
-                    raise InvalidSetting(
-                        f"{folder} is a link: make it a folder, or let RR_ARTIFACTS_DIR be the"
-                        " folder where the sessions are"
-                    )
+        roots = [Path(self.root, each) for each in (*SESSION_ROOTS, HEARING_ROOT)]
+        for folder in (self.root, *(each for root in roots for each in (root.parent, root))):
+            if os.path.lexists(folder) and not is_folder(folder):
+                what = "a link" if is_link(folder) else "no folder"
+                raise InvalidSetting(
+                    f"{folder} is {what}: make it a folder, or let RR_ARTIFACTS_DIR be the folder"
+                    " where the sessions are"
+                )
 
     def path(self, relative: str) -> Path:
         """Return the file at `relative`, links resolved.

@@ -446,13 +446,20 @@ def test_another_sessions_document_is_odd(archive: Archive, tmp_path: Path) -> N
     assert "another session" in archive.stored(session_id(2)).oddity
 
 
-def test_folders_of_sessions_may_not_be_links(tmp_path: Path) -> None:
-    """Whichever of them; the artifacts folder itself may be one."""
+def test_folders_of_sessions_may_not_be_links_or_files(tmp_path: Path) -> None:
+    """Whichever of them; the artifacts folder itself may be a link."""
     (tmp_path / "else").mkdir()
     for place in ("tts", "tts/sessions", "waves", "waves/sessions", "stt", "stt/sessions"):
         root = tmp_path / place.replace("/", "-")
         link(root / place, tmp_path / "else")
         with pytest.raises(InvalidSetting, match="RR_ARTIFACTS_DIR"):
+            Artifacts(root).require_own_folders()
+    for place in ("", "tts", "stt/sessions"):
+        path = tmp_path / f"file-{place.replace('/', '-')}" / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        root = tmp_path / f"file-{place.replace('/', '-')}"
+        with pytest.raises(InvalidSetting, match="no folder"):
             Artifacts(root).require_own_folders()
     link(tmp_path / "linked", tmp_path / "else")
     Artifacts(tmp_path / "linked").require_own_folders()
