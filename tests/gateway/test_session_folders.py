@@ -37,13 +37,13 @@ def test_one_that_was_passed_over_is_listed_again_when_it_changes(tmp_path: Path
     """A file comes into one of its folders; what changed a moment ago is not trusted to be over."""
     folders = SessionFolders(tmp_path)
     session = put(tmp_path, 1, at=LONG_AGO_S)
-    for change in (
-        lambda: os.utime(tmp_path / SPEECH_ROOT / session, (LONG_AGO_S + 1,) * 2),
-        lambda: (tmp_path / WAVES_ROOT / session).mkdir(parents=True),
-    ):
+    for root, at in ((SPEECH_ROOT, LONG_AGO_S + 1), (WAVES_ROOT, None)):
         folders.pass_over(session, folders.state(session))
         assert listed(folders) == []
-        change()
+        folder = tmp_path / root / session
+        folder.mkdir(parents=True, exist_ok=True)
+        if at is not None:
+            os.utime(folder, (at, at))
         assert listed(folders) == [session]
     assert folders.state(session) is None
     folders.pass_over(session, folders.state(session))
