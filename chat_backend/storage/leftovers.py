@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from heapq import nlargest
 from typing import Final
 
-from shared_schema.ids import is_session_id
 from shared_schema.layout import (
     HEARING_ROOT,
     PARTIAL_SUFFIX,
@@ -60,9 +59,8 @@ def sweep_newest(artifacts: Artifacts, roots: Sequence[str] = SESSION_ROOTS) -> 
     for root in roots:
         with contextlib.suppress(OSError), os.scandir(artifacts.root / root) as entries:
             for entry in entries:
-                if is_session_id(entry.name) and entry.is_dir(follow_symlinks=False):
-                    changed_at = entry.stat(follow_symlinks=False).st_mtime
-                    sessions[entry.name] = max(changed_at, sessions.get(entry.name, 0.0))
+                changed_at = entry.stat(follow_symlinks=False).st_mtime
+                sessions[entry.name] = max(changed_at, sessions.get(entry.name, 0.0))
     newest = nlargest(NEWEST, sessions, key=lambda session_id: sessions[session_id])
     return sum(sweep_session(artifacts, session_id, roots) for session_id in newest)
 

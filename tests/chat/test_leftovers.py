@@ -59,16 +59,6 @@ def test_at_the_start_only_the_newest_sessions_are_looked_at(tmp_path: Path, dea
     assert [path for path in files if path.exists()] == files[NEWEST:]
 
 
-def test_what_is_no_session_takes_no_place_among_them(tmp_path: Path, dead_pid: int) -> None:
-    """However many notes of a person, or files with a session's name, are newer."""
-    left = put(tmp_path, 0, dead_pid)
-    os.utime(left.parents[1], (1e9, 1e9))
-    for number in range(1, NEWEST + 1):
-        (left.parents[2] / f"notes {number}").mkdir()
-        (left.parents[2] / session_id(number)).touch()
-    assert sweep_newest(Artifacts(tmp_path)) == 1
-
-
 def test_what_a_cluster_writes_is_not_taken_for_abandoned(tmp_path: Path, dead_pid: int) -> None:
     """Its writers live on other machines, where their ids mean something else."""
     wave = put(tmp_path, 1, dead_pid)
