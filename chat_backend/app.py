@@ -194,8 +194,8 @@ class Chat(Struct, frozen=True, kw_only=True):
         removal = await self.sessions.delete(session_id) if is_session_id(session_id) else None
         if removal is None:
             return problem(HTTPStatus.NOT_FOUND, "no such session", field="sessionId")
-        held = [path.as_posix() for path in removal.held]
-        return Json({"sessionId": session_id, "deleted": True, "held": held})
+        left = removal.left
+        return Json({"sessionId": session_id, "deleted": not left, "left": left})
 
     async def reset(self, request: Request) -> Response:
         """Forget the history of one visit, or of all; running sessions and files stay."""

@@ -3,7 +3,6 @@
 It decides nothing and has no socket; `server` calls `tick` and `handle` from the event loop.
 """
 
-import os
 import time
 import uuid
 from collections import deque
@@ -50,7 +49,7 @@ from shared_schema.bus import (
 from shared_schema.decoding import InvalidMessage, WrongProtocol
 from shared_schema.facts import Fact, SessionBegun, SessionComplete
 from shared_schema.ids import timestamp
-from shared_schema.layout import GATEWAY_DIR, Artifacts, kept_file
+from shared_schema.layout import GATEWAY_DIR, Artifacts
 from shared_schema.settings import Settings
 from shared_schema.sockets import Frames
 
@@ -257,7 +256,7 @@ class Orchestrator:
             yield from self.outbox.prune(
                 before=now - retention_s,
                 rehearsals_before=now - REHEARSALS_KEPT_S,
-                is_kept=self._is_kept,
+                is_kept=self.artifacts.is_kept,
             )
             self._remove_set_aside(now - retention_s)
         except (OutboxUnavailable, OSError) as error:
@@ -286,9 +285,6 @@ class Orchestrator:
             if path.lstat().st_mtime < before:
                 path.unlink()
                 log.info("damaged outbox removed", file=path.name)
-
-    def _is_kept(self, session_id: str) -> bool:
-        return os.path.lexists(self.artifacts.absolute(kept_file(session_id)))
 
     def count_received(self) -> None:
         """Update the counter of messages; doing so for each would be slow, because of its lock."""

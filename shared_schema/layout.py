@@ -9,7 +9,7 @@ import sys
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Final, Literal
 
@@ -112,14 +112,38 @@ def is_regular(path: Path) -> bool:
         return False
 
 
+def is_folder(path: Path) -> bool:
+    """Return whether a path is a folder: no link to one."""
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode) and not is_link(path)
+    except (OSError, ValueError):
+        return False
+
+
+def folders_below(folder: Path) -> Iterator[tuple[Path, list[Path]]]:
+    """Yield a folder and all in it, outer ones first, each with its files and links.
+
+    No link is followed, also not in place of `folder`. `os.walk` would follow junctions, and call
+    itself for each level, before Python 3.12.
+    """
+    waiting = [folder]
+    while waiting:
+        path = waiting.pop()
+        if is_link(path):
+            continue
+        files: list[Path] = []
+        with suppress(OSError), os.scandir(path) as entries:
+            for entry in entries:
+                inner = path / entry.name
+                is_inner = entry.is_dir(follow_symlinks=False) and not is_link(inner)
+                (waiting if is_inner else files).append(inner)
+        yield path, files
+
+
 def files_below(folder: Path) -> Iterator[Path]:
     """Yield every file and link in a folder and the folders in it; follow no link, also not it."""
-    if is_link(folder):
-        return
-    for path, folders, names in os.walk(folder):
-        links = [name for name in folders if is_link(Path(path, name))]
-        folders[:] = [name for name in folders if name not in links]
-        yield from (Path(path, name) for name in (*names, *links))
+    for _, files in folders_below(folder):
+        yield from files
 
 
 def longest_path_chars() -> int:
@@ -149,21 +173,27 @@ class Artifacts:
         """Return the absolute path, with forward slashes, of a path that was checked on entry."""
         return self._prefix + relative
 
+    def is_kept(self, session_id: str) -> bool:
+        """Return whether a session is exempt from retention; what a link points at is not asked."""
+        mark = self.root / kept_file(session_id)
+        return is_regular(mark) and not is_link(mark.parent)
+
     def require_own_folders(self) -> None:
-        """Refuse links in place of the sessions' folders: what is below them is not ours.
+        """Refuse links and files in place of the sessions' folders: what is below is not ours.
 
         Raises
         ------
         InvalidSetting
-            Naming the link and the remedy.
+            Naming what is there and the remedy.
         """
-        for root in (*SESSION_ROOTS, HEARING_ROOT):
-            for folder in (self.root / Path(root).parent, self.root / root):
-                if is_link(folder):
-                    raise InvalidSetting(
-                        f"{folder} is a link: make it a folder, or let RR_ARTIFACTS_DIR be the"
-                        " folder where the sessions are"
-                    )
+        roots = [Path(self.root, each) for each in (*SESSION_ROOTS, HEARING_ROOT)]
+        for folder in (self.root, *(each for root in roots for each in (root.parent, root))):
+            if os.path.lexists(folder) and not is_folder(folder):
+                what = "a link" if is_link(folder) else "no folder"
+                raise InvalidSetting(
+                    f"{folder} is {what}: make it a folder, or let RR_ARTIFACTS_DIR be the folder"
+                    " where the sessions are"
+                )
 
     def path(self, relative: str) -> Path:
         """Return the file at `relative`, links resolved.

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,8 @@ import typer
 from msgspec import Struct
 
 from chat_backend.storage.archive import Archive, StoredSession
+from chat_backend.storage.recordings import KeptRecordings
+from chat_backend.storage.removal import Left, remove_folders
 from chat_backend.storage.retention import Retention
 from shared_schema.decoding import UNREADABLE
 from shared_schema.ids import LAST_MOMENT, is_session_id
@@ -120,7 +123,7 @@ def keep(
 
     def run() -> int:
         archive = _archive(load_settings())
-        found = _one(archive, session)
+        found = _sound(_one(archive, session))
         try:
             archive.keep(found, kept=not undo)
         except OSError as error:
@@ -136,7 +139,9 @@ def keep(
 def delete(session: SessionArgument) -> None:
     """Remove a session at once, everywhere: its files, its events, what the voices remember.
 
-    One that is under way is ended. Example: python -m chat_backend sessions delete 3f0c
+    One that is under way is ended. So is removed a kept recording, by its whole id.
+
+    Example: python -m chat_backend sessions delete 3f0c
     """
 
     def run() -> int:
@@ -144,16 +149,15 @@ def delete(session: SessionArgument) -> None:
         archive = _archive(settings)
         # Its files may be gone already, and its events not.
         session_id = session if is_session_id(session) else _one(archive, session).session_id
-        held = _deleted_by_server(settings, session_id)
-        if held is None:
-            removal = archive.remove(archive.stored(session_id))
-            held = [path.as_posix() for path in removal.held]
-        for path in held:
-            print_line(f"{path} is open elsewhere (TouchDesigner?): close it, then delete again")
+        left = _deleted_by_server(settings, session_id)
+        if left is None:
+            left = archive.remove(archive.stored(session_id)).left
+        _print_left(left)
         answer = _gateway_command("delete", session_id)
         for line in answer.stderr.splitlines():
             print_line(line)
-        if held or answer.returncode != OK:
+        if left or answer.returncode != OK:
+            print_line(f"{session_id} is not deleted as a whole: delete it again afterwards")
             return FAILED
         echo(f"{session_id} is deleted, with its events")
         return OK
@@ -168,7 +172,7 @@ def prune(
     ] = None,
     dry_run: Annotated[bool, typer.Option(help="Only print what would be removed.")] = False,
 ) -> None:
-    """Remove old sessions, but never a live one.
+    """Remove old sessions and kept recordings, but never a live session.
 
     Example: python -m chat_backend sessions prune --days 30 --dry-run
     """
@@ -184,17 +188,22 @@ def prune(
             older_than_s=keep_days * SECONDS_A_DAY,
             session_limit_s=settings.events_session_limit_s,
         )
-        held = 0
+        now = time.time()
+        left: list[Left] = []
         for each in archive.sessions():
-            if retention.is_old(each, time.time()):
+            if retention.is_old(each, now):
                 echo(_line(each))
                 if not dry_run:
-                    held += len(archive.remove(each).held)
-        if held:
-            print_line(
-                f"{held} files are open elsewhere (TouchDesigner?): close them, then prune again"
-            )
-        return FAILED if held else OK
+                    left += archive.remove(each).left
+            elif each.oddity:
+                print_line(f"skipped {each.session_id}: {each.oddity}")
+        recordings = KeptRecordings(Artifacts(settings.artifacts_dir))
+        for folder in recordings.old(now - retention.older_than_s):
+            echo(f"{folder.name}  recording")
+            if not dry_run:
+                left += remove_folders([folder])
+        _print_left(left)
+        return FAILED if left else OK
 
     raise typer.Exit(exit_code_of(run, name="sessions"))
 
@@ -236,14 +245,19 @@ def _line(session: StoredSession) -> str:
     return f"{session.session_id}  {when}  {state:<10} {size:>9}  {kept:<4}  {message}"
 
 
+def _print_left(left: Iterable[Left]) -> None:
+    for each in left:
+        print_line(f"{each.path} {each.reason}")
+
+
 class _Deleted(Struct):
-    """The chat backend's answer: what is held open."""
+    """The chat backend's answer: what stays."""
 
-    held: list[str]
+    left: tuple[Left, ...]
 
 
-def _deleted_by_server(settings: Settings, session_id: str) -> list[str] | None:
-    """Ask the running backend to delete a session; return what is held open.
+def _deleted_by_server(settings: Settings, session_id: str) -> tuple[Left, ...] | None:
+    """Ask the running backend to delete a session; return what stays.
 
     None if no backend runs, or it knows no such session.
     """
@@ -265,7 +279,7 @@ def _deleted_by_server(settings: Settings, session_id: str) -> list[str] | None:
         message = f"the chat backend answered {answer.status_code}: {answer.text}"
         raise StartRefused(message, FAILED)
     try:
-        return msgspec.json.decode(answer.content, type=_Deleted).held
+        return msgspec.json.decode(answer.content, type=_Deleted).left
     except UNREADABLE:
         return None  # another program uses its port
 

@@ -148,7 +148,7 @@ class Sessions:
             self._save(session)  # removes what was being written meanwhile
             if session.saving is not None:
                 await asyncio.wait([session.saving], timeout=DELETE_TIMEOUT_S)
-        elif not stored.has_folder:
+        elif not removal.found:
             return None
         log.info("session deleted", session=session_id)
         return removal

@@ -1,1 +1,1 @@
-"""Sessions on disk: `archive` lists, exports and removes them, `leftovers` cleans up."""
+"""Sessions on disk: `archive` lists and exports them, `removal` and `retention` remove them."""

@@ -4,24 +4,26 @@ No link is followed: what it points at is neither read nor removed.
 """
 
 import contextlib
+import errno
 import os
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
+from chat_backend.storage.removal import Left, remove_folders
 from shared_schema.ids import is_session_id
 from shared_schema.layout import (
     HEARING_ROOT,
-    HELD_INTERVAL_S,
-    HELD_TIMEOUT_S,
     KEPT_FILE,
     SESSION_ROOTS,
     Artifacts,
     files_below,
+    folders_below,
+    is_folder,
     is_link,
     is_regular,
     kept_file,
@@ -36,6 +38,8 @@ from shared_schema.session_document import (
 )
 
 EVENTS_FILE: Final = "events.jsonl"
+# We write one; a person may have sorted something into more.
+NESTED_MAX: Final = 8
 
 
 class StoredSession(Struct, frozen=True, kw_only=True):
@@ -61,11 +65,12 @@ class StoredSession(Struct, frozen=True, kw_only=True):
 
 
 class Removal(Struct, frozen=True, kw_only=True):
-    """What became of a session's files; `held` are open elsewhere and stay for now."""
+    """What became of a session's files. `found` is false if there was nothing."""
 
     session_id: str
     size_bytes: int
-    held: tuple[Path, ...]
+    found: bool
+    left: tuple[Left, ...]
 
 
 class Archive:
@@ -108,29 +113,23 @@ class Archive:
             document = document_of(self._artifacts, session_id)
         except OddSession as odd:
             oddity = str(odd)
-        size, changed_at = 0, 0.0
-        has_folder = False
-        for folder in self._folders(session_id):
-            is_folder = folder.is_dir() and not is_link(folder)
-            has_folder |= is_folder
-            if not is_folder and os.path.lexists(folder):
+        folders = self._folders(session_id)
+        files: list[Path] = []
+        for folder in folders:
+            if not is_folder(folder) and os.path.lexists(folder):
                 oddity = oddity or f"{folder} is a link, or no folder"
-            for path in files_below(folder):
-                with contextlib.suppress(OSError):
-                    status = path.lstat()
-                    size += status.st_size
-                    if path.name != KEPT_FILE:
-                        changed_at = max(changed_at, status.st_mtime)
-            if not size:
-                with contextlib.suppress(OSError):
-                    changed_at = max(changed_at, folder.lstat().st_mtime)
+            for path, inside in folders_below(folder):
+                if len(path.parts) - len(folder.parts) > NESTED_MAX:
+                    oddity = oddity or f"{folder} has folders nested more than {NESTED_MAX} deep"
+                files += (each for each in inside if each.name != KEPT_FILE)
+        found = _statuses(files)
         return StoredSession(
             session_id=session_id,
             document=document,
-            changed_at=changed_at,
-            size_bytes=size,
-            has_folder=has_folder,
-            kept=os.path.lexists(self._artifacts.root / kept_file(session_id)),
+            changed_at=_last_change(found, _statuses(folders)),
+            size_bytes=sum(each.st_size for each in found),
+            has_folder=any(map(is_folder, folders)),
+            kept=self._artifacts.is_kept(session_id),
             recording_id=document.recording_id if document is not None else None,
             oddity=oddity,
         )
@@ -138,21 +137,18 @@ class Archive:
     def remove(self, session: StoredSession) -> Removal:
         """Delete a session's files; its session.json goes last, when nothing else is left.
 
-        So is a kept recording of its question. A link among them is deleted, not what it points at;
-        one in place of the folder stays.
+        So is a kept recording of its question, and one that has this id itself.
         """
-        wanted = list(self._folders(session.session_id))
-        if session.recording_id is not None:
-            wanted.append(self._artifacts.root / HEARING_ROOT / session.recording_id)
-        folders = [each for each in wanted if not is_link(each)]
-        last = self._artifacts.root / session_file(session.session_id)
-        files = [path for folder in folders for path in files_below(folder) if path != last]
-        held = _delete(files)
-        if folders and not held and not is_link(last.parent):
-            held = _delete([last])
-        _remove_empty(folders, timeout_s=0.0 if held else HELD_TIMEOUT_S)
+        recordings = {session.session_id, session.recording_id or session.session_id}
+        folders = list(self._folders(session.session_id))
+        folders += (self._artifacts.root / HEARING_ROOT / each for each in sorted(recordings))
         return Removal(
-            session_id=session.session_id, size_bytes=session.size_bytes, held=tuple(held)
+            session_id=session.session_id,
+            size_bytes=session.size_bytes,
+            found=any(map(os.path.lexists, folders)),
+            left=remove_folders(
+                folders, last=self._artifacts.root / session_file(session.session_id)
+            ),
         )
 
     def keep(self, session: StoredSession, *, kept: bool) -> None:
@@ -161,14 +157,20 @@ class Archive:
         Raises
         ------
         OSError
-            If its folder can't be written.
+            If its folder can't be written, or the mark's place is taken by something else.
         """
         mark = self._artifacts.root / kept_file(session.session_id)
-        if kept:
-            mark.parent.mkdir(parents=True, exist_ok=True)
-            mark.touch()
-        else:
+        if is_link(mark.parent):
+            raise NotADirectoryError(errno.ENOTDIR, "is a link", str(mark.parent))
+        if not kept:
             mark.unlink(missing_ok=True)
+            return
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        # Of all modes only "x" never follows a link.
+        with contextlib.suppress(FileExistsError), mark.open("x"):
+            pass
+        if not self._artifacts.is_kept(session.session_id):
+            raise FileExistsError(errno.EEXIST, "is a link, or no file", str(mark))
 
     def export(self, session: StoredSession, target: Path, events: Sequence[str]) -> None:
         """Write one zip with the speech, the waves, session.json and the events.
@@ -204,50 +206,23 @@ def write_document(path: Path, content: SessionDocument) -> None:
         partial.write_bytes(encode_document(content))
 
 
-def _delete(files: Sequence[Path]) -> list[Path]:
-    """Delete files and links; return those that stay: held open (Windows), or not ours.
-
-    A scanner that has one open lets go within a second; TouchDesigner does not.
-    """
-    give_up_at = time.monotonic() + HELD_TIMEOUT_S
-    held = [path for path in files if not _deleted(path)]
-    while held and time.monotonic() < give_up_at:
-        time.sleep(HELD_INTERVAL_S)
-        held = [path for path in held if not _deleted(path)]
-    return held
-
-
-def _remove_empty(folders: Sequence[Path], *, timeout_s: float) -> None:
-    """Remove folders with nothing but folders in them, trying again while one is being listed."""
-    give_up_at = time.monotonic() + timeout_s
-    while True:
-        for folder in folders:
-            for path in _innermost_first(folder):
-                with contextlib.suppress(OSError):  # not empty, or being listed (Windows)
-                    path.rmdir()
-        if time.monotonic() >= give_up_at or not any(folder.exists() for folder in folders):
-            return
-        time.sleep(HELD_INTERVAL_S)
-
-
-def _innermost_first(folder: Path) -> list[Path]:
-    """Return a folder and all below it; before Python 3.12 `os.walk` itself follows junctions."""
+def _statuses(paths: Iterable[Path]) -> list[os.stat_result]:
     found = []
-    for path, names, _ in os.walk(folder):
-        names[:] = [name for name in names if not is_link(Path(path, name))]
-        found.append(Path(path))
-    return found[::-1]
+    for path in paths:
+        with contextlib.suppress(OSError):
+            found.append(path.lstat())
+    return found
 
 
-def _deleted(path: Path) -> bool:
-    """Delete a file or a link; return whether it is gone."""
-    try:
-        try:
-            path.unlink(missing_ok=True)
-        except PermissionError:
-            if not is_link(path):
-                raise
-            path.rmdir()  # a link to a folder, on Windows
-    except OSError:
-        return False
-    return True
+def _last_change(files: list[os.stat_result], folders: list[os.stat_result]) -> float:
+    """Return when the last file came, in seconds since 1970; 0 if there is nothing.
+
+    A wrong clock or a copy may leave times in the future, with which a session would never be old:
+    they count only if there is no other, and then as now.
+    """
+    now = time.time()
+    for statuses in (files, folders):
+        past = [each.st_mtime for each in statuses if each.st_mtime <= now]
+        if past:
+            return max(past)
+    return now if files or folders else 0.0

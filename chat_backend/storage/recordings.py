@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
-import os
-import shutil
+import math
+from pathlib import Path
 from typing import Final
 
+from chat_backend.storage.removal import remove_folders
 from shared_schema.ids import is_session_id
-from shared_schema.layout import HEARING_ROOT, Artifacts, moved_into_place
+from shared_schema.layout import HEARING_ROOT, Artifacts, files_below, is_folder, moved_into_place
 
 TRANSCRIPT: Final = "transcript.json"
 
@@ -31,20 +32,30 @@ class KeptRecordings:
         await asyncio.to_thread(self._write, text, transcript)
         return audio, text
 
+    def old(self, before: float) -> list[Path]:
+        """Return the recordings from before a time, in seconds since 1970. Blocks."""
+        folders: list[Path] = []
+        with contextlib.suppress(OSError):
+            folders += (self._artifacts.root / HEARING_ROOT).iterdir()
+        ours = (each for each in sorted(folders) if is_session_id(each.name) and is_folder(each))
+        return [each for each in ours if _written_at(each) < before]
+
     def prune(self, before: float) -> int:
         """Remove recordings from before a time, in seconds since 1970; return how many. Blocks."""
-        removed = 0
-        with contextlib.suppress(OSError), os.scandir(self._artifacts.root / HEARING_ROOT) as all_:
-            for entry in all_:
-                # Of a link only the link, of what is held open nothing, until the next time.
-                with contextlib.suppress(OSError):
-                    if not is_session_id(entry.name):
-                        continue
-                    if entry.stat(follow_symlinks=False).st_mtime < before:
-                        shutil.rmtree(entry.path)
-                        removed += 1
-        return removed
+        return sum(not remove_folders([each]) for each in self.old(before))
 
     def _write(self, relative: str, data: bytes) -> None:
         with moved_into_place(self._artifacts.root / relative) as partial:
             partial.write_bytes(data)
+
+
+def _written_at(folder: Path) -> float:
+    """Return when a recording was kept, in seconds since 1970; never if it is gone.
+
+    It was written at once, so its oldest time is right, whatever a copy did to the others.
+    """
+    times = []
+    for path in (folder, *files_below(folder)):
+        with contextlib.suppress(OSError):
+            times.append(path.lstat().st_mtime)
+    return min(times, default=math.inf)

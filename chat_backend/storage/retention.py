@@ -99,7 +99,7 @@ class _Housekeeping:
                 "old sessions removed",
                 sessions=len(removals),
                 megabytes=round(sum(each.size_bytes for each in removals) / 1e6),
-                held=sum(len(each.held) for each in removals),
+                left=sum(len(each.left) for each in removals),
                 recordings=recordings,
             )
 

@@ -3,10 +3,7 @@
 import heapq
 import itertools
 import math
-import os
-import time
 from collections.abc import Iterator
-from heapq import nlargest
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +14,7 @@ from event_gateway.core.readiness import Limits, Readiness
 from event_gateway.errors import OutboxUnavailable
 from event_gateway.outbox import Outbox
 from event_gateway.rendering import Renderer
+from event_gateway.studio.session_folders import SessionFolders
 from shared_schema.bus import SnapshotSession
 from shared_schema.decoding import CamelStruct, InvalidMessage
 from shared_schema.events import (
@@ -26,8 +24,8 @@ from shared_schema.events import (
     played_s,
 )
 from shared_schema.facts import SentimentReported, SessionBegun, SessionComplete, Turn3Complete
-from shared_schema.ids import is_session_id, timestamp
-from shared_schema.layout import SPEECH_ROOT, WAVES_ROOT, Artifacts
+from shared_schema.ids import timestamp
+from shared_schema.layout import WAVES_ROOT, Artifacts
 from shared_schema.session_document import OddSession, SessionDocument, document_of
 
 log = structlog.get_logger("gateway")
@@ -36,10 +34,8 @@ log = structlog.get_logger("gateway")
 _NO_LIMITS: Final = Limits(
     turn1_timeout_s=1e9, dialogue_timeout_s=1e9, session_limit_s=1e9, replay_window_s=1e9
 )
-# Older sessions that are not in the outbox can be found by their id only.
-LOOK_BACK: Final = 200
-# A folder may change twice within one tick of its file system's clock (two seconds on FAT).
-_TICK_NS: Final = 2_000_000_000
+# So many folders are looked into at once, for the loop waits; the next request goes on from there.
+LOOKS_MAX: Final = 500
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -63,6 +59,7 @@ class _Candidate(Struct, frozen=True):
     session_id: str
     at: float
     placed_at: float
+    in_outbox: bool
 
 
 class RecordingSummary(CamelStruct, frozen=True, kw_only=True):
@@ -81,7 +78,7 @@ class Recordings:
         self._outbox = outbox
         self._artifacts = artifacts
         self._renderer = Renderer(artifacts)
-        self._folders = SessionFolders(artifacts.root / SPEECH_ROOT, look_back=LOOK_BACK)
+        self._folders = SessionFolders(artifacts.root)
         self._odd: set[str] = set()
 
     def find(self, session_id: str) -> Recording | None:
@@ -141,11 +138,25 @@ class Recordings:
 
     def _newest(self) -> Iterator[tuple[float, Recording]]:
         """Yield the sessions that can be sent again, with their times, newest first."""
-        candidates = heapq.merge(self._recorded(), self._unrecorded(), key=lambda it: -it.placed_at)
+        looks = 0
+        candidates = heapq.merge(self._recorded(), self._on_disk(), key=lambda it: -it.placed_at)
         for candidate in candidates:
-            recording = self.find(candidate.session_id)
+            session_id, recording = candidate.session_id, None
+            if candidate.in_outbox:
+                recording = self.find(session_id)
+            elif looks < LOOKS_MAX and self._outbox.unknown([session_id]):
+                looks += 1
+                recording = self._look_into(session_id)
             if recording is not None:
                 yield candidate.at, recording
+
+    def _look_into(self, session_id: str) -> Recording | None:
+        """Return a session that only has folders; one in vain is not looked into again."""
+        state = self._folders.state(session_id)
+        recording = self.find(session_id)
+        if recording is None:
+            self._folders.pass_over(session_id, state)
+        return recording
 
     def _recorded(self) -> Iterator[_Candidate]:
         """Yield the sessions of the outbox in its own order, whatever the clock said then."""
@@ -154,14 +165,12 @@ class Recordings:
             placed_at = min(placed_at, at)
             # Where the files are gone, reading the events would be in vain.
             if (self._artifacts.root / WAVES_ROOT / session_id).is_dir():
-                yield _Candidate(session_id, at, placed_at)
+                yield _Candidate(session_id, at, placed_at, in_outbox=True)
 
-    def _unrecorded(self) -> Iterator[_Candidate]:
-        """Yield the newest sessions that only have a folder."""
-        folders = sorted(self._folders.newest().items(), key=lambda it: it[1], reverse=True)
-        for session_id, at in folders:
-            if self._outbox.unknown([session_id]):
-                yield _Candidate(session_id, at, at)
+    def _on_disk(self) -> Iterator[_Candidate]:
+        """Yield the sessions that have a folder, whether or not they are in the outbox."""
+        for session_id, at in self._folders.newest():
+            yield _Candidate(session_id, at, at, in_outbox=False)
 
     def _from_outbox(self, session_id: str) -> list[Step]:
         rows = self._outbox.history(session_id)
@@ -193,42 +202,6 @@ class Recordings:
             # Their times are unknown: each begins when the previous one has been played.
             at_s += played_s(event)
         return steps
-
-
-class SessionFolders:
-    """The session folders below `root`, listed again only after one was added or removed.
-
-    The time of each folder is read once.
-    """
-
-    def __init__(self, root: Path, *, look_back: int) -> None:
-        self._root = root
-        self._look_back = look_back
-        self._since: dict[str, float] = {}
-        self._newest: dict[str, float] = {}
-        self._changed_ns = 0
-
-    def newest(self) -> dict[str, float]:
-        """Return the newest `look_back` sessions, each with its time in seconds since 1970."""
-        try:
-            now_ns, changed_ns = time.time_ns(), self._root.stat().st_mtime_ns
-            if changed_ns != self._changed_ns:
-                self._list()
-                self._changed_ns = changed_ns if now_ns - changed_ns >= _TICK_NS else 0
-        except OSError:
-            return {}
-        return self._newest
-
-    def _list(self) -> None:
-        with os.scandir(self._root) as entries:
-            self._since = {
-                entry.name: self._since.get(entry.name)
-                or entry.stat(follow_symlinks=False).st_mtime
-                for entry in entries
-                if entry.name in self._since or is_session_id(entry.name)
-            }
-        newest = nlargest(self._look_back, self._since, key=self._since.__getitem__)
-        self._newest = {session_id: self._since[session_id] for session_id in newest}
 
 
 def _snapshot(document: SessionDocument) -> SnapshotSession:

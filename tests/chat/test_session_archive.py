@@ -2,23 +2,32 @@
 
 import os
 import shutil
+import sys
 import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from chat_backend.storage import archive as archives
+from chat_backend.storage import removal as removing
 from chat_backend.storage.archive import Archive, Removal
-from chat_backend.storage.archive import _deleted as deleted
 from chat_backend.storage.leftovers import sweep_newest
+from chat_backend.storage.removal import LINK, NO_FOLDER, Left
 from chat_backend.storage.retention import Retention, free_gb
 from shared_schema import layout
 from shared_schema.decoding import InvalidSetting
 from shared_schema.facts import SlotAgent, Utterance, WavePending, WaveReady
-from shared_schema.layout import Artifacts, session_file
+from shared_schema.layout import (
+    HEARING_ROOT,
+    KEPT_FILE,
+    Artifacts,
+    is_regular,
+    kept_file,
+    session_file,
+)
 from shared_schema.session_document import MAX_BYTES, SessionDocument, State, encode_document
-from tests.support.platforms import make_junction, make_link, windows
+from tests.support.platforms import make_junction, make_link, posix, windows
 from tests.support.sessions import session_id
 
 DAY_S = 86_400.0
@@ -136,6 +145,26 @@ def test_a_kept_session_stays(archive: Archive, tmp_path: Path) -> None:
     assert [each.session_id for each in prune(archive, older_than_s=DAY_S)] == [session_id(1)]
 
 
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_file_from_the_future_keeps_no_session_young(
+    archive: Archive, tmp_path: Path, alone: bool
+) -> None:
+    """Its other files have the time, or its folder; if all are from the future, it stays."""
+    session = write(tmp_path, 1, age_s=3 * DAY_S)
+    future = time.time() + 3650 * DAY_S
+    document = tmp_path / session_file(session)
+    if alone:
+        shutil.rmtree(document.parent / "turn_1")
+        shutil.rmtree(tmp_path / "waves")
+        os.utime(document.parent, (future, future))
+    os.utime(document, (future, future))
+    assert len(prune(archive, older_than_s=2 * DAY_S)) == (not alone)
+    if alone:
+        then = time.time() - 3 * DAY_S
+        os.utime(document.parent, (then, then))
+        assert len(prune(archive, older_than_s=2 * DAY_S)) == 1
+
+
 def test_a_file_held_open_stays_and_is_tried_again(
     archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,11 +181,11 @@ def test_a_file_held_open_stays_and_is_tried_again(
     with monkeypatch.context() as held:
         held.setattr(Path, "unlink", unlink)
         (removal,) = prune(archive, older_than_s=0)
-    assert removal.held == (mix,)
+    assert [each.path for each in removal.left] == [mix.as_posix()]
     files = {path.name for path in tmp_path.rglob("*") if path.is_file()}
     assert files == {"session.json", mix.name}
     (again,) = prune(archive, older_than_s=0)
-    assert again.held == ()
+    assert again.left == ()
     assert archive.sessions() == []
 
 
@@ -177,9 +206,9 @@ def test_on_windows_what_a_scanner_has_open_is_removed_a_moment_later(
         real(path, **options)
 
     monkeypatch.setattr(Path, method, refusing)
-    monkeypatch.setattr(archives, "HELD_TIMEOUT_S", 30.0)
+    monkeypatch.setattr(removing, "HELD_TIMEOUT_S", 30.0)
     (removal,) = prune(archive, older_than_s=0)
-    assert removal.held == ()
+    assert removal.left == ()
     assert left(tmp_path) == []
     assert not list(tmp_path.rglob("turn_1"))
 
@@ -194,7 +223,7 @@ def test_a_junction_is_removed_and_what_it_points_at_stays(
     (outside / "file").touch()
     make_junction(tmp_path / f"tts/sessions/{session}/junction", outside, monkeypatch)
     (removal,) = prune(archive, older_than_s=0)
-    assert removal.held == ()
+    assert removal.left == ()
     assert archive.sessions() == []
     assert (outside / "file").exists()
 
@@ -211,11 +240,14 @@ def test_a_junction_that_is_held_open_is_not_followed_either(
     def is_link(path: Path) -> bool:
         return path == junction or real(path)
 
-    for module in (layout, archives):
+    for module in (layout, removing):
         monkeypatch.setattr(module, "is_link", is_link)
-    monkeypatch.setattr(archives, "_deleted", lambda path: path != junction and deleted(path))
+    delete = removing._deletion_failure
+    monkeypatch.setattr(
+        removing, "_deletion_failure", lambda path: "is held" if path == junction else delete(path)
+    )
     (removal,) = prune(archive, older_than_s=0)
-    assert removal.held == (junction,)
+    assert removal.left == (Left(junction.as_posix(), "is held"),)
     assert (junction / "empty").exists()
 
 
@@ -240,13 +272,13 @@ def link(path: Path, target: Path) -> None:
     ],
 )
 def test_links_are_never_followed(tmp_path: Path, place: str) -> None:
-    """Listed, exported, removed, swept: what a link points at stays unread and in its place."""
+    """Listed, exported, kept, removed, swept: what a link points at stays unread and as it was."""
     root, outside = tmp_path / "artifacts", tmp_path / "outside"
     write(root, 1, age_s=9 * DAY_S)
     mine = outside / "turn_1" / "song.wav"
     partial = outside / "turn_1" / "song.wav.999999999.tmp"
     mine.parent.mkdir(parents=True)
-    for file in (mine, partial):
+    for file in (mine, partial, outside / KEPT_FILE):
         file.write_bytes(b"mine")
         os.utime(file, (0, 0))
     link(root / place, outside)
@@ -256,10 +288,53 @@ def test_links_are_never_followed(tmp_path: Path, place: str) -> None:
         archive.export(each, tmp_path / "out.zip", [])
         with zipfile.ZipFile(tmp_path / "out.zip") as zipped:
             assert b"mine" not in map(zipped.read, zipped.namelist())
+        assert not each.kept
+        for kept in (True, False):
+            with suppress(OSError):
+                archive.keep(each, kept=kept)
     prune(archive, older_than_s=DAY_S)
     for each in archive.sessions():
         archive.remove(each)
-    assert (mine.read_bytes(), partial.read_bytes()) == (b"mine", b"mine")
+    files = {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()}
+    assert files == dict.fromkeys((mine, partial, outside / KEPT_FILE), b"mine")
+
+
+def test_a_mark_that_is_a_link_marks_nothing(archive: Archive, tmp_path: Path) -> None:
+    """What it points at is not made; the link itself can be taken away."""
+    session = write(tmp_path, 1)
+    mark = tmp_path / kept_file(session)
+    link(mark, tmp_path / "outside")
+    with pytest.raises(OSError, match="is a link"):
+        archive.keep(archive.stored(session), kept=True)
+    assert not (tmp_path / "outside").exists()
+    assert not archive.stored(session).kept
+    archive.keep(archive.stored(session), kept=False)
+    archive.keep(archive.stored(session), kept=True)
+    assert archive.stored(session).kept
+    assert is_regular(mark)
+
+
+@posix("paths of that length")
+def test_folders_nested_deeper_than_pythons_stack_are_odd_and_go_when_they_are_old(
+    archive: Archive, tmp_path: Path
+) -> None:
+    """The others are listed; it can be exported and swept, and nothing of it outlives its age."""
+    deep = write(tmp_path, 1, age_s=9 * DAY_S)
+    write(tmp_path, 2)
+    nested = tmp_path / "tts/sessions" / deep
+    for _ in range(sys.getrecursionlimit() + 500):
+        nested /= "d"
+        nested.mkdir()
+    try:
+        assert sweep_newest(Artifacts(tmp_path)) == 0
+        listed = {each.session_id: each for each in archive.sessions()}
+        assert "nested" in listed[deep].oddity
+        assert listed[session_id(2)].oddity == ""
+        archive.export(listed[deep], tmp_path / "out.zip", [])
+    finally:  # before `tmp_path` goes, which has Python's own limit
+        removals = prune(archive, older_than_s=DAY_S)
+    assert [each.session_id for each in removals] == [deep]
+    assert left(tmp_path) == [session_id(2)]
 
 
 def test_a_linked_file_is_not_exported_and_only_its_link_removed(
@@ -277,9 +352,62 @@ def test_a_linked_file_is_not_exported_and_only_its_link_removed(
     archive.export(stored, tmp_path / "out.zip", [])
     with zipfile.ZipFile(tmp_path / "out.zip") as zipped:
         assert b"mine" not in map(zipped.read, zipped.namelist())
-    assert archive.remove(stored).held == ()
+    assert archive.remove(stored).left == ()
     assert left(tmp_path) == []
     assert precious.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("root", ["tts/sessions", "waves/sessions", "stt/sessions"])
+def test_what_is_in_a_folders_place_stays_and_is_named(
+    archive: Archive, tmp_path: Path, root: str
+) -> None:
+    """With the true reason; all else of the session goes."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    for make, reason in (
+        (lambda path: link(path, outside), LINK),
+        (Path.touch, NO_FOLDER),
+        *(((os.mkfifo, NO_FOLDER),) if sys.platform != "win32" else ()),
+    ):
+        session = write(tmp_path, 1)
+        place = tmp_path / root / session
+        shutil.rmtree(place, ignore_errors=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        make(place)
+        removal = archive.remove(archive.stored(session))
+        assert removal.found
+        assert removal.left == (Left(place.as_posix(), reason),)
+        assert [path for path in tmp_path.glob("*/sessions/*") if path != place] == []
+        place.unlink()
+    assert outside.is_dir()
+
+
+def test_a_folder_that_cannot_be_listed_is_named(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows what is in it, so the session is not said to be gone."""
+    session = write(tmp_path, 1)
+    closed = tmp_path / "tts/sessions" / session / "turn_1"
+    scandir = os.scandir
+
+    def refusing(path: Path) -> object:
+        if path == closed:
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    (left,) = archive.remove(archive.stored(session)).left
+    assert (left.path, "Permission denied" in left.reason) == (closed.parent.as_posix(), True)
+
+
+def test_a_recording_goes_by_its_own_id(archive: Archive, tmp_path: Path) -> None:
+    """Also where no session names it; what was never there is not found."""
+    transcript = tmp_path / HEARING_ROOT / session_id(1) / "transcript.json"
+    transcript.parent.mkdir(parents=True)
+    transcript.touch()
+    assert archive.remove(archive.stored(session_id(1))).found
+    assert not transcript.parent.exists()
+    assert not archive.remove(archive.stored(session_id(1))).found
 
 
 @pytest.mark.parametrize(
@@ -318,13 +446,20 @@ def test_another_sessions_document_is_odd(archive: Archive, tmp_path: Path) -> N
     assert "another session" in archive.stored(session_id(2)).oddity
 
 
-def test_folders_of_sessions_may_not_be_links(tmp_path: Path) -> None:
-    """Whichever of them; the artifacts folder itself may be one."""
+def test_folders_of_sessions_may_not_be_links_or_files(tmp_path: Path) -> None:
+    """Whichever of them; the artifacts folder itself may be a link."""
     (tmp_path / "else").mkdir()
     for place in ("tts", "tts/sessions", "waves", "waves/sessions", "stt", "stt/sessions"):
         root = tmp_path / place.replace("/", "-")
         link(root / place, tmp_path / "else")
         with pytest.raises(InvalidSetting, match="RR_ARTIFACTS_DIR"):
+            Artifacts(root).require_own_folders()
+    for place in ("", "tts", "stt/sessions"):
+        path = tmp_path / f"file-{place.replace('/', '-')}" / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        root = tmp_path / f"file-{place.replace('/', '-')}"
+        with pytest.raises(InvalidSetting, match="no folder"):
             Artifacts(root).require_own_folders()
     link(tmp_path / "linked", tmp_path / "else")
     Artifacts(tmp_path / "linked").require_own_folders()

@@ -1,6 +1,7 @@
 """What pages ask for at the same time, and what the technician's list shows."""
 
 import asyncio
+import os
 from http import HTTPStatus
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,10 +13,11 @@ from starlette.types import Message
 from event_gateway.core.readiness import Readiness
 from event_gateway.outbox import Entry, Outbox
 from event_gateway.rendering import Renderer
-from event_gateway.studio.recordings import Recording, Recordings, Step
+from event_gateway.studio.recordings import LOOKS_MAX, Recording, Recordings, Step
 from event_gateway.studio.rehearsal import Rehearsal, RehearsalRefused, RehearsalRequest
 from event_gateway.studio.routes import STREAMS_MAX, Streams
-from shared_schema.layout import Artifacts
+from shared_schema.layout import SESSION_ROOTS, SPEECH_ROOT, Artifacts, session_file
+from shared_schema.session_document import FORMAT_VERSION, SessionDocument, encode_document
 from tests.support.client import write_wav
 from tests.support.readiness import LIMITS
 from tests.support.sessions import Truth, session_id, whole
@@ -125,4 +127,71 @@ def test_rehearsals_push_no_session_out_of_the_list(tmp_path: Path) -> None:
     latest = recordings.latest()
     assert latest is not None
     assert latest.session_id == session_id(3)
+    outbox.close()
+
+
+def put(artifacts: Artifacts, truth: Truth) -> str:
+    """Write a session's files, its session.json among them, but record no event."""
+    for path in truth.wave_files():
+        write_wav(artifacts.root / path)
+    document = SessionDocument(
+        format=FORMAT_VERSION,
+        session_id=truth.session_id,
+        started_at="2026-01-01T00:00:00.000Z",
+        state="done",
+        message="m",
+        seed=1,
+        slots=truth.begun().slots,
+        utterances=tuple(truth.utterance(*part) for part in truth.parts()),
+        dialogues=truth.dialogues,
+    )
+    file = artifacts.root / session_file(truth.session_id)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(encode_document(document))
+    return truth.session_id
+
+
+def test_folders_with_nothing_to_send_push_no_session_out_of_the_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many are newer: each is looked into once, and only so many at one request."""
+    outbox, artifacts = Outbox.open(tmp_path / "gateway"), Artifacts(tmp_path)
+    recordings = Recordings(outbox, artifacts)
+    sound = [put(artifacts, whole(number)) for number in (1, 2)]
+    tell(outbox, artifacts, whole(3), at=50.0)
+    barren = [session_id(number) for number in range(10, 10 + LOOKS_MAX + 1)]
+    for session in barren:
+        (artifacts.root / SPEECH_ROOT / session).mkdir()
+    (artifacts.root / session_file(barren[0])).write_text("{}")
+    for at, session in enumerate((*sound, *barren), start=100):
+        for root in SESSION_ROOTS:
+            if (folder := artifacts.root / root / session).exists():
+                os.utime(folder, (at, at))
+    looked: list[str] = []
+    found = recordings._found
+
+    def watched(session: str) -> Recording | None:
+        looked.append(session)
+        return found(session)
+
+    monkeypatch.setattr(recordings, "_found", watched)
+    # What is in the outbox is always listed; the rest is found by the second request.
+    assert [each.session_id for each in recordings.newest()] == [session_id(3)]
+    assert len(looked) == LOOKS_MAX + 1
+    for _ in range(2):
+        looked.clear()
+        listed = [each.session_id for each in recordings.newest()]
+        assert listed == [*sound[::-1], session_id(3)]
+    assert looked == listed
+    outbox.close()
+
+
+def test_two_hundred_empty_folders_are_passed_at_the_first_request(tmp_path: Path) -> None:
+    """As after an evening on which the disk was full."""
+    outbox, artifacts = Outbox.open(tmp_path / "gateway"), Artifacts(tmp_path)
+    sound = put(artifacts, whole(1))
+    os.utime(artifacts.root / SPEECH_ROOT / sound, (100, 100))
+    for number in range(10, 221):
+        (artifacts.root / SPEECH_ROOT / session_id(number)).mkdir()
+    assert [each.session_id for each in Recordings(outbox, artifacts).newest()] == [sound]
     outbox.close()

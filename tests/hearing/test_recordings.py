@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +113,7 @@ def test_only_what_its_figures_support_is_believed() -> None:
 
 
 async def test_kept_recordings_go_when_they_are_old(tmp_path: Path) -> None:
-    """Not the newer ones, nor what is no recording of ours."""
+    """Not the newer ones, nor what is no recording of ours; a folder's time may be wrong."""
     kept = KeptRecordings(Artifacts(tmp_path))
     old, new = new_session_id(), new_session_id()
     for each in (old, new):
@@ -121,5 +122,7 @@ async def test_kept_recordings_go_when_they_are_old(tmp_path: Path) -> None:
     (folder / "notes").mkdir()
     for each in (old, "notes"):
         os.utime(folder / each, (1.0, 1.0))
+    os.utime(folder / old / "transcript.json", (1.0, 1.0))
+    os.utime(folder / old, (time.time() + 1e8,) * 2)
     assert kept.prune(before=1000.0) == 1
     assert sorted(each.name for each in folder.iterdir()) == sorted([new, "notes"])

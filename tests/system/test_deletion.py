@@ -7,11 +7,15 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
+from chat_backend.storage.removal import LINK, NO_FOLDER
 from shared_schema.chat import SlotDone
 from shared_schema.layout import HEARING_ROOT, session_file
+from shared_schema.runtime.process.exits import FAILED
 from tests.support.client import listening
+from tests.support.platforms import posix
 from tests.support.processes import System, system, until
 from tests.support.sessions import session_id
 from tests.support.staging import brief_chat
@@ -169,6 +173,46 @@ def test_without_servers_and_kept_ones(tmp_path: Path) -> None:
         )
         assert (show.artifacts / session_file(kept)).exists()
         assert request(show.gateway_url, "GET", f"{history}{kept}").json()["events"]
+
+
+@posix("links without a privilege")
+def test_what_is_said_to_be_deleted_is_gone(tmp_path: Path) -> None:
+    """A recording that no session names goes, by its id or its age; what stays is named."""
+    with system(tmp_path) as show:
+        by_id, by_route, by_age = (kept_recording(show, number) for number in (1, 2, 3))
+        deleted(show, session_id(1))
+        assert not by_id.parent.exists()
+        tried = show.command("chat_backend", "sessions", "prune", "--days", "0", "--dry-run")
+        assert session_id(3) in tried.log
+        brief_chat(show)
+        route = f"/v1/sessions/{session_id(2)}"
+        answer = request(show.chat_url, "DELETE", route)
+        assert answer.json() == {"sessionId": session_id(2), "deleted": True, "left": []}
+        assert not by_route.parent.exists()
+        assert request(show.chat_url, "DELETE", route).status_code == httpx.codes.NOT_FOUND
+
+        outside = tmp_path / "outside"
+        outside.mkdir()
+        (outside / "mine").touch()
+        sessions = show.artifacts / "tts/sessions"
+        sessions.mkdir(parents=True, exist_ok=True)
+        (sessions / session_id(4)).symlink_to(outside)
+        (sessions / session_id(5)).write_text(SECRET)
+        for number, reason in ((4, LINK), (5, NO_FOLDER)):
+            place = sessions / session_id(number)
+            answer = request(show.chat_url, "DELETE", f"/v1/sessions/{session_id(number)}")
+            assert answer.json()["deleted"] is False
+            assert answer.json()["left"] == [{"path": place.as_posix(), "reason": reason}]
+            refused = show.command("chat_backend", "sessions", "delete", session_id(number))
+            assert refused.popen.returncode == FAILED
+            assert f"{place} {reason}" in refused.log
+            assert "is deleted" not in refused.log
+        assert (outside / "mine").exists()
+
+        pruned = show.command("chat_backend", "sessions", "prune", "--days", "0")
+        assert pruned.popen.returncode == 0, pruned.log
+        assert not by_age.parent.exists()
+        assert f"skipped {session_id(4)}: " in pruned.log
 
 
 @pytest.mark.parametrize("with_token", [False, True])

@@ -14,7 +14,7 @@ import pytest
 from shared_schema.chat import encode_chat_event
 from shared_schema.foreign_text import shown, shown_lines
 from shared_schema.layout import session_file
-from shared_schema.runtime.process.exits import CONFIGURATION
+from shared_schema.runtime.process.exits import CONFIGURATION, FAILED
 from tests.support.client import listening
 from tests.support.platforms import posix
 from tests.support.processes import Process, System, system, until
@@ -101,6 +101,13 @@ def test_odd_sessions_are_skipped_one_by_one_and_named_once(
         (line,) = [line for line in listed.log.splitlines() if session in line]
         assert line.startswith(f"skipped {session}: "), line
 
+    (outside / "kept").touch()
+    for undo in ((), ("--undo",)):
+        marked = show.command("chat_backend", "sessions", "keep", session_id(1), *undo)
+        assert marked.popen.returncode == FAILED
+        assert "its folder is a link" in marked.log
+    assert (outside / "kept").exists()
+
     for _ in range(2):
         answer = recordings(show)
         assert answer.status_code == httpx.codes.OK
@@ -127,6 +134,29 @@ def test_odd_sessions_are_skipped_one_by_one_and_named_once(
     again.until_logged("old sessions removed")
     assert again.log.count(f"odd session  session={session_id(2)}") == 1
     assert outside.is_dir()
+
+
+@posix("paths of that length")
+def test_folders_within_folders_end_no_command(show: System, sound: str, tmp_path: Path) -> None:
+    """More than Python's stack has levels: named by the list, in the report, and deleted."""
+    deep = session_id(13)
+    nested = show.artifacts / "tts/sessions" / deep
+    for _ in range(1500):
+        nested.mkdir()
+        nested /= "d"
+    try:
+        listed = show.command("chat_backend", "sessions", "list")
+        report = show.command("chat_backend", "report", "--to", str(tmp_path / "report.zip"))
+        exported = show.command("chat_backend", "sessions", "export", deep)
+    finally:  # before the folder is removed by pytest, with Python's own limit
+        deleted = show.command("chat_backend", "sessions", "delete", deep)
+    assert f"skipped {deep}: " in listed.log
+    assert f"{sound}  2" in listed.log
+    assert report.popen.returncode == 0, report.log
+    assert exported.popen.returncode == FAILED
+    assert f"{deep} cannot be read: " in exported.log
+    assert deleted.popen.returncode == 0, deleted.log
+    assert not (show.artifacts / "tts/sessions" / deep).exists()
 
 
 async def test_text_of_a_visitor_steers_no_terminal(show: System, sound: str) -> None:
@@ -179,17 +209,22 @@ async def test_text_of_a_visitor_steers_no_terminal(show: System, sound: str) ->
 
 
 @posix("links without a privilege")
+@pytest.mark.parametrize("what", ["a link", "no folder"])
 @pytest.mark.parametrize("package", ["chat_backend", "event_gateway"])
-def test_a_linked_folder_is_seen_at_the_start(tmp_path: Path, package: str) -> None:
-    """One line that names it and the remedy, before anything is written there."""
+def test_a_linked_folder_is_seen_at_the_start(tmp_path: Path, package: str, what: str) -> None:
+    """Or a file: one line that names it and the remedy, before anything is written there."""
     (tmp_path / "elsewhere").mkdir()
     with system(tmp_path / "show") as show:
         show.artifacts.mkdir(parents=True)
-        (show.artifacts / "tts").symlink_to(tmp_path / "elsewhere")
+        place = show.artifacts / "tts"
+        if what == "a link":
+            place.symlink_to(tmp_path / "elsewhere")
+        else:
+            place.touch()
         server = show.start(package, "-m", package)
         assert server.wait() == CONFIGURATION
         (line,) = server.log.splitlines()
-        assert str(show.artifacts / "tts") in line
+        assert f"{place} is {what}" in line
         assert "RR_ARTIFACTS_DIR" in line
         listed = show.command("chat_backend", "sessions", "list")
-        assert "is a link" in listed.log
+        assert f"is {what}" in listed.log
