@@ -2,12 +2,14 @@
 
 import contextlib
 import socket
+import ssl
 from pathlib import Path
 
 import httpx
 import psutil
 
 from shared_schema.settings import Settings
+from tests.support.certificates import make_certificate
 from tests.support.client import backend, listening, turn1_of
 from tests.support.local_http import LOCAL
 from tests.support.platforms import linux
@@ -49,6 +51,22 @@ def test_silent_connections_keep_no_visitor_out(tmp_path: Path) -> None:
         with httpx.Client(base_url=installation.chat_url, **LOCAL, timeout=10) as kiosk:
             for path in ("/", "/pages/kiosk.js", "/v1/agents"):
                 assert kiosk.get(path).status_code == httpx.codes.OK
+        assert len(chat.log.splitlines()) < 40
+
+
+@prlimit
+def test_silent_connections_keep_no_visitor_out_over_https(tmp_path: Path) -> None:
+    """They are counted before their TLS handshakes, which never come."""
+    cert, key = make_certificate(tmp_path)
+    tls = {"chat_tls_cert": cert, "chat_tls_key": key, "waves_enabled": "false"}
+    with system(tmp_path / "show", **tls) as installation, contextlib.ExitStack() as stack:
+        chat = installation.start("chat", "-m", "chat_backend")
+        chat.until_logged("listening")
+        crowd(stack, chat, installation.chat_port)
+        trust = ssl.create_default_context(cafile=cert)
+        url = f"https://localhost:{installation.chat_port}"
+        with httpx.Client(base_url=url, verify=trust, trust_env=False, timeout=10) as kiosk:
+            assert kiosk.get("/").status_code == httpx.codes.OK
         assert len(chat.log.splitlines()) < 40
 
 
