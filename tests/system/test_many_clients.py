@@ -7,7 +7,10 @@ from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
+from event_gateway.studio.routes import STREAMS_MAX
+from event_gateway.studio.status import REPLACED_RETRY_MS
 from shared_schema.settings import Settings
 from tests.support.certificates import make_certificate
 from tests.support.client import backend, listening, turn1_of
@@ -18,6 +21,7 @@ from tests.support.sessions import whole
 
 DESCRIPTORS = 1024
 SILENT = 1100
+WITHIN_S = 60.0
 
 prlimit = linux("prlimit")
 
@@ -68,6 +72,30 @@ def test_silent_connections_keep_no_visitor_out_over_https(tmp_path: Path) -> No
         with httpx.Client(base_url=url, verify=trust, trust_env=False, timeout=10) as kiosk:
             assert kiosk.get("/").status_code == httpx.codes.OK
         assert len(chat.log.splitlines()) < 40
+
+
+@pytest.mark.parametrize("path", ["/v1/watch", "/v1/playback"])
+def test_pages_that_sleep_lock_no_other_out(tmp_path: Path, path: str) -> None:
+    """The oldest gives its place to the newcomer, and is asked to come back later."""
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    with system(tmp_path) as installation, contextlib.ExitStack() as stack:
+        gateway = installation.gateway()
+        pages = []
+        for _ in range(STREAMS_MAX):
+            address = ("127.0.0.1", installation.gateway_port)
+            page = stack.enter_context(socket.create_connection(address, timeout=WITHIN_S))
+            page.sendall(request)
+            assert page.recv(4096).startswith(b"HTTP/1.1 200")
+            pages.append(page)
+        with httpx.stream("GET", installation.gateway_url + path, **LOCAL) as newcomer:
+            assert newcomer.status_code == httpx.codes.OK
+            answer = b""
+            while not answer.endswith(b"0\r\n\r\n"):
+                received = pages[0].recv(4096)
+                assert received
+                answer += received
+            assert f"retry: {REPLACED_RETRY_MS}".encode() in answer
+            gateway.until_logged("stream ended: too many pages are open")
 
 
 def crowd(stack: contextlib.ExitStack, server: Process, port: int) -> None:
