@@ -36,7 +36,7 @@ from shared_schema.runtime.process.exits import StartRefused
 from shared_schema.runtime.process.serving import run_server
 from shared_schema.runtime.web.access import bus_address
 from shared_schema.runtime.web.connections import HttpLimits
-from shared_schema.runtime.web.tls import Certificate
+from shared_schema.runtime.web.tls import own_certificate
 from shared_schema.runtime.web.tokens import Token, require_token
 from shared_schema.settings import Settings, variable
 from waves.errors import WavesError
@@ -59,7 +59,7 @@ def serve(settings: Settings, *, speech: Speech | None = None) -> int:
         port=settings.chat_port,
         name="chat",
         limits=HttpLimits.of(settings),
-        certificate=Certificate.of(settings),
+        tls=own_certificate(settings),
     )
 
 

@@ -5,6 +5,10 @@ environment wins; see `environment`). All processes read the same table, so a va
 them knows is a typing mistake and stops the start.
 """
 
+import contextlib
+import errno
+import ipaddress
+import re
 import typing
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,9 +24,16 @@ from shared_schema.environment import DOTENV, merged
 PREFIX: Final = "RR_"
 # Values that no terminal and no log shows.
 SECRET_SUFFIXES: Final = ("_SECRET", "_TOKEN")
+HOST_SUFFIX: Final = "_HOST"
 SECONDS_A_DAY: Final = 86_400.0
 # One heartbeat may be lost and one late.
 BUS_SILENCE_MIN_S: Final = 3 * HEARTBEAT_INTERVAL_S
+# What Python makes of bytes in the environment that are none.
+_NOT_UTF_8: Final = re.compile("[\ud800-\udfff]")
+# Windows' error for symbolic links that form a loop, which has no errno.
+_WINDOWS_LINK_LOOP: Final = 1921
+_HOST_NAME: Final = re.compile(r"[\w.-]*")
+_BRACKETED: Final = re.compile(r"\A\[(.*:.*)\]\Z")
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 # The upper bound keeps infinity out.
@@ -199,23 +210,52 @@ def load_settings(
 
 
 def _parse(key: str, text: str) -> object:
-    kind = VARIABLES[key].type
-    value: object = text.strip()
-    if typing.get_origin(kind) is tuple:
-        value = [part.strip() for part in text.split(",") if part.strip()]
-    elif type(None) in typing.get_args(kind) and text.strip() == "":
-        value = None
     try:
-        return msgspec.convert(value, kind, strict=False, dec_hook=_decode_path)
-    except msgspec.ValidationError as error:
+        return _converted(key, text)
+    except ValueError as error:  # msgspec's own is one
         shown = "(not shown)" if key.endswith(SECRET_SUFFIXES) else repr(text)
         raise InvalidSetting(f"{key}={shown} does not fit: {error}") from None
 
 
+def _converted(key: str, text: str) -> object:
+    kind = VARIABLES[key].type
+    kinds = (kind, *typing.get_args(kind))
+    if Path not in kinds and _NOT_UTF_8.search(text):  # a file's name may be any bytes
+        raise ValueError("it is not UTF-8")
+    value: object = text.strip()
+    if typing.get_origin(kind) is tuple:
+        value = [part.strip() for part in text.split(",") if part.strip()]
+    elif type(None) in kinds and text.strip() == "":
+        value = None
+    elif key.endswith(HOST_SUFFIX):
+        value = _host(text.strip())
+    return msgspec.convert(value, kind, strict=False, dec_hook=_decode_path)
+
+
+def _host(text: str) -> str:
+    """Return a host in the one form that is listened on, compared and put into URLs."""
+    name = _BRACKETED.sub(r"\1", text).removesuffix(".")
+    if ":" in name:
+        with contextlib.suppress(ValueError):
+            return str(ipaddress.IPv6Address(name))
+    elif _HOST_NAME.fullmatch(name):
+        return name.lower()
+    raise ValueError(
+        "write a host's name or address without a port, e.g. localhost, 192.168.1.20 or ::1"
+    )
+
+
 def _decode_path(kind: type, value: object) -> object:
-    if kind is Path and isinstance(value, str) and value:
-        try:
-            return Path(value).expanduser()
-        except RuntimeError:
-            raise ValueError("there is no home folder of that user") from None
-    raise ValueError("expected a path")
+    if kind is not Path or not isinstance(value, str) or not value:
+        raise ValueError("expected a path")
+    try:
+        path = Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError("there is no home folder of that user") from None
+    try:
+        path.stat()
+    except OSError as error:  # what is wrong otherwise, its reader says
+        is_loop = getattr(error, "winerror", None) == _WINDOWS_LINK_LOOP
+        if error.errno == errno.ELOOP or is_loop:
+            raise ValueError("its symbolic links form a loop") from None
+    return path

@@ -7,6 +7,7 @@ import msgspec
 
 from shared_schema import SERVER_NAME, VERSION
 from shared_schema.events import ClientMessage, ControlEvent, SessionEvent
+from shared_schema.runtime.web.hosts import gateway_url
 from shared_schema.settings import Settings
 
 Kinds = tuple[type[msgspec.Struct], ...]
@@ -33,7 +34,7 @@ def describe(settings: Settings) -> dict[str, Any]:
         },
         "servers": {
             "gateway": {
-                "host": f"{settings.gateway_host}:{settings.gateway_port}",
+                "host": gateway_url(settings, "ws").removeprefix("ws://"),
                 "protocol": "ws",
                 "description": "This machine.",
             }

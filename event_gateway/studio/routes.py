@@ -1,6 +1,7 @@
 """Serves the technician's page and the command `rehearse`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -18,12 +19,13 @@ from starlette.types import Receive, Scope, Send
 from event_gateway.quiet import Quiet
 from event_gateway.studio.recordings import Recordings
 from event_gateway.studio.rehearsal import Rehearsal, RehearsalRefused, RehearsalRequest
-from event_gateway.studio.status import StatusStream
+from event_gateway.studio.status import Place, StatusStream
 from shared_schema.decoding import InvalidMessage, decode
 from shared_schema.ids import is_session_id
 from shared_schema.layout import Artifacts
 from shared_schema.runtime.web.answers import EventStream, Json, limited_body, problem, sound_route
 from shared_schema.runtime.web.pages import Pages
+from shared_schema.runtime.web.refusals import RefusalLog
 from shared_schema.runtime.web.tokens import Token
 
 PAGES: Final = Path(__file__).parent / "pages"
@@ -37,33 +39,48 @@ _request_decoder = msgspec.json.Decoder(RehearsalRequest)
 
 
 class Streams:
-    """The open streams of one route, at most `STREAMS_MAX`."""
+    """The open streams of one route; one more than `STREAMS_MAX` gets the place of the oldest.
+
+    A page whose device sleeps keeps its stream, and cannot be told from one that waits for news.
+    """
 
     def __init__(self) -> None:
-        self.open = 0
+        self._places: dict[Place, None] = {}  # in the order in which they were opened
+        self._refusals = RefusalLog("web")
 
-    def answer(self, events: AsyncIterator[ServerSentEvent]) -> Response:
-        """Stream the events, or refuse."""
-        if self.open >= STREAMS_MAX:
-            return problem(
-                HTTPStatus.SERVICE_UNAVAILABLE, f"{STREAMS_MAX} pages are open already: close one"
+    def answer(self, events: Callable[[Place], AsyncIterator[ServerSentEvent]]) -> Response:
+        """Stream the events."""
+        if len(self._places) >= STREAMS_MAX:
+            oldest = next(iter(self._places))
+            self.leave(oldest)
+            oldest.taken = True
+            self._refusals.warning(
+                "stream ended: too many pages are open", kind="streams", limit=STREAMS_MAX
             )
-        self.open += 1  # now: others may ask before this one sends anything
-        return _CountedStream(events, self)
+        place = Place()
+        self._places[place] = None  # now: others may ask before this one sends anything
+        return _PlacedStream(events(place), place, self)
+
+    def leave(self, place: Place) -> None:
+        """Give a place back."""
+        self._places.pop(place, None)
 
 
-class _CountedStream(EventStream):
+class _PlacedStream(EventStream):
     """Gives its place back when it ends, also if it never began."""
 
-    def __init__(self, events: AsyncIterator[ServerSentEvent], streams: Streams) -> None:
+    def __init__(
+        self, events: AsyncIterator[ServerSentEvent], place: Place, streams: Streams
+    ) -> None:
         super().__init__(events, ping=PING_INTERVAL_S)
+        self._place = place
         self._streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._streams.open -= 1
+            self._streams.leave(self._place)
 
 
 class Studio(Struct, frozen=True, kw_only=True):
@@ -102,12 +119,12 @@ class Studio(Struct, frozen=True, kw_only=True):
         after = request.query_params.get("after", "")
         last = request.headers.get("last-event-id", after)
         known = last.isascii() and last.isdigit() and len(last) <= 15
-        events = self.status_stream.stream(int(last) if known else None)
+        events = partial(self.status_stream.stream, int(last) if known else None)
         return self.watchers.answer(events)
 
     async def playback(self, _: Request) -> Response:
         """Stream what plays, by the client's reports."""
-        return self.playback_watchers.answer(self.status_stream.playback_stream())
+        return self.playback_watchers.answer(self.status_stream.playback_stream)
 
     async def list_recordings(self, _: Request) -> Response:
         """Return the newest sessions that can be sent again."""

@@ -34,6 +34,9 @@ PLAYBACK_POLL_INTERVAL_S: Final = 0.1
 BACKLOG: Final = 100
 # After a restart of the gateway, pages reconnect within this time, in milliseconds.
 RETRY_MS: Final = 1000
+# A page whose place was taken would take another's at once: more pages than places would replace
+# each other every second. Opened again by hand, it connects at once.
+REPLACED_RETRY_MS: Final = 60_000
 
 
 class DialogueStatus(CamelStruct, frozen=True, kw_only=True):
@@ -127,6 +130,12 @@ class LogLine(CamelStruct, frozen=True, kw_only=True):
     event: msgspec.Raw | None
 
 
+class Place:
+    """A page's place among the open streams; `taken` when a newer page has got it."""
+
+    taken = False
+
+
 class StatusStream(Struct, frozen=True):
     """Creates the streams for pages."""
 
@@ -135,14 +144,14 @@ class StatusStream(Struct, frozen=True):
     rehearsal: Rehearsal
     started_at: str = field(default_factory=lambda: timestamp(time.time()))
 
-    async def stream(self, last_id: int | None) -> AsyncIterator[ServerSentEvent]:
+    async def stream(self, last_id: int | None, place: Place) -> AsyncIterator[ServerSentEvent]:
         """Yield the state whenever it changes, and log lines after `last_id` (None: the newest)."""
         outbox = self.orchestrator.outbox
         cursor = last_id or 0
         if cursor > outbox.head():
             cursor = 0  # a new outbox since the page's last line
         shown = b""
-        while True:
+        while not place.taken:
             # Both of one moment: more may happen while the page reads, and what is decided must not
             # come before the state that it was decided in.
             state = msgspec.json.encode(self.status())
@@ -159,16 +168,18 @@ class StatusStream(Struct, frozen=True):
                 data = msgspec.json.encode(_line(row)).decode()
                 yield ServerSentEvent(data, event="decision", id=str(row.id))
             await asyncio.sleep(POLL_INTERVAL_S)
+        yield ServerSentEvent(retry=REPLACED_RETRY_MS)
 
-    async def playback_stream(self) -> AsyncIterator[ServerSentEvent]:
+    async def playback_stream(self, place: Place) -> AsyncIterator[ServerSentEvent]:
         """Yield what plays whenever it changes."""
         shown = b""
-        while True:
+        while not place.taken:
             state = msgspec.json.encode(self.playback())
             if state != shown:
                 shown = state
                 yield ServerSentEvent(state.decode(), event="playback", retry=RETRY_MS)
             await asyncio.sleep(PLAYBACK_POLL_INTERVAL_S)
+        yield ServerSentEvent(retry=REPLACED_RETRY_MS)
 
     def playback(self) -> PlaybackState:
         """Return what plays now, by the client's reports."""

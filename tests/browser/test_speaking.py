@@ -2,10 +2,8 @@
 
 import json
 import ssl
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from shutil import which
 from typing import TYPE_CHECKING
 
 import httpx
@@ -15,6 +13,7 @@ import pytest
 from chat_backend.speech.audio import SAMPLE_RATE_HZ, write_wav
 from shared_schema.ids import is_session_id
 from tests.browser.browsing import NARROW, WIDE, Visit, chromium, progress, visiting
+from tests.support.certificates import make_certificate
 from tests.support.processes import System, system, until
 from tests.support.recordings import SENTENCES, spoken
 from tests.support.staging import stage
@@ -269,24 +268,9 @@ def test_every_window_shows_the_whole_button(show: System, speaker: "Browser") -
             visit.page.evaluate("document.querySelector('#understood').textContent = ''")
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    if which("openssl") is None:
-        pytest.skip("openssl is missing")
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
-    subprocess.run(
-        [*command, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True
-    )
-    return cert, key
-
-
-def test_https_is_served_with_the_operators_certificate(
-    tmp_path: Path, certificate: tuple[Path, Path]
-) -> None:
+def test_https_is_served_with_the_operators_certificate(tmp_path: Path) -> None:
     """Pages and streams over https, commands trust that certificate; a wrong file is one line."""
-    cert, key = certificate
+    cert, key = make_certificate(tmp_path)
     with system(tmp_path / "show", chat_tls_cert=cert, chat_tls_key=key, waves_enabled=False) as it:
         chat = it.start("chat", "-m", "chat_backend")
         until(lambda: "https://127.0.0.1" in chat.log or chat.popen.poll() is not None, "listening")

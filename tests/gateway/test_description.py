@@ -42,6 +42,12 @@ def test_every_message_is_in_it() -> None:
             target = target[step]
 
 
+def test_the_address_is_one_that_a_client_can_use() -> None:
+    """IPv6 is in brackets, as in a URL."""
+    server = describe(Settings(gateway_host="::1", gateway_port=9000))["servers"]["gateway"]
+    assert server["host"] == "[::1]:9000"
+
+
 def references(node: Any) -> list[str]:
     if isinstance(node, dict):
         own = [node["$ref"]] if "$ref" in node else []

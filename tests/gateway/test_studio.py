@@ -2,12 +2,14 @@
 
 import asyncio
 import os
-from http import HTTPStatus
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from sse_starlette import ServerSentEvent
+from starlette.responses import Response
 from starlette.types import Message
 
 from event_gateway.core.readiness import Readiness
@@ -16,6 +18,7 @@ from event_gateway.rendering import Renderer
 from event_gateway.studio.recordings import LOOKS_MAX, Recording, Recordings, Step
 from event_gateway.studio.rehearsal import Rehearsal, RehearsalRefused, RehearsalRequest
 from event_gateway.studio.routes import STREAMS_MAX, Streams
+from event_gateway.studio.status import Place
 from shared_schema.layout import SESSION_ROOTS, SPEECH_ROOT, Artifacts, session_file
 from shared_schema.session_document import FORMAT_VERSION, SessionDocument, encode_document
 from tests.support.client import write_wav
@@ -74,12 +77,20 @@ async def test_what_changes_while_a_rehearsal_ends_counts(rehearsal: Rehearsal) 
 
 
 async def test_pages_that_come_at_once_are_counted() -> None:
-    """Before any of them has received anything; one that leaves at once gives its place back."""
+    """One too many gets the oldest's place; one that leaves at once gives its place back."""
     streams = Streams()
+    places: list[Place] = []
 
-    async def events() -> Any:
+    async def events(place: Place) -> AsyncIterator[ServerSentEvent]:
         await asyncio.sleep(FAR_AWAY_S)
-        yield None
+        yield ServerSentEvent(retry=int(place.taken))
+
+    def ask() -> Response:
+        def begin(place: Place) -> AsyncIterator[ServerSentEvent]:
+            places.append(place)
+            return events(place)
+
+        return streams.answer(begin)
 
     async def gone() -> Message:
         return {"type": "http.disconnect"}
@@ -87,10 +98,19 @@ async def test_pages_that_come_at_once_are_counted() -> None:
     async def ignore(_: Message) -> None:
         pass
 
-    answers = [streams.answer(events()) for _ in range(STREAMS_MAX)]
-    assert streams.answer(events()).status_code == HTTPStatus.SERVICE_UNAVAILABLE
-    await answers[0]({"type": "http", "method": "GET"}, gone, ignore)
-    assert streams.answer(events()).status_code == HTTPStatus.OK
+    def taken() -> list[int]:
+        return [number for number, place in enumerate(places) if place.taken]
+
+    answers = [ask() for _ in range(STREAMS_MAX)]
+    assert taken() == []
+    ask()
+    assert taken() == [0]
+    for left in (0, 2):  # of which the first had no place any more
+        await answers[left]({"type": "http", "method": "GET"}, gone, ignore)
+    ask()
+    assert taken() == [0]
+    ask()
+    assert taken() == [0, 1]
 
 
 def tell(outbox: Outbox, artifacts: Artifacts, truth: Truth, *, at: float = 0.0) -> None:

@@ -7,10 +7,13 @@ import logging
 import os
 import select
 import socket
+import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -18,7 +21,7 @@ from starlette.applications import Starlette
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from shared_schema.runtime.process.exits import CONFIGURATION, StartRefused
+from shared_schema.runtime.process.exits import CONFIGURATION, OK, StartRefused
 from shared_schema.runtime.process.listening import SELECT_MAX_CONNECTIONS, allow_descriptors
 from shared_schema.runtime.process.serving import _config, _Server
 from shared_schema.runtime.web.connections import (
@@ -29,10 +32,11 @@ from shared_schema.runtime.web.connections import (
 )
 from shared_schema.runtime.web.refusals import RefusalLog, limit_library_lines
 from shared_schema.settings import Settings
+from tests.support.certificates import make_certificate
 from tests.support.local_http import LOCAL
-from tests.support.platforms import posix, windows
+from tests.support.platforms import SIGNALS, posix, windows
 
-from .toys import LIMIT_S, Toys, wait_for
+from .toys import LIMIT_S, Toy, Toys, wait_for
 
 TIMEOUT_S = 0.5
 
@@ -199,6 +203,67 @@ def test_a_newcomer_gets_the_place_of_the_one_that_waits_longest(
     assert gone == 60
     assert not is_closed(silent[-1])
     assert toy.output().count("too many are open") < 10
+
+
+@pytest.fixture
+def encrypted(toys: Toys, tmp_path: Path) -> Toy:
+    """Return a toy with https, room for 32 connections, and little patience."""
+    cert, key = make_certificate(tmp_path)
+    toy = toys.server(
+        chat_tls_cert=cert,
+        chat_tls_key=key,
+        http_max_connections=32,
+        http_header_timeout_s=TIMEOUT_S,
+    )
+    toy.wait_for_line("listening")
+    return toy
+
+
+def asked_over_tls(toys: Toys, request: bytes) -> bytes:
+    """Return what is answered to a request that arrives together with the handshake's end."""
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = trusting.wrap_bio(incoming, outgoing)
+    with opened(toys) as client:
+
+        def done(act: Callable[[], Any]) -> Any:
+            while True:
+                try:
+                    return act()
+                except ssl.SSLWantReadError:
+                    client.sendall(outgoing.read())
+                    incoming.write(client.recv(1 << 16))
+
+        done(tls.do_handshake)
+        tls.write(request)
+        answer: bytes = done(tls.read)
+        return answer
+
+
+def test_handshakes_that_are_not_completed_lock_nobody_out(
+    toys: Toys, encrypted: Toy, sockets: contextlib.ExitStack
+) -> None:
+    """They count as connections, and have the time of a header."""
+    silent = [sockets.enter_context(opened(toys)) for _ in range(100)]
+    request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    assert asked_over_tls(toys, request).startswith(b"HTTP/1.1 200")
+    encrypted.wait_for_line("connection closed: too many are open")
+    wait_for(lambda: all(map(is_closed, silent)) or None, what="closed")
+    assert asked_over_tls(toys, request).startswith(b"HTTP/1.1 200")
+    plain = sockets.enter_context(opened(toys, request))
+    wait_for(lambda: is_closed(plain) or None, what="closed")
+    assert "Traceback" not in encrypted.output()
+
+
+@SIGNALS
+def test_handshakes_do_not_hold_up_the_end(
+    toys: Toys, encrypted: Toy, sockets: contextlib.ExitStack
+) -> None:
+    sockets.enter_context(opened(toys, b"\x16"))
+    encrypted.process.terminate()
+    assert encrypted.wait() == OK
+    assert "timeout graceful shutdown" not in encrypted.output()
 
 
 def test_websockets_that_only_wait_are_bounded(toys: Toys, sockets: contextlib.ExitStack) -> None:

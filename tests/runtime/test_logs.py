@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from shared_schema.runtime.log.logs import _wants_colours
+from tests.support.platforms import posix
 
 from .toys import ROOT
 
@@ -26,6 +27,15 @@ try:
     raise ValueError("broke")
 except ValueError:
     log.exception("it broke")
+"""
+
+
+LAST_DESCRIPTOR = """
+import logging, resource
+from shared_schema.runtime.log.logs import configure_logging
+configure_logging(level="info", form="text", service="gateway")
+resource.setrlimit(resource.RLIMIT_NOFILE, (0, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+logging.getLogger("asyncio").error("socket.accept() out of system resource\\nsocket: 4")
 """
 
 
@@ -69,6 +79,20 @@ def test_json_is_one_object_a_line() -> None:
     }
     assert (second["level"], second["event"]) == ("error", "cancel 3 tasks")
     assert third["exception"].endswith("ValueError: broke")
+
+
+@posix("limit on open files")
+def test_a_line_needs_no_file_that_can_still_be_opened() -> None:
+    """Not for the codec that escapes line ends either."""
+    run = subprocess.run(
+        [sys.executable, "-c", LAST_DESCRIPTOR],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    (line,) = run.stderr.splitlines()
+    assert line.endswith(r"socket.accept() out of system resource\nsocket: 4")
 
 
 def test_a_reader_that_has_left_is_no_trouble() -> None:

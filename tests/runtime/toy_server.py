@@ -20,6 +20,7 @@ from shared_schema.runtime.log.logs import configure_logging
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, StartRefused, print_line
 from shared_schema.runtime.process.serving import run_server
 from shared_schema.runtime.web.connections import HttpLimits
+from shared_schema.runtime.web.tls import own_certificate
 from shared_schema.settings import load_settings
 
 MODE = os.environ.get("TOY_MODE", "")
@@ -140,12 +141,14 @@ async def open_toy() -> AsyncIterator[Starlette]:
 if __name__ == "__main__":
     configure_logging(level="info", form="text", service="toy")
     host = os.environ.get("TOY_HOST", "localhost")
+    settings = load_settings(dotenv=None)
     sys.exit(
         run_server(
             open_toy,
             host=host,
             port=int(os.environ["TOY_PORT"]),
             name="toy",
-            limits=HttpLimits.of(load_settings(dotenv=None)),
+            limits=HttpLimits.of(settings),
+            tls=own_certificate(settings),
         )
     )

@@ -1,12 +1,13 @@
 """Settings come from the environment and .env, and mistakes stop the start."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from shared_schema.decoding import InvalidSetting
 from shared_schema.settings import Settings, load_settings
-from tests.support.platforms import posix
+from tests.support.platforms import make_link, posix
 
 
 def load(**values: str) -> Settings:
@@ -88,6 +89,57 @@ def test_a_secret_that_does_not_fit_is_not_shown() -> None:
     with pytest.raises(InvalidSetting, match="RR_BUS_CURVE_SERVER_SECRET") as raised:
         load(bus_curve_server_secret="MARKED")  # noqa: S106  # a test's
     assert "MARKED" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["gateway_port", "log_level", "operator_token", "cors_origins"])
+def test_bytes_that_are_no_text_are_one_line(name: str) -> None:
+    """They can be printed, and are not shown where they are a secret."""
+    with pytest.raises(InvalidSetting, match="it is not UTF-8") as raised:
+        load(**{name: "\udcff1"})
+    assert str(raised.value).isascii()
+    assert ("ff1" in str(raised.value)) == (name != "operator_token")
+
+
+@posix("file name of any bytes")
+def test_a_folder_may_have_a_name_of_any_bytes() -> None:
+    assert os.fsencode(load(artifacts_dir=os.fsdecode(b"/\xff")).artifacts_dir) == b"/\xff"
+
+
+@pytest.mark.parametrize(
+    ("written", "host"),
+    [
+        ("LocalHost", "localhost"),
+        ("localhost.", "localhost"),
+        (" Wasser.Local ", "wasser.local"),
+        ("[::1]", "::1"),
+        ("0:0::0", "::"),
+        ("FE80::1%Eth0", "fe80::1%Eth0"),
+        ("192.168.1.20", "192.168.1.20"),
+        ("", ""),
+    ],
+)
+def test_a_host_is_read_in_one_form(written: str, host: str) -> None:
+    """So servers and commands mean the same, whatever its case, brackets and last dot."""
+    settings = load(gateway_host=written, chat_host=written)
+    assert (settings.gateway_host, settings.chat_host) == (host, host)
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost:8000", "http://localhost", "[localhost]", "[::1]:8000", "[[::1]", "a b"]
+)
+def test_what_is_no_host_is_refused_with_an_example(host: str) -> None:
+    with pytest.raises(InvalidSetting, match=r"RR_CHAT_HOST.* without a port, e\.g\. localhost"):
+        load(chat_host=host)
+
+
+@pytest.mark.parametrize("name", ["artifacts_dir", "log_dir", "show"])
+def test_links_that_form_a_loop_are_one_line(name: str, tmp_path: Path) -> None:
+    """Also above the folder."""
+    loop = tmp_path / "loop"
+    make_link(loop, loop)
+    for folder in (loop, loop / "below"):
+        with pytest.raises(InvalidSetting, match=f"RR_{name.upper()}=.*links form a loop"):
+            load(**{name: str(folder)})
 
 
 @pytest.mark.parametrize(

@@ -233,7 +233,19 @@ def test_a_host_has_no_case_and_a_last_dot_means_nothing(gateway: System, host: 
     assert httpx.delete(url, headers=headers, **LOCAL).is_success
 
 
-@pytest.mark.parametrize("host", ["localhost.evil.example", "localhost..", "127.0.0.1.evil", ""])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost.evil.example",
+        "localhost..",
+        "127.0.0.1.evil",
+        "[::1%evil.example]",
+        "::1%evil.example",
+        "[[::1]",
+        "[localhost]",
+        "",
+    ],
+)
 def test_a_host_that_only_looks_like_ours_is_refused(gateway: System, host: str) -> None:
     url = f"{gateway.gateway_url}/v1/sessions"
     assert status(url, headers={"Host": host}) == httpx.codes.FORBIDDEN

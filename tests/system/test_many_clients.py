@@ -2,12 +2,17 @@
 
 import contextlib
 import socket
+import ssl
 from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
+from event_gateway.studio.routes import STREAMS_MAX
+from event_gateway.studio.status import REPLACED_RETRY_MS
 from shared_schema.settings import Settings
+from tests.support.certificates import make_certificate
 from tests.support.client import backend, listening, turn1_of
 from tests.support.local_http import LOCAL
 from tests.support.platforms import linux
@@ -16,6 +21,7 @@ from tests.support.sessions import whole
 
 DESCRIPTORS = 1024
 SILENT = 1100
+WITHIN_S = 60.0
 
 prlimit = linux("prlimit")
 
@@ -50,6 +56,46 @@ def test_silent_connections_keep_no_visitor_out(tmp_path: Path) -> None:
             for path in ("/", "/pages/kiosk.js", "/v1/agents"):
                 assert kiosk.get(path).status_code == httpx.codes.OK
         assert len(chat.log.splitlines()) < 40
+
+
+@prlimit
+def test_silent_connections_keep_no_visitor_out_over_https(tmp_path: Path) -> None:
+    """They are counted before their TLS handshakes, which never come."""
+    cert, key = make_certificate(tmp_path)
+    tls = {"chat_tls_cert": cert, "chat_tls_key": key, "waves_enabled": "false"}
+    with system(tmp_path / "show", **tls) as installation, contextlib.ExitStack() as stack:
+        chat = installation.start("chat", "-m", "chat_backend")
+        chat.until_logged("listening")
+        crowd(stack, chat, installation.chat_port)
+        trust = ssl.create_default_context(cafile=cert)
+        url = f"https://localhost:{installation.chat_port}"
+        with httpx.Client(base_url=url, verify=trust, trust_env=False, timeout=10) as kiosk:
+            assert kiosk.get("/").status_code == httpx.codes.OK
+        assert len(chat.log.splitlines()) < 40
+
+
+@pytest.mark.parametrize("path", ["/v1/watch", "/v1/playback"])
+def test_pages_that_sleep_lock_no_other_out(tmp_path: Path, path: str) -> None:
+    """The oldest gives its place to the newcomer, and is asked to come back later."""
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    with system(tmp_path) as installation, contextlib.ExitStack() as stack:
+        gateway = installation.gateway()
+        pages = []
+        for _ in range(STREAMS_MAX):
+            address = ("127.0.0.1", installation.gateway_port)
+            page = stack.enter_context(socket.create_connection(address, timeout=WITHIN_S))
+            page.sendall(request)
+            assert page.recv(4096).startswith(b"HTTP/1.1 200")
+            pages.append(page)
+        with httpx.stream("GET", installation.gateway_url + path, **LOCAL) as newcomer:
+            assert newcomer.status_code == httpx.codes.OK
+            answer = b""
+            while not answer.endswith(b"0\r\n\r\n"):
+                received = pages[0].recv(4096)
+                assert received
+                answer += received
+            assert f"retry: {REPLACED_RETRY_MS}".encode() in answer
+            gateway.until_logged("stream ended: too many pages are open")
 
 
 def crowd(stack: contextlib.ExitStack, server: Process, port: int) -> None:

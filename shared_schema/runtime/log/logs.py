@@ -6,6 +6,7 @@ stderr, because stdout is for the output of commands; honcho merges the two. Log
 the log's reader: see `output`.
 """
 
+import codecs
 import io
 import json
 import logging
@@ -36,6 +37,10 @@ CHATTY: Final = ("uvicorn", "uvicorn.error", "asyncio", "httpx", "httpcore", "we
 RESET: Final = "\x1b[0m"
 _COLOUR: Final = re.compile("\x1b\\[[0-9]+m")
 COLOURS: Final = {"debug": "\x1b[2m", "warning": "\x1b[33m", "error": "\x1b[31m"}
+
+_ESCAPED: Final = "unicode_escape"
+# Python imports a codec when it is first used, which may be when no file can be opened any more.
+codecs.lookup(_ESCAPED)
 
 _Event = MutableMapping[str, Any]
 
@@ -171,7 +176,7 @@ def _fields(event: _Event) -> Iterator[str]:
 
 def _one_line(event: object) -> str:
     text = str(event)
-    return text if text.isprintable() else text.encode("unicode_escape").decode()
+    return text if text.isprintable() else text.encode(_ESCAPED).decode()
 
 
 def _shorten_ts(event: _Event) -> None:

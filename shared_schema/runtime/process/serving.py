@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -33,9 +34,9 @@ from shared_schema.runtime.web.connections import (
     BoundedWebSocket,
     Connections,
     HttpLimits,
+    TlsHandshake,
 )
 from shared_schema.runtime.web.refusals import limit_library_lines
-from shared_schema.runtime.web.tls import Certificate
 from shared_schema.settings import Settings
 
 CLOSE_TIMEOUT_S: Final = 2
@@ -60,7 +61,7 @@ def run_server(
     name: str,
     ws: type[BoundedWebSocket] = BoundedWebSocket,
     limits: HttpLimits | None = None,
-    certificate: Certificate | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> int:
     """Serve until stopped; return the exit code. Main thread only, once in a process.
 
@@ -78,8 +79,8 @@ def run_server(
         The WebSocket protocol class, for an application that needs its own.
     limits
         Limits for clients; by default the defaults of the settings.
-    certificate
-        Serves https with it; None: plain http.
+    tls
+        Serves https with its certificate; None: plain http.
     """
 
     def run() -> int:
@@ -91,9 +92,7 @@ def run_server(
             with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
                 # The selector loop on every platform: ZeroMQ's descriptors need add_reader, which
                 # Windows' default loop lacks.
-                return runner.run(
-                    _Serving(open_app, sockets, name, ws, bounds, certificate=certificate).run()
-                )
+                return runner.run(_Serving(open_app, sockets, name, ws, bounds, tls=tls).run())
         finally:
             for listener in sockets:
                 listener.close()
@@ -138,9 +137,9 @@ class _Serving:
         ws: type[BoundedWebSocket],
         limits: HttpLimits,
         *,
-        certificate: Certificate | None,
+        tls: ssl.SSLContext | None,
     ) -> None:
-        self._certificate = certificate
+        self._tls = tls
         self._open_app = open_app
         self._sockets = sockets
         self._name = name
@@ -161,7 +160,7 @@ class _Serving:
     async def _serve(self) -> None:
         async with self._open_app() as app:
             connections = Connections(self._limits)
-            config = _config(app, self._ws, connections, self._limits, self._certificate)
+            config = _config(app, self._ws, connections, self._limits, self._tls)
             self._server = _Server(config, connections, self._started)
             await self._server.serve(sockets=self._sockets)
 
@@ -180,7 +179,7 @@ class _Serving:
 
     def _started(self) -> None:
         note_listening()
-        scheme = "https" if self._certificate else "http"
+        scheme = "https" if self._tls else "http"
         log.info("listening", url=" ".join(urls(self._sockets, scheme)), pid=os.getpid())
 
     def _request_end(self) -> None:
@@ -206,9 +205,10 @@ def _config(
     ws: type[BoundedWebSocket],
     connections: Connections,
     limits: HttpLimits,
-    certificate: Certificate | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> uvicorn.Config:
-    http = partial(BoundedHttp, limiter=connections)
+    protocol = partial(TlsHandshake, tls=tls) if tls else BoundedHttp
+    http = partial(protocol, limiter=connections)
     return uvicorn.Config(
         BodyMemory(app, max_bytes=round(limits.max_body_memory_mb * BYTES_PER_MB)),
         lifespan="off",  # open_app does this, and can refuse in one line
@@ -223,8 +223,6 @@ def _config(
         log_config=None,
         access_log=False,
         server_header=False,
-        ssl_certfile=certificate.file if certificate else None,
-        ssl_keyfile=certificate.key if certificate else None,
     )
 
 

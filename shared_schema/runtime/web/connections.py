@@ -8,6 +8,7 @@ one that has waited longest, so that TouchDesigner and a page can always connect
 
 import asyncio
 import socket
+import ssl
 import time
 from asyncio.transports import BaseTransport
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from urllib.parse import quote
 import h11
 from msgspec import Struct
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from shared_schema.runtime.web.refusals import RefusalLog
@@ -48,7 +50,7 @@ class State(IntEnum):
     """What a connection waits for. When the server is full, the lowest is closed first."""
 
     CLOSE = 0  # for its client to read the end of the response
-    HEADER = 1  # for a request, or the rest of its header
+    HEADER = 1  # for a TLS handshake, a request, or the rest of its header
     BODY = 2  # for the rest of a request's body
     SEND = 3  # for its client to read earlier parts of the response
 
@@ -223,7 +225,63 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         return None if self.handshake_complete else Waiting(State.HEADER)
 
 
-Connection = BoundedHttp | BoundedWebSocket
+class TlsHandshake(asyncio.Protocol):
+    """A connection from its first moment until it is encrypted, within the limits.
+
+    A TLS server of asyncio's would not show it before, and wait a minute for it.
+    """
+
+    is_silent = True  # nothing of a request has arrived yet
+
+    def __init__(self, *, tls: ssl.SSLContext, limiter: Connections, **arguments: Any) -> None:
+        self._http = BoundedHttp(limiter=limiter, **arguments)
+        self._tls = tls
+        self._limiter = limiter
+        self._received: list[bytes] = []
+        self.opened_at = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Accept a connection, if there is room."""
+        transport.pause_reading()  # until TLS reads
+        self.transport = transport
+        self.client = get_remote_addr(transport)
+        self._limiter.open.add(self)
+        self._limiter.opened(self)
+        self._task = asyncio.create_task(self._encrypt())
+
+    def data_received(self, data: bytes) -> None:
+        """Keep a request that has arrived together with the end of the handshake."""
+        self._received.append(data)
+
+    def shutdown(self) -> None:
+        """End, as uvicorn asks its protocols to."""
+        self.transport.abort()
+
+    @property
+    def waiting(self) -> Waiting:
+        """What the connection waits for."""
+        return Waiting(State.CLOSE if self.transport.is_closing() else State.HEADER)
+
+    async def _encrypt(self) -> None:
+        if self.transport.is_closing():
+            return
+        try:
+            encrypted = await asyncio.get_running_loop().start_tls(
+                self.transport, self, self._tls, server_side=True
+            )
+        except OSError:  # the client speaks no TLS, or does not trust the certificate
+            return
+        finally:
+            self._limiter.open.discard(self)
+        if encrypted is None:  # it has left
+            return
+        encrypted.set_protocol(self._http)
+        self._http.connection_made(encrypted)
+        for data in self._received:
+            self._http.data_received(data)
+
+
+Connection = BoundedHttp | BoundedWebSocket | TlsHandshake
 
 
 def _host(connection: Connection) -> str:

@@ -7,6 +7,8 @@ from typing import Final
 from shared_schema.settings import Settings
 
 _PORT: Final = re.compile(r":\d*\Z")
+# As in a URL: an IPv6 address, without a zone, which a browser does not accept.
+_BRACKETED: Final = re.compile(r"\A\[([\da-fA-F.]*:[\da-fA-F:.]*)\]\Z")
 # Addresses to listen on that cannot be connected to.
 _EVERY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  # they are recognised
 
@@ -14,7 +16,7 @@ _EVERY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  # they a
 def normal_host(host: str) -> str:
     """Return a host without its port, in lower case and without a final dot."""
     name = host if host.count(":") > 1 and "]" not in host else _PORT.sub("", host)
-    return name.strip("[]").lower().removesuffix(".")
+    return _BRACKETED.sub(r"\1", name).lower().removesuffix(".")
 
 
 def is_loopback(host: str) -> bool:
@@ -23,7 +25,8 @@ def is_loopback(host: str) -> bool:
     if name == "localhost":
         return True
     try:
-        return ipaddress.ip_address(name).is_loopback
+        # A zone may be any text.
+        return "%" not in name and ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
 

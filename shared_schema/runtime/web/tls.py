@@ -4,9 +4,6 @@ The certificate is the operator's; commands on this machine trust exactly that o
 """
 
 import ssl
-from pathlib import Path
-
-from msgspec import Struct
 
 from shared_schema.decoding import InvalidSetting
 from shared_schema.runtime.process.exits import StartRefused
@@ -14,37 +11,29 @@ from shared_schema.settings import Settings
 from shared_schema.small_files import require_regular
 
 
-class Certificate(Struct, frozen=True):
-    """The files of a certificate (with its chain) and of its key, both PEM."""
+def own_certificate(settings: Settings) -> ssl.SSLContext | None:
+    """Return the chat backend's certificate (with its chain) and key; None for plain http.
 
-    file: Path
-    key: Path
-
-    @classmethod
-    def of(cls, settings: Settings) -> "Certificate | None":
-        """Return the chat backend's; None for plain http.
-
-        Raises
-        ------
-        StartRefused
-            If the files are no certificate and its key.
-        """
-        if settings.chat_tls_cert is None or settings.chat_tls_key is None:
-            return None
-        found = cls(settings.chat_tls_cert, settings.chat_tls_key)
-        try:
-            require_regular(found.file)
-            require_regular(found.key)
-            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
-                found.file, found.key, password=""
-            )
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise StartRefused(
-                f"RR_CHAT_TLS_CERT={found.file} and RR_CHAT_TLS_KEY={found.key} are no certificate"
-                f" and its key without a password, in PEM ({reason})"
-            ) from None
-        return found
+    Raises
+    ------
+    StartRefused
+        If the files are no certificate and its key, both PEM.
+    """
+    cert, key = settings.chat_tls_cert, settings.chat_tls_key
+    if cert is None or key is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        require_regular(cert)
+        require_regular(key)
+        context.load_cert_chain(cert, key, password="")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StartRefused(
+            f"RR_CHAT_TLS_CERT={cert} and RR_CHAT_TLS_KEY={key} are no certificate"
+            f" and its key without a password, in PEM ({reason})"
+        ) from None
+    return context
 
 
 def trusted(settings: Settings) -> ssl.SSLContext | None:
