@@ -1,6 +1,5 @@
 """The supervisor and its server, as honcho, an operator and a crash treat them."""
 
-import contextlib
 import errno
 import os
 import signal
@@ -399,39 +398,6 @@ def is_listening(toys: Toys) -> bool:
 def starts_of(toys: Toys) -> int:
     run = toys.run_file(SERVER)
     return run.starts if run is not None else 0
-
-
-@SIGNALS
-def test_a_supervisor_whose_lines_nobody_reads_goes_on(toys: Toys) -> None:
-    """As behind a console in which text is selected: its stdout takes nothing more."""
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            os.write(writing, b"x" * 4096)
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            os.write(writing, b"x")
-    os.set_blocking(writing, True)
-    env = {**os.environ, "TOY_PORT": str(toys.port)}
-    command = [sys.executable, "-m", "tests.runtime.toy_supervisor", PLAIN, str(toys.run_dir)]
-    with (
-        os.fdopen(reading, "rb") as reader,
-        subprocess.Popen(command, stdout=writing, env=env) as run,
-        contextlib.ExitStack() as ending,
-    ):
-        ending.callback(run.kill)
-        os.close(writing)
-        pid = toys.answering_pid()
-        for _ in range(3):
-            psutil.Process(pid).kill()
-            pid = toys.answering_pid(other_than=pid)
-        with ThreadPoolExecutor(1) as pool:
-            read = pool.submit(reader.read)
-            request_stop(PLAIN, toys.run_dir)
-            assert run.wait(LIMIT_S) == OK
-        lines = read.result(5).decode().lstrip("x").splitlines()
-    assert sum("server started" in line for line in lines) == 4
 
 
 @SIGNALS

@@ -10,7 +10,7 @@ from importlib import import_module
 
 from shared_schema.environment import undo_honcho
 from shared_schema.runtime.log.files import LogFiles
-from shared_schema.runtime.log.logs import configure_logging, use_utf8_streams
+from shared_schema.runtime.log.logs import buffer_stderr, configure_logging, use_utf8_streams
 from shared_schema.runtime.process.ending import SUPERVISED
 from shared_schema.runtime.process.exits import exit_code_of
 from shared_schema.runtime.process.path_limits import require_short_paths
@@ -25,6 +25,7 @@ def serve_as(service: str, module: str) -> int:
     reported immediately, and logging is configured before the first line.
     """
     use_utf8_streams()
+    buffer_stderr()
     take_note_pipe()
     if SUPERVISED not in os.environ:  # otherwise the supervisor has done this
         undo_honcho()
