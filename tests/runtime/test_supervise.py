@@ -1,6 +1,5 @@
 """The supervisor and its server, as honcho, an operator and a crash treat them."""
 
-import contextlib
 import errno
 import os
 import signal
@@ -22,6 +21,8 @@ from shared_schema.runtime.process.control import (
     RequestFailed,
     request_restart,
     request_stop,
+    run_file,
+    running,
 )
 from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, OK
 from shared_schema.runtime.process.supervise import supervise
@@ -158,6 +159,23 @@ def test_a_dead_supervisor_is_recognised_by_its_stale_file(toys: Toys) -> None:
     assert toys.run_file() is not None
     with pytest.raises(NoSupervisor, match="is no longer running"):
         request_restart(PLAIN, toys.run_dir)
+
+
+def test_a_program_that_only_names_the_package_is_no_supervisor(toys: Toys) -> None:
+    """After a power cut, an editor or another command of ours may have the process id."""
+    toys.supervisor()
+    toys.answering_pid()
+    run = toys.run_file()
+    assert run is not None
+    request_stop(PLAIN, toys.run_dir)
+    named = [sys.executable, "-c", "input()", "-m", PLAIN, "listen"]
+    with subprocess.Popen(named, stdin=subprocess.PIPE) as other:
+        stale = msgspec.structs.replace(run, supervisor_pid=other.pid)
+        run_file(toys.run_dir, PLAIN).write_bytes(msgspec.json.encode(stale))
+        with pytest.raises(NoSupervisor, match="is no longer running"):
+            running(PLAIN, toys.run_dir)
+        assert other.stdin is not None
+        other.stdin.close()
 
 
 def test_a_stopped_supervisor_is_given_up_on_in_time(toys: Toys) -> None:
@@ -346,42 +364,40 @@ def test_a_restart_that_is_refused_is_tried_again_until_it_succeeds(toys: Toys) 
     toys.answering_pid(other_than=run.server_pid)
 
 
+def test_a_server_that_listens_is_known_to_without_the_artifacts_folder(toys: Toys) -> None:
+    """A disk is mounted over it during the first start: a later mistake is no first one."""
+    supervisor = toys.supervisor(SERVER)
+    supervisor.wait_for_line("server started")
+    server = psutil.Process(wait_for(lambda: server_pid(toys), what="its process id"))
+    server.suspend()
+    for path in toys.run_dir.iterdir():
+        if path.suffix != ".lock":  # Windows keeps what is open
+            path.unlink()
+    server.resume()
+    pid = toys.answering_pid()
+    wait_for(lambda: is_listening(toys) or None, what="listening in the run file")
+    toys.refusal.write_text("RR_X is not a setting", "utf-8")
+    psutil.Process(pid).kill()
+    supervisor.wait_for_line("server refuses to start")
+    wait_for(lambda: starts_of(toys) > 3 or None, what="several tries")
+    assert supervisor.output().count("toy: RR_X is not a setting") == 1
+    toys.refusal.unlink()
+    toys.answering_pid(other_than=pid)
+
+
+def server_pid(toys: Toys) -> int | None:
+    run = toys.run_file(SERVER)
+    return run.server_pid if run is not None else None
+
+
+def is_listening(toys: Toys) -> bool:
+    run = toys.run_file(SERVER)
+    return run is not None and run.listening
+
+
 def starts_of(toys: Toys) -> int:
     run = toys.run_file(SERVER)
     return run.starts if run is not None else 0
-
-
-@SIGNALS
-def test_a_supervisor_whose_lines_nobody_reads_goes_on(toys: Toys) -> None:
-    """As behind a console in which text is selected: its stdout takes nothing more."""
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            os.write(writing, b"x" * 4096)
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            os.write(writing, b"x")
-    os.set_blocking(writing, True)
-    env = {**os.environ, "TOY_PORT": str(toys.port)}
-    command = [sys.executable, "-m", "tests.runtime.toy_supervisor", PLAIN, str(toys.run_dir)]
-    with (
-        os.fdopen(reading, "rb") as reader,
-        subprocess.Popen(command, stdout=writing, env=env) as run,
-        contextlib.ExitStack() as ending,
-    ):
-        ending.callback(run.kill)
-        os.close(writing)
-        pid = toys.answering_pid()
-        for _ in range(3):
-            psutil.Process(pid).kill()
-            pid = toys.answering_pid(other_than=pid)
-        with ThreadPoolExecutor(1) as pool:
-            read = pool.submit(reader.read)
-            request_stop(PLAIN, toys.run_dir)
-            assert run.wait(LIMIT_S) == OK
-        lines = read.result(5).decode().lstrip("x").splitlines()
-    assert sum("server started" in line for line in lines) == 4
 
 
 @SIGNALS

@@ -137,8 +137,7 @@ def test_requests_and_the_run_file_wait_for_a_scanner(tmp_path: Path) -> None:
         assert control.requests() == []
     assert control.requests() == [request]
     assert not path.exists()
-    with run_file(tmp_path, "toy").open("rb"), pytest.raises(PermissionError):
+    with run_file(tmp_path, "toy").open("rb"):
         control.publish(starts=1)
-    assert control.requests() == []
     run = msgspec.json.decode(run_file(tmp_path, "toy").read_bytes(), type=RunFile)
     assert run.starts == 1

@@ -107,6 +107,14 @@ def use_utf8_streams() -> None:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
+def buffer_stderr() -> None:
+    """Let nothing that is printed to stderr block, also before logging is configured.
+
+    Python's own tracebacks block as well: a server that crashed would never exit.
+    """
+    sys.stderr = start_output("stderr", _log_dropped)
+
+
 def _log_dropped(count: int) -> None:
     structlog.get_logger("log").warning("log lines dropped: the log was not read", count=count)
 

@@ -38,9 +38,14 @@ class Output(io.TextIOBase):
     on_dropped
         Called in the writing thread with the number of dropped calls of `write`, once everything
         before them has been written.
+    terminal
+        Whether it is in front of a terminal.
     """
 
-    def __init__(self, write_some: WriteSome, on_dropped: OnDropped) -> None:
+    def __init__(
+        self, write_some: WriteSome, on_dropped: OnDropped, *, terminal: bool = False
+    ) -> None:
+        self._terminal = terminal
         self._write_some = write_some
         self._on_dropped = on_dropped
         self._changed = threading.Condition()
@@ -56,6 +61,10 @@ class Output(io.TextIOBase):
     def writable(self) -> bool:
         """Return True."""
         return True
+
+    def isatty(self) -> bool:
+        """Return whether it is in front of a terminal."""
+        return self._terminal
 
     def write(self, text: str) -> int:
         """Queue a text for writing, or count it as dropped."""
@@ -99,9 +108,13 @@ class Output(io.TextIOBase):
 
 
 def start_output(name: StreamName, on_dropped: OnDropped) -> Output:
-    """Create the buffer for this process's stdout or stderr, and return it."""
-    _outputs[name] = Output(_unbuffered(getattr(sys, name)), on_dropped)
-    return _outputs[name]
+    """Return the buffer for this process's stdout or stderr, which is made if there is none."""
+    stream = getattr(sys, name)
+    if not isinstance(stream, Output):
+        terminal = stream is not None and stream.isatty()
+        stream = Output(_unbuffered(stream), on_dropped, terminal=terminal)
+    _outputs[name] = stream
+    return stream
 
 
 def drain_outputs(timeout_s: float = DRAIN_TIMEOUT_S) -> None:

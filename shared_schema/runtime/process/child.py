@@ -7,10 +7,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from shared_schema.runtime.process.ending import SUPERVISED
+from shared_schema.runtime.process.start_note import LISTENING, NOTE
 
 STABLE_UPTIME_S: Final = 1.0
 FIRST_WAIT_S: Final = 0.25
@@ -26,24 +27,26 @@ class Child:
         Its process id; in a Windows virtual environment that of Python's launcher.
     exit_code : int or None
         None while it runs; negative is the number of the signal that ended it (POSIX).
+    has_listened : bool
+        Whether it has reported that it accepts requests.
+    refusal : str
+        Why it cannot start, if it has reported that.
     """
 
-    def __init__(
-        self,
-        command: Sequence[str],
-        *,
-        environment: Mapping[str, str],
-        on_end: Callable[["Child"], None],
-    ) -> None:
+    def __init__(self, command: Sequence[str], *, on_end: Callable[["Child"], None]) -> None:
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
-            env={**os.environ, **environment, SUPERVISED: "1"},
+            stdout=subprocess.PIPE,  # for `start_note`
+            bufsize=0,
+            env={**os.environ, SUPERVISED: "1", NOTE: "1"},
         )
         self._started = time.monotonic()
         self._on_end = on_end
         self.pid = self._process.pid
         self.exit_code: int | None = None
+        self.has_listened = False
+        self.refusal = ""
         self.uptime_s = 0.0
         self._waiter = threading.Thread(target=self._wait, name=f"wait-{self.pid}", daemon=True)
         self._waiter.start()
@@ -82,10 +85,24 @@ class Child:
             return f"signal {-self.exit_code}"
 
     def _wait(self) -> None:
+        # First, so that `on_end` sees everything that the server reported.
+        self._read_notes()
         self.exit_code = self._process.wait()
         self.uptime_s = time.monotonic() - self._started
         self._close_pipe()
         self._on_end(self)
+
+    def _read_notes(self) -> None:
+        """Read what the server reports, until it exits."""
+        if self._process.stdout is None:
+            return
+        with contextlib.suppress(OSError), self._process.stdout as notes:
+            for line in notes:
+                note = line.decode("utf-8", "replace").strip()
+                if note == LISTENING:
+                    self.has_listened = True
+                else:
+                    self.refusal = note
 
     def _close_pipe(self) -> None:
         with contextlib.suppress(OSError):

@@ -10,7 +10,7 @@ import typer
 from shared_schema.environment import undo_honcho
 from shared_schema.layout import RUN_DIR, Artifacts
 from shared_schema.runtime.log.files import LogFiles
-from shared_schema.runtime.log.logs import use_utf8_streams
+from shared_schema.runtime.log.logs import buffer_stderr, use_utf8_streams
 from shared_schema.runtime.log.output import echo
 from shared_schema.runtime.process.control import (
     NoSupervisor,
@@ -56,9 +56,11 @@ def server_cli(package: str, service: str) -> typer.Typer:
         return add
 
     @app.callback()
-    def main() -> None:
+    def main(context: typer.Context) -> None:
         raise_on_ctrl_c()
         use_utf8_streams()
+        if context.invoked_subcommand == "supervise":
+            buffer_stderr()  # the other commands wait for whoever reads them
         undo_honcho()
 
     @command("Serve, and restart after a crash.")

@@ -35,6 +35,9 @@ ANSWER_TIMEOUT_S: Final = 10.0
 POLL_INTERVAL_S: Final = 0.05
 # Of a run file, whose refusal is a line, and of a request.
 MAX_BYTES: Final = 16_384
+# Always this long, so that a run file can be overwritten on a full disk: twice the longest refusal,
+# of which JSON may escape each character, and a long command line.
+RUN_FILE_BYTES: Final = 8192
 
 Action = Literal["restart", "stop"]
 T = TypeVar("T")
@@ -47,6 +50,8 @@ class RunFile(Struct, frozen=True, kw_only=True, rename="camel"):
     ----------
     instance : str
         A random id; a later supervisor has another, even with the same process id.
+    command : str
+        The supervisor's command line: another program that has its process id now has another.
     server_pid : int or None
         None between two servers.
     starts : int
@@ -60,6 +65,7 @@ class RunFile(Struct, frozen=True, kw_only=True, rename="camel"):
     package: str
     instance: str
     supervisor_pid: int
+    command: str = ""
     server_pid: int | None = None
     starts: int = 0
     listening: bool = False
@@ -105,7 +111,13 @@ class Control:
     def __init__(self, package: str, run_dir: Path) -> None:
         self._run_dir = run_dir
         self._pattern = f"{package}.*.request"
-        self._run = RunFile(package=package, instance=uuid.uuid4().hex, supervisor_pid=os.getpid())
+        me = psutil.Process()
+        self._run = RunFile(
+            package=package,
+            instance=uuid.uuid4().hex,
+            supervisor_pid=me.pid,
+            command=_command_line(me),
+        )
         self._path = run_file(run_dir, package)
         self._published = False
         self._closed = False
@@ -120,15 +132,19 @@ class Control:
         """
         self._run = msgspec.structs.replace(self._run, **changes)
         self._published = False
-        _write_private(self._path, msgspec.json.encode(self._run))
+        content = msgspec.json.encode(self._run).ljust(RUN_FILE_BYTES)
+        try:
+            _write_private(self._path, content)
+        except OSError:
+            if not self._overwritten(content):
+                raise
         self._published = True
 
     def requests(self) -> list[Request]:
         """Return the requests to this supervisor, and remove all requests."""
         with contextlib.suppress(OSError):
             if not self._closed and not (self._published and self._path.exists()):
-                _write_private(self._path, msgspec.json.encode(self._run))
-                self._published = True
+                self.publish()
         taken = []
         with contextlib.suppress(OSError):  # the folder is gone
             for path in sorted(self._run_dir.glob(self._pattern)):
@@ -138,6 +154,15 @@ class Control:
                     if request is not None and request.instance == self._run.instance:
                         taken.append(request)
         return taken
+
+    def _overwritten(self, content: bytes) -> bool:
+        """Write into the run file that is there, which takes no more room; return success."""
+        with contextlib.suppress(OSError), self._path.open("r+b") as file:
+            if os.fstat(file.fileno()).st_size >= len(content):
+                file.write(content)
+                file.flush()
+                return True
+        return False
 
     def close(self) -> None:
         """Remove the run file, and late requests."""
@@ -267,12 +292,20 @@ def _is_alive(run: RunFile) -> bool:
         process = psutil.Process(run.supervisor_pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
-        command = process.cmdline()
-        return not command or any(run.package in part for part in command)
+        return _command_line(process) in {"", run.command}
     except psutil.AccessDenied:
         return True
     except psutil.NoSuchProcess:
         return False
+
+
+def _command_line(process: psutil.Process) -> str:
+    """Return a process's command line as text, whatever is in it; nothing if it is not known."""
+    try:
+        command = process.cmdline()
+    except psutil.AccessDenied:
+        return ""
+    return ascii(command) if command else ""
 
 
 def _read_request(path: Path) -> Request | None:

@@ -37,7 +37,7 @@ class StartRefused(Exception):
 
 
 def exit_code_of(run: Callable[[], int], *, name: str) -> int:
-    """Return what `run` returns; a refusal becomes one line on stderr and its exit code."""
+    """Return what `run` returns; a refusal becomes one line (`_refuse`) and its exit code."""
     try:
         return run()
     except InvalidSetting as error:
@@ -54,9 +54,9 @@ def print_line(line: str) -> None:
 
 
 def _refuse(reason: str) -> None:
-    """Print why the start is refused, unless this supervisor's last server printed the same."""
+    """Say why the start is refused: to the supervisor, which prints it once, else on stderr."""
     line = _one_line(reason)
-    if note_refusal(line):
+    if not note_refusal(line):
         print_line(line)
 
 

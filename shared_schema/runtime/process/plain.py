@@ -10,10 +10,11 @@ from importlib import import_module
 
 from shared_schema.environment import undo_honcho
 from shared_schema.runtime.log.files import LogFiles
-from shared_schema.runtime.log.logs import configure_logging, use_utf8_streams
+from shared_schema.runtime.log.logs import buffer_stderr, configure_logging, use_utf8_streams
 from shared_schema.runtime.process.ending import SUPERVISED
 from shared_schema.runtime.process.exits import exit_code_of
 from shared_schema.runtime.process.path_limits import require_short_paths
+from shared_schema.runtime.process.start_note import take_note_pipe
 from shared_schema.settings import load_settings
 
 
@@ -24,6 +25,8 @@ def serve_as(service: str, module: str) -> int:
     reported immediately, and logging is configured before the first line.
     """
     use_utf8_streams()
+    buffer_stderr()
+    take_note_pipe()
     if SUPERVISED not in os.environ:  # otherwise the supervisor has done this
         undo_honcho()
 

@@ -5,10 +5,10 @@ Rules
 * A server that exits while the supervisor is not stopping is started again: immediately if a
   restart was requested, otherwise after the wait of `BackOff`. This includes exit code 0: it was
   stopped from outside, but under honcho the end of one process would be the end of all.
-* A server that exits with one of `exits.FINAL` has printed in one line why it cannot start. If none
-  has listened before, the supervisor exits with the same code: a first start is watched. Later the
-  cause may pass (a full disk, a port taken for a moment, a typo in `.env`): the supervisor tries
-  again with growing waits, and neither of them repeats the same line.
+* A server that exits with one of `exits.FINAL` has reported why it cannot start (`start_note`). The
+  supervisor prints the reason, unless it was the last one as well. If none has listened before, the
+  supervisor exits with the same code: a first start is watched. Later the cause may pass (a full
+  disk, a port taken for a moment, a typo in `.env`): it tries again with growing waits.
 * To stop (SIGTERM, Ctrl-C, a request, the end of honcho's shell on Windows), it stops the server,
   kills it after `CHILD_END_TIMEOUT_S`, and exits with 0.
 * If the supervisor dies, the server detects it (`ending`).
@@ -42,7 +42,6 @@ from shared_schema.runtime.process.exits import (
     StartRefused,
     exit_code_of,
 )
-from shared_schema.runtime.process.start_note import LISTENING, StartNote
 
 # A little more than the server's own `ending.END_TIMEOUT_S`; honcho kills after 5 s.
 CHILD_END_TIMEOUT_S: Final = 4.4
@@ -131,7 +130,6 @@ class _Supervisor:
         self._starts = 0
         self._ending = False
         self._restart_requested = False
-        self._note = StartNote(run_dir / f"{package}.start")
         self._listening = False
         self._has_listened = False
         # Whether starts are being refused, and the last reason.
@@ -157,10 +155,13 @@ class _Supervisor:
             self._clean_up()
 
     def _print(self, line: str) -> None:
-        whole = shown(f"supervise {self._package}: {line}")
-        write_line("stdout", whole)
+        self._write(f"supervise {self._package}: {line}")
+
+    def _write(self, line: str) -> None:
+        line = shown(line)
+        write_line("stdout", line)
         if self._log is not None:
-            self._log.write(f"{timestamp(time.time())} {whole}\n")
+            self._log.write(f"{timestamp(time.time())} {line}\n")
 
     def _request_end(self) -> None:
         self._calls.put(self._end)
@@ -226,6 +227,8 @@ class _Supervisor:
         self._listening = False
         self._kill_at = None
         refused = child.exit_code in FINAL
+        if refused and child.refusal not in {"", self._refusal}:
+            self._write(child.refusal)
         if not (self._refusing and refused):
             self._print(
                 f"server ended pid={child.pid} {child.exit_description()}"
@@ -236,7 +239,7 @@ class _Supervisor:
         if refused and not self._has_listened:
             return child.exit_code
         if refused:
-            self._retry_refused_start()
+            self._retry_refused_start(child.refusal)
             return None
         self._refusing, self._refusal = False, ""
         if self._restart_requested:
@@ -249,16 +252,15 @@ class _Supervisor:
         self._schedule_start(wait_s)
         return None
 
-    def _retry_refused_start(self) -> None:
-        """Try again later; the server has printed the reason, once."""
+    def _retry_refused_start(self, reason: str) -> None:
         if not self._refusing:
             self._print("server refuses to start: trying again until it can")
-        self._refusing, self._refusal = True, self._note.read()
+        self._refusing, self._refusal = True, reason
         self._publish()
         self._start_at = time.monotonic() + self._back_off.after(0.0)
 
     def _check_listening(self) -> None:
-        if self._child is None or self._listening or self._note.read() != LISTENING:
+        if self._child is None or self._listening or not self._child.has_listened:
             return
         self._listening = self._has_listened = True
         if self._refusing:
@@ -275,7 +277,6 @@ class _Supervisor:
         try:
             self._child = Child(
                 self._command,
-                environment=self._note.begin(self._refusal),
                 on_end=lambda child: self._calls.put(partial(self._ended, child)),
             )
         except OSError as error:
@@ -303,5 +304,4 @@ class _Supervisor:
         if self._child is not None:
             self._child.kill()
             self._child.join()
-        self._note.remove()
         self._control.close()
