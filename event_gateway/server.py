@@ -154,10 +154,8 @@ async def _prune_hourly(orchestrator: Orchestrator, clock: PruneClock, retention
     """Remove old sessions, forever; other work goes on between the steps."""
     while True:
         with contextlib.suppress(OutboxUnavailable):  # the next hour may be better
-            now = clock.now()
-            if now is not None:
-                for _ in orchestrator.prune(now=now, retention_s=retention_s):
-                    await asyncio.sleep(0)
+            for _ in orchestrator.prune(now=clock.now(), retention_s=retention_s):
+                await asyncio.sleep(0)
         await asyncio.sleep(LOOK_INTERVAL_S)
 
 

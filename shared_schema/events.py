@@ -222,7 +222,11 @@ class SessionReplaced(
 class SessionStopped(
     CamelStruct, frozen=True, kw_only=True, tag_field="type", tag="session.stopped"
 ):
-    """The visitor or the technician stopped this session: fade it out, drop what waits of it."""
+    """The visitor or the technician stopped this session: fade it out, drop what waits of it.
+
+    It overtakes events of the session that wait for their waves, and comes before a replay of them.
+    They are sent nevertheless, since they are recorded with their `seq`: do not play them either.
+    """
 
     session_id: SessionId
 

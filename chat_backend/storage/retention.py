@@ -72,8 +72,8 @@ class _Housekeeping:
         self._live = live
         self._named: set[str] = set()
 
-    async def round(self, now: float | None) -> None:
-        """Remove what is old at `now`, in seconds since 1970; None: only look."""
+    async def round(self, now: float) -> None:
+        """Remove what is old at `now`, in seconds since 1970."""
         removals: list[Removal] = []
         # One at a time, so that the server's work goes on in between, and its end waits for one.
         for session_id in await asyncio.to_thread(self._archive.ids):
@@ -81,7 +81,7 @@ class _Housekeeping:
                 continue
             try:
                 stored = await asyncio.to_thread(self._archive.stored, session_id)
-                if now is not None and self._retention.is_old(stored, now):
+                if self._retention.is_old(stored, now):
                     removals.append(await asyncio.to_thread(self._archive.remove, stored))
                 oddity = stored.oddity
             except Exception as error:
@@ -90,10 +90,8 @@ class _Housekeeping:
             if oddity and session_id not in self._named:
                 self._named.add(session_id)
                 log.warning("odd session", session=session_id, reason=oddity)
-        recordings = 0
-        if now is not None:
-            before = now - self._retention.older_than_s
-            recordings = await asyncio.to_thread(self._recordings.prune, before)
+        before = now - self._retention.older_than_s
+        recordings = await asyncio.to_thread(self._recordings.prune, before)
         if removals or recordings:
             log.info(
                 "old sessions removed",

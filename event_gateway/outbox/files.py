@@ -4,7 +4,8 @@ Rules
 -----
 1. Only the gateway that has the outbox open writes to its files. If a name leads to another file,
    or a file is not as our last write left it, somebody else was there (`Watch`).
-2. Only a file that is whole is opened. One that is damaged or not ours is moved aside, and kept.
+2. Only a file that is whole, and in which every value is one that we could have written, is opened.
+   Whoever reads a row relies on that. One that is damaged or not ours is moved aside, and kept.
 3. The *witness* is a small file in another folder: the id of the outbox, and of its newest row. An
    outbox that has another id, or less than that, has lost rows: it was deleted, damaged or restored
    from a copy, or its write-ahead log is gone. Without a witness there was no outbox before.
@@ -35,6 +36,9 @@ _BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 # The primary codes of errors that mean damage; the file's lock, folder or disk have others.
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _PRIMARY_CODE: Final = 0xFF
+# No outbox gets so far: above them, counting and dates end somewhere.
+_MAX_NUMBER: Final = 10**15
+_MAX_TIME_S: Final = 1e12
 
 _SCHEMA: Final = f"""
 CREATE TABLE IF NOT EXISTS decisions (
@@ -61,6 +65,26 @@ ALTER TABLE decisions ADD COLUMN rehearsal INTEGER NOT NULL DEFAULT 0;
 UPDATE decisions SET rehearsal = 1 WHERE seq = 1 AND event LIKE '%"rehearsal":true%';
 PRAGMA user_version = 2;
 COMMIT;
+"""
+# Names what we did not write: a column takes values of any type, whatever its own is.
+_ODD_VALUES: Final = """
+SELECT 'row ' || id FROM decisions WHERE NOT (
+    id BETWEEN 1 AND :number
+    AND typeof(session_id) = 'text' AND typeof(key) = 'text' AND typeof(status) = 'text'
+    AND (seq IS NULL OR typeof(seq) = 'integer' AND seq BETWEEN 1 AND :number)
+    AND typeof(recorded_at) = 'real' AND abs(recorded_at) < :time_s
+    AND (moment IS NULL OR typeof(moment) = 'real' AND abs(moment) < :time_s)
+    AND typeof(rehearsal) = 'integer'
+    AND (event IS NULL
+         OR typeof(event) = 'text' AND substr(event, 1, 1) = '{' AND json_valid(event))
+)
+UNION ALL
+SELECT 'state ' || key FROM state WHERE CASE key
+    WHEN 'id' THEN typeof(value) <> 'text' OR length(value) <> 32 OR value GLOB '*[^0-9a-f]*'
+    WHEN 'older_boots' THEN typeof(value) <> 'integer'
+    WHEN 'lost' THEN typeof(value) <> 'integer'
+END
+LIMIT 1
 """
 
 
@@ -99,7 +123,9 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     """
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0.5)
-        _check(db)
+        db.text_factory = _text
+        if _check(db) == SCHEMA_VERSION:
+            _check_values(db)
     except sqlite3.Error as error:
         raise _unavailable(path, error) from error
     return db
@@ -107,7 +133,11 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
 
 def is_damage(error: sqlite3.Error) -> bool:
     """Return whether an error means that the file is damaged."""
-    return (getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE) in _DAMAGED
+    return _primary_code(error) in _DAMAGED
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
 
 
 class Watch:
@@ -188,9 +218,10 @@ class Witness:
         try:
             content = content_of(self._path, max_bytes=_WITNESS_MAX_BYTES)
             outbox, head = content.decode("ascii").split()
-            return Testimony(outbox, int(head))
+            testimony = Testimony(outbox, int(head))
         except (OSError, ValueError):
             return None
+        return testimony if testimony.head <= _MAX_NUMBER else None
 
     def write(self, testimony: Testimony) -> None:
         """Write it down, in place: a full disk does not matter, and it takes microseconds."""
@@ -241,6 +272,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     """Open the database exclusively: a new one, or one that is ours and intact."""
     _check_header(path)
     db = sqlite3.connect(path, isolation_level=None, timeout=0.5)
+    db.text_factory = _text
     try:
         # EXCLUSIVE before WAL: no -shm file is needed and a second gateway is refused.
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -250,9 +282,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA wal_autocheckpoint = 0")
         # What visitors said is gone when its row is.
         db.execute("PRAGMA secure_delete = ON")
-        if _check(db) == 1:
-            db.executescript(_FROM_VERSION_1)
-        db.executescript(_SCHEMA)
+        _complete(db, _check(db))
         # The first write takes the exclusive lock and keeps it.
         db.execute("BEGIN IMMEDIATE")
         db.execute("COMMIT")
@@ -290,6 +320,35 @@ def _check(db: sqlite3.Connection) -> int:
     if state != "ok":
         raise sqlite3.DatabaseError(state)
     return int(version) if tables else 0
+
+
+def _complete(db: sqlite3.Connection, version: int) -> None:
+    """Create or complete the tables; raise `sqlite3.DatabaseError` if they are not as ours."""
+    try:
+        if version == 1:
+            db.executescript(_FROM_VERSION_1)
+        db.executescript(_SCHEMA)
+        _check_values(db)
+    except sqlite3.OperationalError as error:
+        if _primary_code(error) == sqlite3.SQLITE_ERROR:  # a column is missing, or there already
+            raise sqlite3.DatabaseError(f"not an outbox of this version: {error}") from error
+        raise
+
+
+def _check_values(db: sqlite3.Connection) -> None:
+    """Raise `sqlite3.DatabaseError` if there is a value that we did not write.
+
+    It reads all rows, as `quick_check` does, and takes about as long.
+    """
+    limits = {"number": _MAX_NUMBER, "time_s": _MAX_TIME_S}
+    odd = db.execute(_ODD_VALUES, limits).fetchone()
+    if odd is not None:
+        raise sqlite3.DatabaseError(f"{odd[0]} was not written by a gateway")
+
+
+def _text(value: bytes) -> str:
+    """Return a text of the database: one that is no UTF-8 must not end whoever reads it."""
+    return value.decode(errors="replace")
 
 
 def set_aside(folder: Path) -> list[Path]:

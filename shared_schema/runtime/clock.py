@@ -1,6 +1,6 @@
-"""Judges whether the wall clock can be trusted with what is old enough to be removed.
+"""Tells what time it surely is, for whatever is removed when it is old enough.
 
-A clock that was set 40 days ahead makes everything look old. So whoever removes by age looks here
+A clock that was set 40 days ahead makes everything look old. So whoever removes by age asks here
 first. `judge` is pure; `PruneClock` remembers its judgement in ``artifacts/run``, since a jump may
 happen while nothing of ours runs.
 
@@ -10,8 +10,13 @@ Rules
    that is unknown, the time of the last look. The first look ever expects the newest trace: the
    time of the newest record or file.
 2. The clock may be ahead of that by a day (a computer that slept, a day without a show) and behind
-   by a minute (a correction). Anything else is a jump.
-3. After a jump nothing is removed until a day has passed without another.
+   by a minute (a correction). Anything else is a jump: either the clock is wrong, or the computer
+   was off for days; nobody can tell which.
+3. What a jump was ahead is in doubt, and does not make anything old: it is subtracted from the
+   clock. After a jump back, all time is in doubt.
+4. Each doubt ends for itself, after a day of plausible time: the time between two looks without a
+   jump, added up over all lives. So it also ends on a computer that is on for some hours a week,
+   where every start is a jump.
 """
 
 import time
@@ -35,42 +40,57 @@ BEHIND_MAX_S: Final = 60.0
 PLAUSIBLE_FOR_S: Final = SECONDS_A_DAY
 # An hour: what is removed a little late does no harm.
 LOOK_INTERVAL_S: Final = 3600.0
-_MAX_BYTES: Final = 4096
+_MAX_BYTES: Final = 65_536
 
 
-class ClockRecord(Struct, frozen=True, kw_only=True):
-    """What is remembered, in seconds since 1970. `jumped_at` is the time after the last jump."""
+class Doubt(Struct, frozen=True):
+    """How far a jump was ahead, and for how long the clock has been plausible since; in seconds."""
+
+    ahead_s: float
+    plausible_s: float = 0.0
+
+
+class ClockRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is remembered, in seconds since 1970.
+
+    `jumped_at` is for older versions only: they remove nothing for a day after it.
+    """
 
     seen_at: float
+    doubts: tuple[Doubt, ...] = ()
     jumped_at: float | None = None
 
     @property
-    def plausible(self) -> bool:
-        """Return whether the clock may decide what is old (rule 3)."""
-        return self.jumped_at is None or self.seen_at - self.jumped_at >= PLAUSIBLE_FOR_S
+    def surely_at(self) -> float:
+        """Return the time without what is in doubt (rule 3)."""
+        return self.seen_at - sum(doubt.ahead_s for doubt in self.doubts)
 
 
-def judge(
-    before: ClockRecord | None, now: float, *, newest_trace: float = 0.0, elapsed_s: float = 0.0
-) -> ClockRecord:
+def is_jump(ahead_s: float) -> bool:
+    """Return whether a clock that is so far ahead of the expected time has jumped (rule 2)."""
+    return not -BEHIND_MAX_S <= ahead_s <= AHEAD_MAX_S
+
+
+def judge(before: ClockRecord, now: float, *, elapsed_s: float = 0.0) -> ClockRecord:
     """Return the record after a look at the clock.
 
     Parameters
     ----------
-    before : ClockRecord or None
-        The record of the last look, if there was one.
+    before : ClockRecord
+        The record of the last look; before the first look ever, one of the newest trace.
     now : float
         The wall clock, in seconds since 1970.
-    newest_trace : float
-        The newest time that was written down before the first look ever; 0 if there is none.
     elapsed_s : float
         The monotonic time since the last look; 0 if that was before a start.
     """
-    expected = before.seen_at + elapsed_s if before else newest_trace or now
-    if not -BEHIND_MAX_S <= now - expected <= AHEAD_MAX_S:
-        return ClockRecord(seen_at=now, jumped_at=now)
-    record = ClockRecord(seen_at=now, jumped_at=before.jumped_at if before else None)
-    return ClockRecord(seen_at=now) if record.plausible else record
+    ahead_s = now - before.seen_at - elapsed_s
+    if is_jump(ahead_s):
+        doubts = (*before.doubts, Doubt(ahead_s if ahead_s > 0 else now))
+    else:
+        passed_s = now - before.seen_at
+        grown = (Doubt(each.ahead_s, each.plausible_s + passed_s) for each in before.doubts)
+        doubts = tuple(each for each in grown if each.plausible_s < PLAUSIBLE_FOR_S)
+    return ClockRecord(seen_at=now, doubts=doubts, jumped_at=now if doubts else None)
 
 
 class PruneClock:
@@ -100,24 +120,23 @@ class PruneClock:
         self._looked_at: float | None = None
         self._record = _read(self._path)
 
-    def now(self) -> float | None:
-        """Return the wall clock, in seconds since 1970, or None while nothing may be removed."""
+    def now(self) -> float:
+        """Return the time by which things are old enough to be removed, in seconds since 1970."""
         now, moment = self._wall(), self._monotonic()
         elapsed_s = 0.0 if self._looked_at is None else moment - self._looked_at
-        trace = self._newest_trace() if self._record is None else 0.0
-        before, self._record = (
-            self._record,
-            judge(self._record, now, newest_trace=trace, elapsed_s=elapsed_s),
-        )
+        before = self._record or ClockRecord(seen_at=self._newest_trace() or now)
+        self._record = judge(before, now, elapsed_s=elapsed_s)
         self._looked_at = moment
-        if self._record.jumped_at == now:
+        expected = before.seen_at + elapsed_s
+        if is_jump(now - expected):
             log.warning(
-                "the clock jumped: nothing is removed by age until it has been plausible for a day",
+                "the clock jumped, or the computer was off for days: that time makes nothing old"
+                " until the clock has been plausible for a day",
                 now=timestamp(now),
-                before=timestamp(before.seen_at + elapsed_s if before else trace),
+                before=timestamp(expected),
             )
         self._write(self._record)
-        return now if self._record.plausible else None
+        return self._record.surely_at
 
     def _write(self, record: ClockRecord) -> None:
         try:
@@ -129,6 +148,11 @@ class PruneClock:
 
 def _read(path: Path) -> ClockRecord | None:
     try:
-        return msgspec.json.decode(content_of(path, max_bytes=_MAX_BYTES), type=ClockRecord)
+        content = content_of(path, max_bytes=_MAX_BYTES)
+        record = msgspec.json.decode(content, type=ClockRecord)
     except (OSError, msgspec.MsgspecError):
         return None
+    if record.jumped_at is not None and not record.doubts:
+        # An older version wrote it: by how much its clock jumped is unknown.
+        return ClockRecord(seen_at=record.seen_at, doubts=(Doubt(record.seen_at),))
+    return record

@@ -1,6 +1,7 @@
 """The outbox's files: what is noticed, what is taken over, and how old a row is."""
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -58,8 +59,9 @@ class Machine:
 
     def record(self, session: str, key: str = "turn1", *, size: int = 1) -> int:
         """Record an event; return its seq."""
+        words = "x" * size
         entry = Entry(
-            session_id=session, key=key, status="produced", render=lambda seq: f"{seq}" * size
+            session_id=session, key=key, status="produced", render=lambda _: f'{{"says":"{words}"}}'
         )
         (row,) = self.outbox.record([entry], at=self.wall)
         self.outbox.shorten_log()  # as the gateway's timer does
@@ -188,6 +190,80 @@ def test_a_first_start_is_no_loss(machine: Machine) -> None:
     machine.close()
     assert not machine.open().lost
     assert machine.outbox.loss == ""
+
+
+ODD_VALUES = {
+    "time": "UPDATE decisions SET recorded_at = 'yesterday'",
+    "endless time": "UPDATE decisions SET recorded_at = 9e999",
+    "moment": "UPDATE decisions SET moment = 'x'",
+    "seq": "UPDATE decisions SET seq = 'one'",
+    "last seq": "UPDATE decisions SET seq = 9223372036854775807",
+    "last id": "UPDATE decisions SET id = 9223372036854775807",
+    "session": "UPDATE decisions SET session_id = x'00'",
+    "rehearsal": "UPDATE decisions SET rehearsal = 'no'",
+    "event of bytes": "UPDATE decisions SET event = x'fffe00'",
+    "event without JSON": "UPDATE decisions SET event = '{not json'",
+    "event of a list": "UPDATE decisions SET event = '[]'",
+    "boots": "UPDATE state SET value = 'many' WHERE key = 'older_boots'",
+    "outbox id": "UPDATE state SET value = 'an id' WHERE key = 'id'",
+    "loss": "UPDATE state SET value = 'perhaps' WHERE key = 'lost'",
+    "no column": "ALTER TABLE decisions DROP COLUMN event",
+    "no state": "ALTER TABLE state RENAME COLUMN value TO worth",
+    "old version": "PRAGMA user_version = 1",
+}
+
+
+@posix("files that can be removed while they are open")
+@pytest.mark.parametrize("running", [False, True])
+@pytest.mark.parametrize("odd", ODD_VALUES)
+def test_a_value_that_we_did_not_write_is_damage(machine: Machine, odd: str, running: bool) -> None:
+    """The file is SQLite's and ours, but nobody who reads it could rely on it: it is set aside."""
+    machine.record("live")
+    machine.outbox.settle()
+    machine.close()
+    copy = machine.folder / "copy"
+    shutil.copy(machine.file, copy)
+    db = sqlite3.connect(copy)
+    db.execute("INSERT OR REPLACE INTO state VALUES ('lost', 0)")
+    db.executescript(ODD_VALUES[odd])
+    db.close()
+    if running:
+        machine.open()
+        assert machine.outbox.decided("live")
+        machine.log.unlink()  # SQLite would take it for the copy's
+    copy.replace(machine.file)
+    if running:
+        assert machine.outbox.inspect()
+        machine.outbox.renew()
+    else:
+        machine.open()
+    assert machine.outbox.moved_aside
+    assert machine.outbox.lost
+    assert "moved aside" in machine.outbox.loss
+    assert machine.record("live", "d1") == (2 if running else 1)
+    machine.close()
+    assert machine.open().moved_aside is None
+
+
+def test_a_text_that_is_no_utf_8_ends_nobody_who_reads_it(machine: Machine) -> None:
+    """SQLite takes any bytes for a text, and JSON as well; what is sent is UTF-8."""
+    machine.record("a")
+    machine.close()
+    db = sqlite3.connect(machine.file)
+    db.execute("UPDATE decisions SET event = CAST(x'7b2261223a22ff227d' AS TEXT)")
+    db.commit()
+    db.close()
+    machine.open()
+    assert [row.event for row in machine.outbox.after(0)] == ['{"a":"\N{REPLACEMENT CHARACTER}"}']
+
+
+def test_a_witness_that_tells_of_too_many_rows_is_none(machine: Machine) -> None:
+    """Ids go on after what it says, so it must leave some."""
+    machine.record("a")
+    machine.close()
+    witness = machine.folder / "run" / "outbox"
+    witness.write_text(f"{witness.read_text('ascii').split()[0]} {10**30}", "ascii")
+    assert not machine.open().lost
 
 
 def test_an_outbox_of_the_first_version_is_taken_over(tmp_path: Path) -> None:

@@ -1,14 +1,16 @@
 """The outbox is damaged, removed or replaced, while the gateway runs or between two lives."""
 
 import asyncio
+import contextlib
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
-from event_gateway.outbox import OUTBOX_FILE
+from event_gateway.outbox import OUTBOX_FILE, Outbox
 from shared_schema.layout import GATEWAY_DIR, RUN_DIR
 from tests.support.client import Backend, Listener, backend, listening
 from tests.support.local_http import LOCAL
@@ -81,6 +83,21 @@ def replace_by_noise(path: Path) -> None:
     other.replace(path)
 
 
+def replace_by_odd_values(path: Path) -> None:
+    """Put an outbox in its place in which are values that no gateway writes."""
+    other = path.parent.parent / "other"
+    Outbox.open(other).close()
+    with contextlib.closing(sqlite3.connect(other / OUTBOX_FILE)) as db:
+        db.execute(
+            "INSERT INTO decisions VALUES (9, ?, 'turn1', 'produced', 1, ?, ?, NULL, 0)",
+            (whole(1).session_id, "yesterday", b"\xff\xfe"),
+        )
+        db.execute("UPDATE state SET value = 'many' WHERE key = 'older_boots'")
+        db.commit()
+    delete_log(path)  # SQLite would take it for this file's
+    (other / OUTBOX_FILE).replace(path)
+
+
 async def reasons(show: System) -> str:
     """Return what `readyz` says of the outbox."""
     async with httpx.AsyncClient(**LOCAL) as http:
@@ -130,6 +147,7 @@ async def goes_on(client: Listener, chat: Backend, number: int) -> None:
         cut,
         scribble,
         replace_by_noise,
+        replace_by_odd_values,
     ],
 )
 async def test_damage_while_it_runs_is_reported_and_nothing_is_sent_again(
@@ -180,7 +198,16 @@ async def test_a_session_under_way_keeps_its_numbers(tmp_path: Path) -> None:
 
 @SIGNALS
 @pytest.mark.parametrize(
-    "blow", [delete, delete_all, delete_folder, delete_log, truncate, scribble]
+    "blow",
+    [
+        delete,
+        delete_all,
+        delete_folder,
+        delete_log,
+        truncate,
+        scribble,
+        replace_by_odd_values,
+    ],
 )
 async def test_damage_between_two_lives_is_no_first_start(tmp_path: Path, blow: Blow) -> None:
     """What the backend still tells of finished sessions is not sent again."""

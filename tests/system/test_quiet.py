@@ -79,6 +79,27 @@ async def test_a_stopped_session_is_told_once(show: System) -> None:
             await late.nothing()
 
 
+async def test_events_of_a_stopped_session_may_follow(show: System) -> None:
+    """A stop is told at once, also while Turn 1 waits for its waves, which keeps its number."""
+    truth = whole(1)
+    session = truth.session_id
+    async with (
+        backend(show.bus_url, show.artifacts) as chat,
+        listening(show.events_url) as client,
+    ):
+        chat.write(truth)
+        chat.events.begin_session(session, slots=truth.begun().slots)
+        chat.events.turn1_complete(session)
+        chat.events.turn3_complete(session, ())
+        chat.events.session_complete(session, stopped=True)
+        assert await client.event() == SessionStopped(session_id=session)
+        for part in truth.parts():
+            if part[0] == 1:
+                chat.events.utterance(session, truth.utterance(*part))
+        event = await client.session_event()
+        assert (event.session_id, event.seq) == (session, 1)
+
+
 async def test_a_gateway_that_was_away_tells_of_it_too(show: System) -> None:
     """From the snapshot."""
     show.processes[0].stop()
