@@ -8,7 +8,7 @@ import pytest
 
 from shared_schema.decoding import InvalidSetting
 from shared_schema.runtime.process.exits import StartRefused
-from shared_schema.runtime.web.tls import Certificate, trusted
+from shared_schema.runtime.web.tls import own_certificate, trusted
 from shared_schema.settings import Settings
 from tests.support.platforms import PIPES
 
@@ -32,7 +32,7 @@ def test_what_is_no_certificate_is_one_line(
     put(path)
     settings = Settings(chat_tls_cert=path, chat_tls_key=path)
     with pytest.raises(StartRefused, match="RR_CHAT_TLS_CERT=") as refused:
-        Certificate.of(settings)
+        own_certificate(settings)
     with pytest.raises(InvalidSetting, match="RR_CHAT_TLS_CERT=") as invalid:
         trusted(settings)
     if told != "is no certificate":
