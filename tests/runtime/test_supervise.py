@@ -168,8 +168,11 @@ def test_a_program_that_only_names_the_package_is_no_supervisor(toys: Toys) -> N
     run = toys.run_file()
     assert run is not None
     request_stop(PLAIN, toys.run_dir)
-    named = [sys.executable, "-c", "input()", "-m", PLAIN, "listen"]
-    with subprocess.Popen(named, stdin=subprocess.PIPE) as other:
+    code = "print('it runs', flush=True); input()"
+    named = [sys.executable, "-c", code, "-m", PLAIN, "listen"]
+    with subprocess.Popen(named, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()  # before that it may have no command line yet
         stale = msgspec.structs.replace(run, supervisor_pid=other.pid)
         run_file(toys.run_dir, PLAIN).write_bytes(msgspec.json.encode(stale))
         with pytest.raises(NoSupervisor, match="is no longer running"):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -357,9 +358,10 @@ def test_a_full_queue_is_a_known_failure(installation: System) -> None:
 
 def test_a_folder_that_can_not_be_written_is_told_per_slot(installation: System) -> None:
     """slot.error with a clear message for every slot; the session still ends in order."""
-    installation.artifacts.mkdir(parents=True)
-    (installation.artifacts / "tts").write_text("a file where a folder should be", "utf-8")
     brief_chat(installation)
+    speech = installation.artifacts / "tts"  # seen at the start, so it comes afterwards
+    shutil.rmtree(speech, ignore_errors=True)
+    speech.write_text("a file where a folder should be", "utf-8")
     stream = post(installation.chat_url, MESSAGE)
     stream.assert_in_order()
     assert stream.of(SlotAudio) == []
