@@ -358,6 +358,7 @@ def test_a_full_queue_is_a_known_failure(installation: System) -> None:
 
 def test_a_folder_that_can_not_be_written_is_told_per_slot(installation: System) -> None:
     """slot.error with a clear message for every slot; the session still ends in order."""
+    installation.artifacts.mkdir(parents=True)
     brief_chat(installation)
     speech = installation.artifacts / "tts"  # seen at the start, so it comes afterwards
     shutil.rmtree(speech, ignore_errors=True)

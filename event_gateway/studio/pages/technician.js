@@ -58,8 +58,12 @@ function refresh() {
   refreshing ??= setTimeout(async () => {
     refreshing = null;
     try {
+      const before = recordings[0]?.sessionId;
       recordings = (await ask("/v1/recordings")).recordings;
-      if (shown === null && recordings.length) shown = recordings[0].sessionId;
+      const newest = recordings[0]?.sessionId ?? null;
+      // After a restart of the gateway a session may be over before the page was told of it.
+      const unseen = newest !== before && !now?.sessions.length && !chosen;
+      if (shown === null || (unseen && newest !== null)) shown = newest;
       if (shown !== null && !isLive(shown)) await load(shown);
     } catch {
       // Not connected: the stream shows that, and fetches again when it is back.
