@@ -82,15 +82,16 @@ def read_toml(path: Path, *, setting: str = "") -> TomlFile:
     try:
         content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _error(path, setting, *_mistake(text, error)) from None
+        line, problem = _mistake(text, error)
+        raise _error(path, setting, line, "", problem) from None
     if not text.strip():
         # An editor may be about to write it; and whoever wants the defaults needs no file.
         raise _error(path, setting, 0, "", "is empty; take it away for the defaults")
     return TomlFile(path=path, text=text, content=content, setting=setting)
 
 
-def _mistake(text: str, error: ValueError | RecursionError) -> tuple[int, str, str]:
-    """Return the line that is no TOML, no key, and what is wrong with it."""
+def _mistake(text: str, error: ValueError | RecursionError) -> tuple[int, str]:
+    """Return the line that is no TOML, and what is wrong with it."""
     lines = text.splitlines() or [""]
     problem = _LINE.sub("", str(error))
     found = _LINE.search(str(error))
@@ -98,7 +99,7 @@ def _mistake(text: str, error: ValueError | RecursionError) -> tuple[int, str, s
     if not isinstance(error, (tomllib.TOMLDecodeError, RecursionError)):
         endless = (n for n, each in enumerate(lines, start=1) if _ENDLESS_NUMBER.search(each))
         line, problem = next(endless, line), "a number has too many digits"
-    return line, "", f"{problem}; correct `{_cut(lines[line - 1].strip(), _QUOTED_CHARS)}`"
+    return line, f"{problem}; correct `{_cut(lines[line - 1].strip(), _QUOTED_CHARS)}`"
 
 
 def _error(path: Path, setting: str, line: int, key: str, problem: str) -> InvalidSetting:

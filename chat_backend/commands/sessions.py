@@ -139,7 +139,7 @@ def keep(
 def delete(session: SessionArgument) -> None:
     """Remove a session at once, everywhere: its files, its events, what the voices remember.
 
-    One that is under way is ended. So is removed a kept recording, by its whole id.
+    One that is under way is ended. A kept recording is removed as well, by its whole id.
 
     Example: python -m chat_backend sessions delete 3f0c
     """

@@ -46,7 +46,7 @@ def remove_folders(folders: Sequence[Path], *, last: Path | None = None) -> tupl
     _remove_empty(ours, timeout_s=0.0 if held else HELD_TIMEOUT_S)
     left = {path: LINK if is_link(path) else NO_FOLDER for path in foreign} | held
     for folder in ours:
-        if not held and (reason := _hidden(folder)):
+        if not held and (reason := _listing_failure(folder)):
             left[folder] = reason
     return tuple(Left(path.as_posix(), reason) for path, reason in left.items())
 
@@ -94,7 +94,7 @@ def _remove_empty(folders: Sequence[Path], *, timeout_s: float) -> None:
         time.sleep(HELD_INTERVAL_S)
 
 
-def _hidden(folder: Path) -> str:
+def _listing_failure(folder: Path) -> str:
     """Return why nobody knows what is left in a folder, or nothing: then it is empty, or gone."""
     for path, _ in folders_below(folder):
         try:

@@ -230,9 +230,14 @@ def state_of(show: System) -> dict[str, Any]:
     return state
 
 
-def tell(page: "Page", *states: dict[str, Any]) -> None:
-    """Let the gateway tell these states to the page that is opened next."""
-    body = "".join(f"event: state\ndata: {json.dumps(state)}\n\n" for state in states)
+def tell(page: "Page", *states: dict[str, Any], decision: dict[str, Any] | None = None) -> None:
+    """Let the gateway tell these states, and a decision, to the page that is opened next.
+
+    It is told them again every few seconds, whenever it connects.
+    """
+    told = [("state", state) for state in states]
+    told += [("decision", decision)] if decision else []
+    body = "".join(f"event: {kind}\ndata: {json.dumps(each)}\n\n" for kind, each in told)
     page.route(
         "**/v1/watch*", lambda route: route.fulfill(body=body, content_type="text/event-stream")
     )
@@ -249,6 +254,19 @@ def test_the_desk_stays_with_the_newest_session_when_older_ones_are_told_again(
     desk.page.reload()
     desk.until("document.querySelectorAll('#sessions .state').length === 2")
     assert new["sessionId"] in desk.text("#session-facts")
+
+
+def test_the_desk_shows_a_session_that_was_over_before_it_was_told_of_it(
+    show: System, told: None, desk: Visit
+) -> None:
+    """A restarted gateway may learn of a whole session at once; the page sees its events only."""
+    decided = {"id": 1, "at": "2026-01-01T12:00:00.000Z", "sessionId": str(uuid.uuid4())}
+    quiet = state_of(show) | {"sessions": []}
+    tell(desk.page, quiet, decision=decided | {"key": "turn1", "status": "sent", "event": None})
+    desk.page.reload()
+    desk.until_text("#session-title", "?")
+    post(show, "Who was here for a moment?", slots=1)
+    desk.until_text("#session-title", "Who was here for a moment?")
 
 
 def live_session(session_id: str) -> dict[str, Any]:

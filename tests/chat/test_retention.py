@@ -10,8 +10,8 @@ from chat_backend.storage import retention
 from chat_backend.storage.archive import Archive, Removal, StoredSession
 from shared_schema.layout import Artifacts
 from shared_schema.settings import Settings
-from tests.chat.test_session_archive import DAY_S, left, write
 from tests.support.sessions import session_id
+from tests.support.stored_sessions import DAY_S, left, write
 
 
 class Watched(Archive):

@@ -20,8 +20,7 @@ from event_gateway.studio.rehearsal import Rehearsal, RehearsalRefused, Rehearsa
 from event_gateway.studio.routes import STREAMS_MAX, Streams
 from event_gateway.studio.status import Place
 from shared_schema.layout import SESSION_ROOTS, SPEECH_ROOT, Artifacts, session_file
-from shared_schema.session_document import FORMAT_VERSION, SessionDocument, encode_document
-from tests.support.client import write_wav
+from tests.support.client import write_session, write_wav
 from tests.support.readiness import LIMITS
 from tests.support.sessions import Truth, session_id, whole
 
@@ -151,23 +150,7 @@ def test_rehearsals_push_no_session_out_of_the_list(tmp_path: Path) -> None:
 
 
 def put(artifacts: Artifacts, truth: Truth) -> str:
-    """Write a session's files, its session.json among them, but record no event."""
-    for path in truth.wave_files():
-        write_wav(artifacts.root / path)
-    document = SessionDocument(
-        format=FORMAT_VERSION,
-        session_id=truth.session_id,
-        started_at="2026-01-01T00:00:00.000Z",
-        state="done",
-        message="m",
-        seed=1,
-        slots=truth.begun().slots,
-        utterances=tuple(truth.utterance(*part) for part in truth.parts()),
-        dialogues=truth.dialogues,
-    )
-    file = artifacts.root / session_file(truth.session_id)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(encode_document(document))
+    write_session(artifacts.root, truth)
     return truth.session_id
 
 

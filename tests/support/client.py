@@ -25,6 +25,8 @@ from shared_schema.events import (
     decode_server_event,
 )
 from shared_schema.ids import TURNS
+from shared_schema.layout import session_file
+from shared_schema.session_document import FORMAT_VERSION, SessionDocument, encode_document
 from shared_schema.sockets import BusAddress, CurveKeys, send
 from tests.support.sessions import Truth
 
@@ -158,6 +160,28 @@ async def backend(
     address, folder = BusAddress(bus_url, curve), artifacts.resolve().as_posix()
     async with bus_publisher(address, ledger, folder) as publisher:
         yield Backend(ledger, SessionEvents(ledger, publisher.publish), artifacts, publisher.socket)
+
+
+def write_session(root: Path, truth: Truth) -> None:
+    """Write a session's files, its session.json among them, but record no event."""
+    for path in truth.wave_files():
+        write_wav(root / path)
+    document = SessionDocument(
+        format=FORMAT_VERSION,
+        session_id=truth.session_id,
+        started_at="2026-01-01T00:00:00.000Z",
+        state="done",
+        message="m",
+        seed=1,
+        slots=truth.begun().slots,
+        utterances=tuple(truth.utterance(*part) for part in truth.parts()),
+        dialogues=truth.dialogues,
+        sentiment=truth.sentiment,
+        summary=truth.summary(),
+    )
+    file = root / session_file(truth.session_id)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(encode_document(document))
 
 
 def write_wav(path: Path, *, samples: int = 16) -> None:

@@ -27,12 +27,9 @@ from shared_schema.layout import (
     session_file,
 )
 from shared_schema.session_document import (
-    FORMAT_VERSION,
-    SessionDocument,
-    encode_document,
     read_document,
 )
-from tests.support.client import Listener, backend, listening, write_wav
+from tests.support.client import Listener, backend, listening, write_session, write_wav
 from tests.support.local_http import LOCAL
 from tests.support.platforms import SIGNALS
 from tests.support.processes import Process, System, system, until
@@ -250,24 +247,7 @@ async def test_a_session_of_format_1_is_listed_shown_and_rehearsed(show: System)
 async def test_a_session_is_rehearsed_from_its_file_with_mood_and_summary(show: System) -> None:
     """No event of it was recorded here: the mood comes first, and what remained last."""
     truth = with_additions(whole())
-    for path in truth.wave_files():
-        write_wav(show.artifacts / path)
-    document = SessionDocument(
-        format=FORMAT_VERSION,
-        session_id=truth.session_id,
-        started_at="2026-01-01T00:00:00.000Z",
-        state="done",
-        message="m",
-        seed=1,
-        slots=truth.begun().slots,
-        utterances=tuple(truth.utterance(*part) for part in truth.parts()),
-        dialogues=truth.dialogues,
-        sentiment=truth.sentiment,
-        summary=truth.summary(),
-    )
-    file = show.artifacts / session_file(truth.session_id)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(encode_document(document))
+    write_session(show.artifacts, truth)
     async with listening(show.events_url) as client:
         rehearse(show, sessionId=truth.session_id, speed=100)
         events = await client.told(summary=True)

@@ -20,8 +20,10 @@ let shown = null;
 let chosen = false;
 // Its last known state; of another session while this one is loaded.
 let known = null;
-// Sessions that were live: a gateway that restarts names those of before once more, in any order.
+// The newest sessions that were live: a gateway that restarts names those of before once more, in
+// any order.
 const seen = new Set();
+const SEEN_MAX = 1000;
 
 listen({
   onState(state) {
@@ -30,6 +32,7 @@ listen({
     const ended = now === null || now.sessions.some((each) => !ids.includes(each.sessionId));
     now = state;
     for (const id of arrived) seen.add(id);
+    while (seen.size > SEEN_MAX) seen.delete(seen.values().next().value);
     if (ended) refresh();
     if (arrived.length && !chosen) shown = arrived.at(-1);
     draw();
