@@ -88,6 +88,19 @@ def test_every_module_loads_without_what_windows_lacks() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_functions_that_the_document_names_are_where_it_says() -> None:
+    """docs/platforms.md leads to the code that differs."""
+    text = (ROOT / "docs/platforms.md").read_text("utf-8")
+    found = re.findall(r"(`\w+`(?:(?:,| and) `\w+`)*) in `(\w+\.py)`", text)
+    assert len(found) > 5
+    for names, file in found:
+        code = "".join(
+            path.read_text("utf-8") for name in PACKAGES for path in (ROOT / name).rglob(file)
+        )
+        for name in re.findall(r"\w+", names):
+            assert re.search(rf"\b{name}\b", code), f"{name} in {file}"
+
+
 def test_the_readmes_commands_mean_the_same_in_every_shell() -> None:
     """PowerShell 5.1 has no ``&&``; cmd, PowerShell and sh differ in quotes, variables and more."""
     text = (ROOT / "README.md").read_text("utf-8")
