@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from shared_schema.environment import DOTENV, add_to_dotenv
+from shared_schema.layout import Artifacts
 from shared_schema.runtime.log.output import echo, echo_document
 from shared_schema.runtime.process.cli import server_cli
 from shared_schema.runtime.process.exits import exit_code_of
@@ -93,7 +94,7 @@ def sample(
     from event_gateway.commands.sample import sample as make  # noqa: PLC0415  # only here
 
     def run() -> int:
-        folder = load_settings().artifacts_dir.expanduser().resolve()
+        folder = Artifacts(load_settings().artifacts_dir).root
         return make(folder, slots=slots, show=echo)
 
     raise typer.Exit(exit_code_of(run, name="sample"))

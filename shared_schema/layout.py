@@ -40,6 +40,10 @@ GATEWAY_DIR: Final = "gateway"
 RUN_DIR: Final = "run"
 # The end of the name of a file that is not whole yet.
 PARTIAL_SUFFIX: Final = ".tmp"
+# Windows' prefixes of a path, and of one on another machine.
+_EXTENDED: Final = "\\\\?\\"
+_EXTENDED_SHARE: Final = "\\\\?\\UNC\\"
+_SHARE: Final = "\\\\"
 SESSION_ID_CHARS: Final = 36
 # A scanner or a sync client holds a new file for some tens of milliseconds, and on Windows it can
 # then be neither replaced nor deleted.
@@ -89,6 +93,19 @@ def wave_path(speech: str, part: WavePart) -> str:
     path = PurePosixPath(speech)
     folder = PurePosixPath(WAVES_ROOT) / path.parent.relative_to(SPEECH_ROOT)
     return str(folder / wave_file_name(path.stem, part))
+
+
+def resolved(path: Path) -> Path:
+    """Return an absolute path without links.
+
+    On Windows, Python leaves its prefix for long paths if a folder of the path is made meanwhile,
+    by another thread or program. No other path of ours has it, so this one would lead elsewhere.
+    """
+    found = str(path.resolve())
+    if found.startswith(_EXTENDED) and not str(path).startswith(_EXTENDED):
+        share = found.removeprefix(_EXTENDED_SHARE)
+        found = found.removeprefix(_EXTENDED) if share == found else _SHARE + share
+    return Path(found)
 
 
 def is_link(path: Path) -> bool:
@@ -164,7 +181,7 @@ class Artifacts:
 
     def __init__(self, root: Path) -> None:
         try:
-            self.root = root.expanduser().resolve()
+            self.root = resolved(root.expanduser())
         except (OSError, RuntimeError) as error:
             raise InvalidSetting(f"RR_ARTIFACTS_DIR={root} leads nowhere: {error}") from None
         self._prefix = self.root.as_posix().rstrip("/") + "/"
@@ -204,12 +221,12 @@ class Artifacts:
             If it is absolute, climbs out with ``..`` or leads out through a link.
         """
         try:
-            resolved = (self.root / relative).resolve()
+            found = resolved(self.root / relative)
         except (OSError, ValueError, RuntimeError) as error:
             raise OutsideArtifacts(f"not a path: {relative!r}") from error
-        if not resolved.is_relative_to(self.root):
+        if not found.is_relative_to(self.root):
             raise OutsideArtifacts(f"{relative!r} leads out of the artifacts folder")
-        return resolved
+        return found
 
 
 @contextmanager

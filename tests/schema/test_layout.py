@@ -12,6 +12,7 @@ from shared_schema.layout import (
     files_below,
     is_link,
     moved_into_place,
+    resolved,
     speech_path,
     wave_path,
 )
@@ -86,6 +87,22 @@ def test_on_windows_a_name_that_is_held_is_tried_again(
     with expected, moved_into_place(tmp_path / "x") as partial:
         partial.write_bytes(b"whole")
     assert [path.name for path in tmp_path.iterdir()] == (["x"] if held < 10 else [])
+
+
+@pytest.mark.parametrize(
+    ("extended", "plain"),
+    [
+        (r"\\?\C:\art\tts\a.wav", r"C:\art\tts\a.wav"),
+        (r"\\?\UNC\stage\art\tts\a.wav", r"\\stage\art\tts\a.wav"),
+        ("/art/tts/a.wav", "/art/tts/a.wav"),
+    ],
+)
+def test_a_folder_that_is_made_meanwhile_adds_no_prefix(
+    extended: str, plain: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six voices of a turn write into one folder, which Windows' Python may see half made."""
+    monkeypatch.setattr(Path, "resolve", lambda _: Path(extended))
+    assert resolved(Path("a.wav")) == Path(plain)
 
 
 @windows("junctions")

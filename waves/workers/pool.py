@@ -30,6 +30,7 @@ from msgspec import Struct, field
 from pebble import ProcessExpired
 
 from shared_schema.facts import Job, JobResult, Stage
+from shared_schema.layout import resolved
 from shared_schema.settings import variable
 from shared_schema.sockets import BusAddress
 from waves.dsp.sound import MAX_DURATION_S
@@ -107,7 +108,7 @@ class WavePool:
         dask_scheduler: str | None = None,
     ) -> None:
         self._context = worker.Context(
-            artifacts=artifacts_dir.resolve(), bus=bus, epoch=epoch, max_duration_s=max_duration_s
+            artifacts=resolved(artifacts_dir), bus=bus, epoch=epoch, max_duration_s=max_duration_s
         )
         self._dask_scheduler = dask_scheduler
         self._max_workers = max_workers
