@@ -51,6 +51,7 @@ class HibariModel:
 
         g2p._load_json = asset
         self._voice: Any = Hibari(voice="heart", threads=1)
+        self._voice.sess = for_all_lengths(self._voice.sess, self._voice.model_path)
         self._synth: Any = dsp.synth
 
     def phonemes(self, text: str) -> list[str]:
@@ -86,6 +87,17 @@ class HibariModel:
         """Return the waveform of the frames."""
         waveform: Array = self._synth(*frames, rng)
         return waveform
+
+
+def for_all_lengths(session: Any, model_path: str) -> Any:
+    """Return an ONNX Runtime session that keeps no plan of memory for each length of sentence.
+
+    Such plans serve inputs of one shape. Here nearly every sentence has its own: the plans, and the
+    largest block that any of them asked for, only grew in a day of hundreds of visitors.
+    """
+    options = session.get_session_options()
+    options.enable_mem_pattern = False
+    return type(session)(model_path, options, providers=session.get_providers())
 
 
 def asset(name: str) -> Any:

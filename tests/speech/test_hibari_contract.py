@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from chat_backend.errors import SpeechFailed
 from chat_backend.speech.audio import SAMPLE_RATE_HZ
-from chat_backend.speech.hibari import HibariModel, asset
+from chat_backend.speech.hibari import HibariModel, asset, for_all_lengths
 from chat_backend.speech.speakable import speakable
 
 SENTENCE = "You said water remembers."
@@ -44,6 +44,19 @@ def test_the_model_names_its_inputs_and_outputs(voice: hibari.Hibari) -> None:
     assert [item.name for item in voice.sess.get_outputs()] == [
         "lh", "theta", "ln", "lr", "phi", "f0",
     ]  # fmt: skip
+
+
+def test_no_plan_of_memory_is_kept_for_each_length(voice: hibari.Hibari) -> None:
+    """The session is made anew with one option changed; what the model returns is the same."""
+    ours = for_all_lengths(voice.sess, voice.model_path)
+    options = ours.get_session_options()
+    assert (options.enable_mem_pattern, options.intra_op_num_threads) == (False, 1)
+    inputs = {
+        "ids": np.asarray([voice.ids(voice.phonemize(SENTENCE)[0])], np.int64),
+        "speed": np.asarray([1.0], np.float32),
+    }
+    for one, other in zip(ours.run(None, inputs), voice.sess.run(None, inputs), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_phonemes_are_one_string_a_sentence(voice: hibari.Hibari) -> None:
