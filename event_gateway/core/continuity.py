@@ -9,7 +9,8 @@ Rules
    dead process may be read after those of its successor, but only a running one answers a fresh
    nonce. The previous epoch is retired, and its messages are ignored.
 3. `n` going backwards is no gap. A snapshot counts when it is complete; its sessions are merged as
-   they arrive. A gap found during a snapshot, beyond what it covers, leads to a new request.
+   they arrive. A gap found during a snapshot, beyond what it covers, leads to a new request; so
+   does one that is incomplete, and one that stalls while its backend is heard.
 4. After our start, or a pause of the loop, deadlines are *held* until a snapshot is complete or the
    silence limit has passed: missed facts are merged before anything counts as late.
 5. Without a message for the silence limit, the backend is *silent* until it publishes or answers
@@ -93,6 +94,8 @@ class _Request(Struct):
     begin: SnapshotBegin | None = None
     session_ids: set[str] = field(default_factory=set)
     again: bool = False
+    # Whether it follows one that was incomplete.
+    repeats: bool = False
 
 
 class Continuity:
@@ -185,7 +188,7 @@ class Continuity:
         if message.epoch == self._rival:
             self._rival_seen_at = now
         if isinstance(message, SnapshotBegin) and nonce is not None and nonce == self._newest_nonce:
-            if self.silent and self._request is not None:
+            if self.silent and self.requesting:
                 self._retired.remove(message.epoch)
                 return self._snapshot(message, nonce, now)
             self._rival, self._rival_seen_at = message.epoch, now
@@ -204,6 +207,8 @@ class Continuity:
                 self.gaps += 1
                 actions += self._request_beyond(n, now)
             self.seen = n
+        if self.requesting:
+            actions += self._request_unless_requesting(now)
         return actions
 
     def _alive(self, now: float) -> list[Action]:
@@ -254,10 +259,12 @@ class Continuity:
     def _snapshot_ended(
         self, request: _Request, begin: SnapshotBegin, end: SnapshotEnd, now: float
     ) -> list[Action]:
+        if begin.epoch != end.epoch or end.count != len(request.session_ids):
+            if request.repeats:
+                return []  # a third at once would be no better: it is requested as if it stalled
+            return self._request_snapshot(now, repeats=True)
         self._request = None
         self._complete_at = now
-        if begin.epoch != end.epoch or end.count != len(request.session_ids):
-            return self._request_snapshot(now)
         self.snapshots += 1
         self._held_since = None
         merged = SnapshotMerged(begin.epoch, begin.n, frozenset(request.session_ids))
@@ -277,11 +284,11 @@ class Continuity:
             return []
         return self._request_snapshot(now)
 
-    def _request_snapshot(self, now: float) -> list[Action]:
+    def _request_snapshot(self, now: float, *, repeats: bool = False) -> list[Action]:
         actions: list[Action] = []
-        if self._request is not None or self._complete_at is not None:
+        if self.requesting or self._complete_at is not None:
             actions.append(CancelSnapshot(self._newest_nonce))
             self._complete_at = None
         self._newest_nonce = self._nonces()
-        self._request = _Request(self._newest_nonce, now)
+        self._request = _Request(self._newest_nonce, now, repeats=repeats)
         return [*actions, RequestSnapshot(self._request.nonce)]

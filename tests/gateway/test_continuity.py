@@ -134,11 +134,41 @@ def test_an_answer_without_its_beginning_is_ignored() -> None:
     assert rig.end("q1", 1) == [Ignored("mixed_snapshot")]
 
 
-def test_an_answer_that_stalls_is_asked_for_again() -> None:
-    """The backend lives, but its answer was lost."""
+def test_an_incomplete_answer_is_asked_again_at_once_and_then_with_pauses() -> None:
+    """A session that never arrives, e.g. of a newer version, keeps nobody busy."""
     rig = Rig()
+    rig.begin("q1", 3)
+    assert asked(rig.end("q1", 1)) == ["q2"]
+    rig.begin("q2", 3)
+    assert asked(rig.end("q2", 1)) == []
+    assert asked(rig.beat(3)) == []
+    rig.now += SNAPSHOT_STALLED_S + 0.1
+    assert [each for each in rig.beat(3) if not isinstance(each, Observe)] == [
+        CancelSnapshot("q2"),
+        RequestSnapshot("q3"),
+    ]
+    rig.answer("q3", 3)
+    assert not rig.it.requesting
+
+
+@pytest.mark.parametrize("lost", ["all of it", "all but its beginning", "its end", "a gap's"])
+def test_an_answer_that_stalls_is_asked_for_again(lost: str) -> None:
+    """The backend lives, but its answer was lost, in whole or from some message on."""
+    rig, nonce = Rig(), "q1"
+    if lost == "a gap's":
+        rig.joined()
+        (nonce,) = asked(rig.fact(6))
+    elif lost != "all of it":
+        rig.begin(nonce, 3)
+        if lost == "its end":
+            rig.session(nonce)
+    assert asked(rig.beat(rig.it.seen)) == []
     rig.now = SNAPSHOT_STALLED_S + 0.1
-    assert asked(rig.beat(0)) == ["q2"]
+    (again,) = asked(rig.beat(rig.it.seen))
+    assert asked(rig.beat(rig.it.seen)) == []
+    rig.answer(again, rig.it.seen)
+    rig.now *= 2
+    assert asked(rig.beat(rig.it.seen)) == []
 
 
 def test_silence_and_the_return() -> None:
