@@ -50,11 +50,12 @@ SEND_BUFFER_BYTES: Final = 64 * 1024
 # A client requests a replay in its first frame; events are delayed this long for it.
 FIRST_FRAME_TIMEOUT_S: Final = 0.3
 # Queued answers to a client that sends but does not read.
-MAX_CONTROL_QUEUE: Final = 32
+MAX_QUEUED_ANSWERS: Final = 32
 # Stopped sessions that a newcomer is told, so that it does not play them.
 STOPPED_TOLD: Final = 16
-# Sessions whose last seq a connection remembers, in case the client resumes late.
-MAX_REMEMBERED_SESSIONS: Final = 1000
+# Events that a connection remembers as sent, in case the client resumes late.
+MAX_REMEMBERED_EVENTS: Final = 10_000
+MAX_STOPPED_SESSIONS: Final = 1000
 # How fast clients may replace each other.
 TAKEOVER_INTERVAL_S: Final = 1.0
 # An outbox that cannot be read is tried again.
@@ -86,36 +87,53 @@ class EventsProtocol(BoundedWebSocket):
 
 
 class Client:
-    """A connection: its cursor in the outbox, and its queued control messages."""
+    """A connection: its cursor in the outbox, and its queued control messages.
+
+    What the gateway has to say is never dropped; there is little of it. Answers are as many as the
+    client wants, so their queue is bounded.
+    """
 
     def __init__(self, websocket: WebSocket) -> None:
         self.websocket = websocket
         self.cursor = 0
         self.connected_at = time.time()
         self.name = ""
-        self.control: deque[ControlEvent] = deque()
+        self.notices: deque[ControlEvent] = deque()
+        self.answers: deque[ControlEvent] = deque()
         self.replay: deque[int] = deque()
-        self.sent: dict[str, int] = {}
+        # The cursor before the replay: rows after it are live ones.
+        self.live_after = 0
+        self.sent: dict[int, None] = {}
         self.resume: dict[str, int] | None = None
         self.resumed = False
         self.reports = ReportLimit()
         self.first_frame = asyncio.Event()
         self.wake = asyncio.Event()
 
-    def queue(self, event: ControlEvent) -> bool:
-        """Queue a control message; return whether there was room."""
-        if len(self.control) >= MAX_CONTROL_QUEUE:
+    def tell(self, notice: ControlEvent) -> None:
+        """Queue what the gateway has to say."""
+        self.notices.append(notice)
+        self.wake.set()
+
+    def answer(self, answer: ControlEvent) -> bool:
+        """Queue an answer; return whether there was room."""
+        if len(self.answers) >= MAX_QUEUED_ANSWERS:
             return False
-        self.control.append(event)
+        self.answers.append(answer)
         self.wake.set()
         return True
 
     def remember(self, row: Row) -> None:
         """Remember what was sent, so that a late resume repeats nothing."""
-        self.sent.pop(row.session_id, None)
-        self.sent[row.session_id] = row.seq
-        if len(self.sent) > MAX_REMEMBERED_SESSIONS:
+        self.sent[row.id] = None
+        if len(self.sent) > MAX_REMEMBERED_EVENTS:
             del self.sent[next(iter(self.sent))]
+
+    @property
+    def inherited_cursor(self) -> int:
+        """Return where a client that replaces this one begins: every live event is sent once."""
+        unsent = (row_id - 1 for row_id in self.replay if row_id > self.live_after)
+        return next(unsent, self.cursor)
 
 
 class Delivery:
@@ -156,18 +174,18 @@ class Delivery:
         changed, self._hushed = on != self._hushed, on
         self.playback.hush(on=on)
         if changed and self.client is not None:
-            self.client.queue(Hush(on=on))
+            self.client.tell(Hush(on=on))
 
     def session_stopped(self, session_id: str) -> None:
         """Tell the client, once, that a session was stopped."""
         if session_id in self._stopped:
             return
         self._stopped[session_id] = time.monotonic()
-        if len(self._stopped) > MAX_REMEMBERED_SESSIONS:
+        if len(self._stopped) > MAX_STOPPED_SESSIONS:
             del self._stopped[next(iter(self._stopped))]
         self.playback.session_stopped(session_id)
         if self.client is not None:
-            self.client.queue(SessionStopped(session_id=session_id))
+            self.client.tell(SessionStopped(session_id=session_id))
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve a connection until it ends or is replaced."""
@@ -205,7 +223,7 @@ class Delivery:
     def _take_over(self, client: Client) -> None:
         before, self.client = self.client, client
         if before is not None:
-            client.cursor = before.cursor
+            client.cursor = before.inherited_cursor
         elif time.monotonic() - self._started_at <= self._settings.events_start_grace_s:
             client.cursor = self._grace_cursor
         else:
@@ -222,11 +240,11 @@ class Delivery:
     def _tell_state(self, client: Client) -> None:
         """Tell a newcomer what was said before it came."""
         if self._hushed:
-            client.queue(Hush(on=True))
+            client.tell(Hush(on=True))
         since = time.monotonic() - self._settings.events_replay_window_s
         recent = [session for session, at in self._stopped.items() if at >= since]
         for session_id in recent[-STOPPED_TOLD:]:
-            client.queue(SessionStopped(session_id=session_id))
+            client.tell(SessionStopped(session_id=session_id))
 
     def _leave(self, client: Client) -> None:
         log.info("client disconnected", peer=_peer(client.websocket))
@@ -241,7 +259,7 @@ class Delivery:
                 return
             answer = self._answer(client, message.get("text"))
             client.first_frame.set()
-            if answer is not None and not client.queue(answer):
+            if answer is not None and not client.answer(answer):
                 await self._close(client, CLOSE_FLOOD, "messages arrive too fast to be answered")
                 return
 
@@ -289,8 +307,8 @@ class Delivery:
             await asyncio.wait_for(client.first_frame.wait(), FIRST_FRAME_TIMEOUT_S)
         while self.client is client:
             client.wake.clear()
-            while client.control:
-                await self._send(client, encode_event(client.control.popleft()))
+            while queued := client.notices or client.answers:
+                await self._send(client, encode_event(queued.popleft()))
             try:
                 if not await self._send_due(client):
                     await client.wake.wait()
@@ -313,14 +331,11 @@ class Delivery:
 
     def _resume(self, client: Client, resume: dict[str, int]) -> HelloAck:
         """Move the cursor to the first event that the client lacks, without gap or repeat."""
-        has = dict(resume)
-        for session_id, seq in client.sent.items():
-            has[session_id] = max(seq, has.get(session_id, 0))
-        lacking = self._outbox.lacking(
-            has, within_s=self._settings.events_replay_window_s, cursor=client.cursor
-        )
+        window_s = self._settings.events_replay_window_s
+        rows = self._outbox.lacking(resume, within_s=window_s, cursor=client.cursor)
+        lacking = [row_id for row_id in rows if row_id not in client.sent]
         unknown = self._outbox.unknown(list(resume))
-        client.cursor = self._outbox.head()
+        client.live_after, client.cursor = client.cursor, self._outbox.head()
         client.replay.extend(lacking)
         client.resumed = True
         log.info("client resumes", sessions=len(resume), replay=len(lacking))
@@ -349,6 +364,7 @@ class Delivery:
             row = self._outbox.get(client.replay[0])
             client.replay.popleft()
             if row is not None:
+                self._grace_cursor = max(self._grace_cursor, row.id)
                 return row
         rows = self._outbox.after(client.cursor, limit=1)
         if not rows:

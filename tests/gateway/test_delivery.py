@@ -27,6 +27,7 @@ class Socket:
     def __init__(self) -> None:
         self.room = asyncio.Event()
         self.room.set()
+        self.one_by_one = False
         self.frames: list[dict[str, Any]] = []
         self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.scope: dict[str, Any] = {}
@@ -41,7 +42,16 @@ class Socket:
     async def send_text(self, text: str) -> None:
         """Take a frame, later if there is no room."""
         await self.room.wait()
+        if self.one_by_one:
+            self.room.clear()
         self.frames.append(json.loads(text))
+
+    async def close(self, code: int, reason: str) -> None:
+        """Be closed."""
+
+    def says(self, **message: object) -> None:
+        """Let the client send a message."""
+        self.incoming.put_nowait({"type": "websocket.receive", "text": json.dumps(message)})
 
     def seqs(self) -> list[int]:
         """Return the numbers of the events, in the order in which they were sent."""
@@ -87,10 +97,11 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
 
 
 @asynccontextmanager
-async def _serving(one: Stage) -> AsyncIterator[None]:
-    task = asyncio.create_task(one.delivery.serve(cast(WebSocket, one.socket)))
+async def _serving(one: Stage, socket: Socket | None = None) -> AsyncIterator[None]:
+    client = socket or one.socket
+    task = asyncio.create_task(one.delivery.serve(cast(WebSocket, client)))
     yield
-    one.socket.incoming.put_nowait({"type": "websocket.disconnect"})
+    client.incoming.put_nowait({"type": "websocket.disconnect"})
     async with asyncio.timeout(WITHIN_S):
         await task
 
@@ -110,8 +121,7 @@ async def test_nothing_overtakes_a_replay(stage: Stage) -> None:
     """An event that comes between a resume and its answer is sent after it, and once."""
     stage.record()
     await stage.until(lambda: stage.socket.seqs() == [1])
-    frame = {"type": "hello", "resume": {SESSION: 0}}
-    stage.socket.incoming.put_nowait({"type": "websocket.receive", "text": json.dumps(frame)})
+    stage.socket.says(type="hello", resume={SESSION: 0})
     client = stage.delivery.client
     assert client is not None
     await stage.until(lambda: client.resume is not None)
@@ -120,6 +130,68 @@ async def test_nothing_overtakes_a_replay(stage: Stage) -> None:
     _, first, answer, second = stage.socket.frames
     assert answer["type"] == "hello.ack"
     assert [first["seq"], second["seq"]] == [1, 2]
+
+
+@pytest.mark.parametrize("resume", [{SESSION: 0}, "recent"])
+async def test_a_late_resume_brings_what_was_missed_before_the_connection(
+    tmp_path: Path, resume: object
+) -> None:
+    """That later events came first hides no earlier one, and none comes twice."""
+    one = Stage(tmp_path)
+    one.record()
+    one.record()
+    async with _serving(one):
+        await one.until(lambda: one.delivery.client is not None)
+        one.record()
+        await one.until(lambda: one.socket.seqs() == [3])
+        one.socket.says(type="hello", resume=resume)
+        await one.until(lambda: one.socket.seqs() == [3, 1, 2])
+        one.record()
+        await one.until(lambda: one.socket.seqs() == [3, 1, 2, 4])
+    assert [frame["replayCount"] for frame in one.socket.frames if "replayCount" in frame] == [2]
+    one.outbox.close()
+
+
+async def test_who_replaces_a_client_in_its_replay_misses_no_live_event(tmp_path: Path) -> None:
+    """What the other had asked for again is the other's; what became due meanwhile is not."""
+    one, newcomer = Stage(tmp_path), Socket()
+    one.record()
+    async with _serving(one):
+        await one.until(lambda: len(one.socket.frames) == 1)
+        one.socket.one_by_one = True
+        one.socket.room.clear()
+        for _ in range(3):
+            one.record()
+        client = one.delivery.client
+        assert client is not None
+        await one.until(lambda: client.cursor == 2)
+        one.socket.says(type="hello", resume={SESSION: 0})
+        await one.until(lambda: client.resume is not None)
+        for _ in ("the event", "the answer"):
+            one.socket.room.set()
+            await one.until(lambda: not one.socket.room.is_set())
+        await one.until(lambda: list(client.replay) == [3, 4])
+        assert one.socket.seqs() == [2]
+        async with _serving(one, newcomer):
+            await one.until(lambda: newcomer.seqs() == [3, 4])
+            one.record()
+            await one.until(lambda: newcomer.seqs() == [3, 4, 5])
+            one.socket.one_by_one = False
+            one.socket.room.set()
+    one.outbox.close()
+
+
+async def test_what_the_gateway_has_to_say_is_never_dropped(stage: Stage) -> None:
+    """Fifty sessions are stopped at once, and the water is to rest; each is told, in order."""
+    told = [f"5e5510f0-0000-4000-8000-{number:012}" for number in range(50)]
+    for session_id in told:
+        stage.delivery.session_stopped(session_id)
+    stage.delivery.hush(on=True)
+    stage.socket.says(type="hello")
+    await stage.until(lambda: len(stage.socket.frames) == 53)
+    frames = stage.socket.frames
+    assert [frame.get("sessionId") for frame in frames[1:51]] == told
+    assert [frame["type"] for frame in frames[51:]] == ["hush", "hello.ack"]
 
 
 async def test_a_client_without_the_abort_extension_is_served(stage: Stage) -> None:
