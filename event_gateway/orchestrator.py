@@ -250,15 +250,17 @@ class Orchestrator:
     def prune(self, *, now: float, retention_s: float) -> Iterator[int]:
         """Remove what is older than that at `now` (seconds since 1970) and not kept, step by step.
 
-        If it fails, the next call may succeed.
+        With 0 only rehearsals are removed, which repeat others. If it fails, the next call may
+        succeed.
         """
+        before = now - retention_s if retention_s else 0.0
         try:
             yield from self.outbox.prune(
-                before=now - retention_s,
+                before=before,
                 rehearsals_before=now - REHEARSALS_KEPT_S,
                 is_kept=self.artifacts.is_kept,
             )
-            self._remove_set_aside(now - retention_s)
+            self._remove_set_aside(before)
         except (OutboxUnavailable, OSError) as error:
             self.metrics.outbox_failures.inc()
             log.warning("retention failed", reason=str(error))

@@ -115,9 +115,8 @@ async def open_gateway(settings: Settings) -> AsyncIterator[ASGIApp]:
         artifacts = orchestrator.artifacts
         clock = PruneClock(artifacts, "gateway", outbox.newest_at)
         retention_s = settings.events_retention_days * SECONDS_A_DAY
-        if retention_s:
-            pruning = group.create_task(_prune_hourly(orchestrator, clock, retention_s))
-            stack.callback(pruning.cancel)
+        pruning = group.create_task(_prune_hourly(orchestrator, clock, retention_s))
+        stack.callback(pruning.cancel)
         recordings = Recordings(outbox, artifacts)
         rehearsal = Rehearsal(recordings, orchestrator, delivery, quiet)
         stack.push_async_callback(rehearsal.stop)

@@ -12,7 +12,7 @@ from msgspec import Meta, structs
 
 from shared_schema.decoding import CamelStruct
 from shared_schema.ids import AgentId, SessionId, SlotId, TurnIndex, VoiceProfile
-from shared_schema.layout import SUMMARY_WAVE_NAMES, RelPath, wave_path
+from shared_schema.layout import SPEECH_ROOT, SUMMARY_WAVE_NAMES, WAVE_NAMES, RelPath, wave_path
 from shared_schema.water import PlannedWave, Range
 
 Seconds = Annotated[float, Meta(ge=0)]
@@ -38,6 +38,10 @@ class WaveReady(CamelStruct, frozen=True, kw_only=True, omit_defaults=True, tag=
     places: tuple[SlotId | None, ...] = ()
     audio_duration_ms: Milliseconds
     sample_rate_hz: int
+
+    def __post_init__(self) -> None:
+        if len(self.places) not in (0, len(WAVE_NAMES)):
+            raise ValueError(f"`places` has {len(self.places)} places for {len(WAVE_NAMES)} waves")
 
 
 class WaveFailed(CamelStruct, frozen=True, kw_only=True, tag="failed"):
@@ -95,6 +99,14 @@ class Summary(CamelStruct, frozen=True, kw_only=True, omit_defaults=True):
     voice_profile: VoiceProfile
     speech_path: RelPath | None = None
     wave: WavePending | SummaryReady | WaveFailed
+
+    def __post_init__(self) -> None:
+        if self.speech_path is None and isinstance(self.wave, SummaryReady):
+            raise ValueError(
+                "`wave` is ready, but `speechPath`, after which it is named, is missing"
+            )
+        if self.speech_path is not None and not self.speech_path.startswith(f"{SPEECH_ROOT}/"):
+            raise ValueError(f"`speechPath` is not below {SPEECH_ROOT}")
 
     @property
     def state(self) -> State:

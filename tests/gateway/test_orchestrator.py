@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from event_gateway.errors import OutboxUnavailable
 from event_gateway.metrics import Metrics
@@ -245,6 +246,27 @@ def test_nothing_that_anybody_sends_raises(rig: Rig) -> None:
     ):
         rig.it.handle(frames)
     assert rig.rows == []
+
+
+@pytest.mark.parametrize(
+    ("was", "odd"),
+    [
+        (b'"places":[2,3,2]', b'"places":[2,3]'),
+        (b'"places":[2,3,2]', b'"places":[2,3,2,3]'),
+        (b'"speechPath":"tts/', b'"path":"tts/'),
+        (b'"speechPath":"tts/', b'"speechPath":"sound/'),
+    ],
+)
+def test_a_session_in_an_odd_form_is_left_out(rig: Rig, was: bytes, odd: bytes) -> None:
+    """A backend of another version may send it: the last utterance's waves, or the summary's."""
+    truth = structs.replace(whole(), summary_ready=True)
+    rig.write(truth)
+    before, after = encode_message(truth.snapshot()).rsplit(was, 1)
+    rig.it.handle([snapshot_topic("q0"), encode_message(SnapshotBegin(epoch="life", n=9))])
+    rig.it.handle([snapshot_topic("q0"), before + odd + after])
+    assert rig.rows == []
+    rig.it.handle([snapshot_topic("q0"), encode_message(truth.snapshot())])
+    assert rig.rows
 
 
 def test_deadlines_are_held_until_the_answer_or_the_silence_limit(rig: Rig) -> None:
