@@ -5,7 +5,9 @@ they compute, so the event loop is not blocked.
 """
 
 import asyncio
+import ctypes
 import gzip
+import sys
 import threading
 import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -38,6 +40,9 @@ Array = NDArray[np.float32]
 MAX_S: Final = 75.0
 # Covers numbers, the prediction of unknown words and both branches of the synthesis.
 WARM_UP: Final = "Forty-two zubblets, said the water."
+# From this size on, glibc returns a block to the system as soon as it is free (mallopt(3)).
+_LARGE_BYTES: Final = 1 << 20
+_M_MMAP_THRESHOLD: Final = -3
 
 
 class HibariModel:
@@ -192,7 +197,20 @@ def synthesize(model: HibariModel, text: str, profile: VoiceProfile) -> Array:
     return with_margins(level, sample_rate=SAMPLE_RATE_HZ)
 
 
+def _return_large_blocks() -> None:
+    """Keep glibc from raising its limit for large blocks, up to 32 MiB, with each that is free.
+
+    What a long sentence takes would stay with the process, in pieces. Other systems' allocators
+    return large blocks by themselves.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # not in musl
+        if mallopt is not None:
+            mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+
+
 def _warm_model() -> HibariModel:
+    _return_large_blocks()
     model = HibariModel()
     synthesize(model, WARM_UP, "friendly_casual")
     return model
