@@ -1,9 +1,9 @@
 """``POST /v1/chat``: the request, and the events of its answer, as the frontend parses them."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, Raw
 
 from shared_schema.decoding import CamelStruct, InvalidMessage, decode
 from shared_schema.facts import Mood
@@ -44,20 +44,20 @@ class ChatRequest(CamelStruct, frozen=True, kw_only=True):
 
     Slots remember earlier messages with the same `visit_id`, and nothing without one.
     `input_session_id` is the `stt_session_id` of the recording that the message was heard in;
-    anything else in it, and every field that is not named here, is ignored: existing clients send
-    more.
+    anything else in it, and every field that is not named here, is ignored, and not even decoded:
+    existing clients send more.
     """
 
     message: str
     visit_id: VisitId | None = None
-    input_session_id: Any = None
+    input_session_id: Raw = Raw(b"null")
     slots: Annotated[tuple[SlotRequest, ...], Meta(min_length=1, max_length=6)] = DEFAULT_SLOTS
 
     @property
     def recording_id(self) -> str | None:
         """The recording that the message was heard in, if it names one."""
-        named = self.input_session_id
-        return named if isinstance(named, str) and is_session_id(named) else None
+        named = bytes(self.input_session_id).strip(b'"').decode(errors="replace")
+        return named if is_session_id(named) else None
 
 
 class _Event(CamelStruct, frozen=True, kw_only=True, omit_defaults=True):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from starlette.applications import Starlette
 from websockets.exceptions import ConnectionClosed
@@ -39,6 +40,10 @@ from tests.support.platforms import SIGNALS, posix, windows
 from .toys import LIMIT_S, Toy, Toys, wait_for
 
 TIMEOUT_S = 0.5
+UPGRADE = (
+    b"GET /echo HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 
 
 @pytest.fixture
@@ -203,6 +208,23 @@ def test_a_newcomer_gets_the_place_of_the_one_that_waits_longest(
     assert gone == 60
     assert not is_closed(silent[-1])
     assert toy.output().count("too many are open") < 10
+
+
+def test_who_pings_and_never_reads_is_cut_off(toys: Toys, sockets: contextlib.ExitStack) -> None:
+    """Every ping is answered at once, so the answers would fill the memory; others stay."""
+    toy = toys.server()
+    pid = toys.answering_pid()
+    before = psutil.Process(pid).memory_info().rss
+    talk = sockets.enter_context(connect(f"ws://127.0.0.1:{toys.port}/echo"))
+    flood = sockets.enter_context(opened(toys, UPGRADE))
+    assert flood.recv(4096).startswith(b"HTTP/1.1 101")
+    ping = b"\x89\xfd\0\0\0\0" + b"x" * 125
+    with pytest.raises(ConnectionError):
+        flood.sendall(ping * 1_500_000)
+    assert psutil.Process(pid).memory_info().rss - before < 50e6
+    talk.send("still here")
+    assert talk.recv(LIMIT_S) == "still here"
+    wait_for(lambda: "sends and does not read" in toy.output() or None, what="warning")
 
 
 @pytest.fixture

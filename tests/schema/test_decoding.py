@@ -1,5 +1,7 @@
 """What does not fit is refused with the name of the field."""
 
+import tracemalloc
+
 import msgspec
 import pytest
 
@@ -43,6 +45,22 @@ def test_a_question_may_name_the_recording_that_it_was_heard_in() -> None:
     """Only an id of ours is one: it becomes the name of a folder that may be removed."""
     for named, recording in ((session_id(3), session_id(3)), (f"../{session_id(3)}", None)):
         assert request({"message": "x", "inputSessionId": named}).recording_id == recording
+    for odd in (b"null", b"7", b"{}", b'"\xc3\xa9"', b'"' + session_id(3)[1:].encode() + b'"'):
+        assert request(b'{"message":"x","inputSessionId":%s}' % odd).recording_id is None
+
+
+@pytest.mark.parametrize("field", ["inputSessionId", "meta"])
+def test_what_is_ignored_takes_no_memory(field: str) -> None:
+    """Two megabytes of empty lists would be fifty as objects, for as long as they are held."""
+    body = b'{"message":"x","%s":[%s]}' % (field.encode(), b"[]," * 650_000 + b"[]")
+    tracemalloc.start()
+    try:
+        wanted = request(body)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert wanted.recording_id is None
+    assert peak < 2 * len(body)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ from shared_schema.settings import Settings, variable
 
 # One is served and new ones replace each other, so others would only wait.
 MAX_WEBSOCKETS: Final = 16
+# Answers to pings and closes that a client has not read; everything else waits for it to read.
+MAX_UNREAD_BYTES: Final = 1_000_000
 # Every printable ASCII character: allowed in a request line unescaped.
 _PRINTABLE: Final = "".join(map(chr, range(0x20, 0x7F)))
 
@@ -99,6 +101,7 @@ class Connections:
 
     def upgraded(self, newcomer: "BoundedWebSocket") -> None:
         """Close the oldest WebSockets if there are too many, and an invalid handshake."""
+        newcomer.limiter = self
         failure = newcomer.conn.handshake_exc
         if failure is not None:
             self._refusals.warning(
@@ -116,6 +119,10 @@ class Connections:
         sockets.sort(key=lambda each: each.opened_at)
         for oldest in sockets[:-MAX_WEBSOCKETS]:
             self._end(oldest, "connection closed: too many WebSockets are open", kind="sockets")
+
+    def unread(self, connection: "BoundedWebSocket") -> None:
+        """Close a connection whose client makes the server answer and does not read."""
+        self._end(connection, "connection closed: a client sends and does not read", kind="unread")
 
     def check_times(self) -> None:
         """Close connections that have waited too long; called about once a second."""
@@ -206,11 +213,19 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
     """uvicorn's WebSocket protocol within the limits."""
 
     is_silent = False
+    limiter: Connections | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Take over a connection from HTTP."""
         super().connection_made(transport)
         self.opened_at = time.monotonic()
+
+    def data_received(self, data: bytes) -> None:
+        """Receive bytes. Pings are answered at once, however many, so what is unread is bounded."""
+        super().data_received(data)
+        unread = self.transport.get_write_buffer_size()
+        if unread > MAX_UNREAD_BYTES and self.limiter is not None:
+            self.limiter.unread(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Clean up; `Connections` may already have removed what uvicorn removes here."""
