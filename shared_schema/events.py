@@ -188,9 +188,9 @@ class Hello(CamelStruct, frozen=True, kw_only=True, tag_field="type", tag="hello
     come those events, in the order in which they were produced, and after them the live ones.
 
     Send it in the first frame, within 0.3 s of connecting: after its first ``hello.ack``, the
-    gateway sends nothing until a frame arrives or this time is over. It works later as well, but
-    then a session of which an event was sent on this connection continues after that event:
-    nothing is repeated, and what was missed before it is not sent.
+    gateway sends nothing until a frame arrives or this time is over. It works later as well: what
+    was sent on this connection is not repeated, and so a session's earlier events may then come
+    after later ones.
 
     A connection resumes once: a second `resume` is answered with an ``error`` of code ``resumed``.
     An invalid one is answered with code ``invalid``, and may be sent again.
