@@ -126,7 +126,7 @@ def providers(
 def profile(
     sessions: int = typer.Option(5, help="Sessions that are added up."),
 ) -> None:
-    """The dearest functions of a whole session. Example: python -m benchmarks profile"""
+    """The most expensive functions of a whole session. Example: python -m benchmarks profile"""
     from benchmarks.profile.run import run  # noqa: PLC0415
 
     raise _ended(run(sessions=sessions))

@@ -1,4 +1,4 @@
-"""The house as it was before it was made faster, for figures that are ratios to then."""
+"""The project as it was before it was made faster, for figures that are ratios to then."""
 
 import subprocess
 import tempfile

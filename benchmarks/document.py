@@ -1,9 +1,11 @@
 """``docs/benchmarks.md``: what the commands printed last, each under its own heading."""
 
 import datetime
+import itertools
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +33,7 @@ _ARGUMENTS: Final = {"soak": ("--minutes", "60", "--seed", "6", "--everything")}
 MISSED: Final = 3
 # What `report.verdict` writes of it.
 MISSED_WORD: Final = "MISSED"
+_RULE: Final = re.compile(r"\|[-|]+\|")
 _PREFACE: Final = """\
 # Benchmarks
 
@@ -38,7 +41,8 @@ Written by `python -m benchmarks`; each part also by its own command, which prin
 the same process run, interleaved with ours; figures are medians and ratios. Times in ms or s stand
 here for orientation: they belong to the machine named above them. What these figures need:
 `uv sync --extra bench --group voices --group browser`, `espeak-ng` for a part of the clips, and
-`chromium` for the kiosk in the soak.
+`chromium` for the kiosk in the soak. *V3* is the reference algorithm for the waves
+([waves.md](waves.md)), and eb00a66 a commit from before sessions were made faster.
 """
 
 
@@ -108,12 +112,42 @@ def _commit() -> str:
 def _missed(parts: dict[str, str]) -> str:
     """Return the list of what falls short of its limit, in the order of the document."""
     found = [
-        f"* {title}: {' '.join(line.replace('|', ' ').split())}\n"
+        f"* {title}: {each}\n"
         for subject, title in SUBJECTS.items()
-        for line in parts.get(subject, "").splitlines()
-        if MISSED_WORD in line
+        for each in _missed_in(parts.get(subject, ""))
     ]
     return f"What falls short of its limit:\n\n{''.join(found) or '* nothing'}"
+
+
+def _missed_in(text: str) -> Iterator[str]:
+    """Yield the lines that tell of it; of a table the row's name, and what concerns it."""
+    lines = text.splitlines()
+    header: list[str] = []
+    for line, following in itertools.pairwise([*lines, ""]):
+        if _RULE.fullmatch(following):
+            header = _cells(line)
+        elif not line.startswith("|"):
+            header = []
+        if MISSED_WORD in line:
+            yield _named(header, _cells(line)) if header else " ".join(_cells(line))
+
+
+def _named(header: list[str], row: list[str]) -> str:
+    """Return a row's first cell and those that missed their limit, with the heads of the columns.
+
+    Where the verdict is a cell of its own, the others have its figures: they are all returned.
+    """
+    whole = any(cell.startswith(MISSED_WORD) for cell in row)
+    told = [
+        f"{head} {cell}"
+        for head, cell in zip(header[1:], row[1:], strict=True)
+        if cell and (whole or MISSED_WORD in cell)
+    ]
+    return f"{row[0]}: {', '.join(told)}"
+
+
+def _cells(row: str) -> list[str]:
+    return [cell.strip() for cell in row.strip().strip("|").split("|")]
 
 
 def _parts() -> dict[str, str]:

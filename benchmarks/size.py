@@ -1,4 +1,4 @@
-"""How large the house is: lines of code, modules, rooms, and circles of imports.
+"""How large the code is: lines of code, modules, rooms, and circles of imports.
 
 A line of code is a line with a token of Python that is no comment and no docstring.
 """
@@ -87,7 +87,7 @@ def imports_of(sources: dict[str, str]) -> dict[str, set[str]]:
 
 
 def run(root: Path) -> int:
-    """Print the figures; return how many rules of the house are broken."""
+    """Print the figures; return how many rules are broken."""
     sources = modules_of(root)
     rows: list[tuple[object, ...]] = []
     for package in PACKAGES:

@@ -20,7 +20,7 @@ class Care(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=T
     phrases : tuple of str
         What asks for it: each is found anywhere in a message, as whole words, in any case.
     sentence : str
-        What is shown then, with a place for the house's own telephone number.
+        What is shown then, with a place for the venue's own telephone number.
     """
 
     phrases: tuple[str, ...]

@@ -29,7 +29,7 @@ class Notice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     Attributes
     ----------
     text : str
-        The house's own sentences, before those that are made here; may be empty.
+        The venue's own sentences, before those that are made here; may be empty.
     consent : bool
         Whether a visitor must agree before a question is taken.
     """
@@ -46,7 +46,7 @@ def notice(
     Parameters
     ----------
     own
-        The house's sentences.
+        The venue's sentences.
     settings
         For servers of one's own, and how long things are kept.
     agents, speech, hearing
@@ -70,7 +70,7 @@ def notice(
         receivers = f"What you say is {_listed([*filter(None, parts), f'spoken by {spoken}'])}."
     sentences = [own.strip(), receivers]
     days = (settings.artifacts_keep_days, settings.events_retention_days)
-    how_long = f"for {max(days):g} days" if all(days) else "until the house deletes them"
+    how_long = f"for {max(days):g} days" if all(days) else "until the venue deletes them"
     sentences.append(f"Words and sound are kept {how_long}.")
     if heard:
         is_kept = "kept as long" if settings.stt_keep else "not kept"

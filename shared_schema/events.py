@@ -170,12 +170,31 @@ SessionEvent = Turn1WavesReady | DialogueWavesReady | UserSentiment | FinalSumma
 # The largest integer in SQLite.
 SEQ_MAX: Final = 2**63 - 1
 
-# A resume map has the last seq that the client received of each session; "recent": it has none.
+# What it means is in the docstring of `Hello`, and so in docs/events.md.
 Resume = dict[SessionId, Annotated[int, Meta(ge=0, le=SEQ_MAX)]] | Literal["recent"]
 
 
 class Hello(CamelStruct, frozen=True, kw_only=True, tag_field="type", tag="hello"):
-    """The first message that a client may send. Every field is optional."""
+    """The first message that a client may send. Every field is optional.
+
+    With `resume` a client asks for the events that it missed. Its value is an object with the `seq`
+    of the last event received of each session (at most 1,000), or ``"recent"``, which names none. A
+    session that is named continues after that `seq`, however old it is, while the gateway keeps it
+    (``RR_EVENTS_RETENTION_DAYS``). Of the sessions that are not named, those with an event within
+    the replay window (``RR_EVENTS_REPLAY_WINDOW_S``) are sent from their first event.
+
+    The answer is a second ``hello.ack``: `replayCount` is the number of events that follow it, and
+    `unknownSessions` lists the named sessions of which the gateway has no record (any more). Then
+    come those events, in the order in which they were produced, and after them the live ones.
+
+    Send it in the first frame, within 0.3 s of connecting: after its first ``hello.ack``, the
+    gateway sends nothing until a frame arrives or this time is over. It works later as well: what
+    was sent on this connection is not repeated, and so a session's earlier events may then come
+    after later ones.
+
+    A connection resumes once: a second `resume` is answered with an ``error`` of code ``resumed``.
+    An invalid one is answered with code ``invalid``, and may be sent again.
+    """
 
     client: str = ""
     version: str = ""

@@ -88,8 +88,9 @@ def _sections(document: dict[str, Any]) -> Iterator[str]:
 
 
 def _sentences(schema: dict[str, Any]) -> str:
-    """Return a docstring as Markdown."""
-    return " ".join(str(schema.get("description", "")).split()).replace("``", "`")
+    """Return a docstring as Markdown: each of its paragraphs on one line."""
+    paragraphs = str(schema.get("description", "")).replace("``", "`").split("\n\n")
+    return "\n\n".join(" ".join(each.split()) for each in paragraphs)
 
 
 def _table(schemas: dict[str, Any], name: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Who may import whom, and what must stay true of the house."""
+"""Who may import whom, and what must stay true of the code."""
 
 import re
 from pathlib import Path

@@ -32,12 +32,12 @@ _STATES: Final[tuple[Literal["started", "ended", "failed"], ...]] = (
 def measure(say: Callable[[str], None]) -> list[Curve]:
     """Return what all reports together cost, and what the page then does, by their number."""
     with tempfile.TemporaryDirectory(prefix="playback-") as folder:
-        house = System(Path(folder), log_level="warning")
+        installation = System(Path(folder), log_level="warning")
         try:
-            house.gateway()
-            taken, loads = asyncio.run(_measure(house, say))
+            installation.gateway()
+            taken, loads = asyncio.run(_measure(installation, say))
         finally:
-            house.close()
+            installation.close()
     return [
         Curve(name="all of them taken", sizes=SIZES, costs=taken, limit=LINEAR_LIMIT),
         Curve(name="/v1/playback then", sizes=SIZES, costs=loads),
@@ -45,19 +45,19 @@ def measure(say: Callable[[str], None]) -> list[Curve]:
 
 
 async def _measure(
-    house: System, say: Callable[[str], None]
+    installation: System, say: Callable[[str], None]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     taken: list[float] = []
     loads: list[float] = []
     reports, seconds = 0, 0.0
     for size in SIZES:
         while reports < size:
-            async with listening(house.events_url) as client:
+            async with listening(installation.events_url) as client:
                 seconds += await _report(client)
             reports += _AT_ONCE
         taken.append(seconds)
-        assert await asyncio.to_thread(_used, house) == size
-        loads.append(await asyncio.to_thread(_load, house))
+        assert await asyncio.to_thread(_used, installation) == size
+        loads.append(await asyncio.to_thread(_load, installation))
         say(f"{size} reports were made")
     return tuple(taken), tuple(loads)
 
@@ -79,12 +79,12 @@ async def _report(client: Listener) -> float:
     return time.perf_counter() - started
 
 
-def _used(house: System) -> int:
-    text = httpx.get(f"{house.gateway_url}/metrics", **LOCAL, timeout=60).text
+def _used(installation: System) -> int:
+    text = httpx.get(f"{installation.gateway_url}/metrics", **LOCAL, timeout=60).text
     counts = [line for line in text.splitlines() if line.startswith("rr_playback_reports_total{")]
     return sum(round(float(line.split()[-1])) for line in counts)
 
 
-def _load(house: System) -> float:
-    with httpx.Client(base_url=house.gateway_url, **LOCAL, timeout=60) as http:
+def _load(installation: System) -> float:
+    with httpx.Client(base_url=installation.gateway_url, **LOCAL, timeout=60) as http:
         return min(load(http, "/v1/playback", 1, "playback") for _ in range(_LOADS))

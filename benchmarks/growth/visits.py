@@ -37,10 +37,10 @@ def measure(say: Callable[[str], None]) -> list[Curve]:
 def _times(say: Callable[[str], None]) -> tuple[float, ...]:
     costs: list[float] = []
     with tempfile.TemporaryDirectory(prefix="visits-") as folder:
-        house = System(Path(folder), log_level="warning", waves_enabled=False)
+        installation = System(Path(folder), log_level="warning", waves_enabled=False)
         try:
-            house.chat()
-            with httpx.Client(base_url=house.chat_url, **LOCAL, timeout=60) as http:
+            installation.chat()
+            with httpx.Client(base_url=installation.chat_url, **LOCAL, timeout=60) as http:
                 visits = 0
                 for size in SIZES:
                     samples = [_visit(http) for _ in range(size - visits)]
@@ -48,7 +48,7 @@ def _times(say: Callable[[str], None]) -> tuple[float, ...]:
                     costs.append(min(samples[-_SAMPLES:]))
                     say(f"{size} visits have been")
         finally:
-            house.close()
+            installation.close()
     return tuple(costs)
 
 

@@ -1,4 +1,4 @@
-"""The twenty dearest functions of a whole session, by process and thread."""
+"""The twenty most expensive functions of a whole session, by process and thread."""
 
 import os
 import tempfile
@@ -16,7 +16,7 @@ from benchmarks.session.listener import Listener
 from benchmarks.session.whole import session
 from tests.support.processes import system, until
 
-DEAREST: Final = 20
+SHOWN_FUNCTIONS: Final = 20
 WRITTEN_WITHIN_S: Final = 10.0
 
 Function = tuple[str, str, str]  # process, thread, function
@@ -44,15 +44,15 @@ def run(*, sessions: int) -> int:
         f"processors for each. Sampled every {1e3 * sampler.EVERY_S:g} ms; what computes in C "
         "counts for the function of Python's that called it.\n"
     )
-    rows = [(*names, *share(seconds)) for names, seconds in _dearest(threads)]
+    rows = [(*names, *share(seconds)) for names, seconds in _by_cost(threads)]
     print(table(("process", "thread", "ms a session", "share"), rows))
-    print(f"\nThe {DEAREST} dearest functions.\n")
-    dearest = [
+    print(f"\nThe {SHOWN_FUNCTIONS} most expensive functions.\n")
+    most_expensive = [
         (*function, *share(seconds), share(everything[function])[0])
-        for function, seconds in _dearest(own)[:DEAREST]
+        for function, seconds in _by_cost(own)[:SHOWN_FUNCTIONS]
     ]
     header = ("process", "thread", "function", "own ms a session", "share", "with what it calls")
-    print(table(header, dearest))
+    print(table(header, most_expensive))
     return 0
 
 
@@ -80,7 +80,7 @@ def _measure(sessions: int) -> list[Spent]:
         return [each for file in files for each in _read(file)]
 
 
-def _dearest(seconds: dict[Names, float]) -> list[tuple[Names, float]]:
+def _by_cost(seconds: dict[Names, float]) -> list[tuple[Names, float]]:
     return sorted(seconds.items(), key=lambda each: -each[1])
 
 

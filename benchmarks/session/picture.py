@@ -1,4 +1,4 @@
-"""One session as a picture: six slots by three turns, each utterance's way through the house."""
+"""One session as a picture: six slots by three turns, each utterance's way through the servers."""
 
 from importlib.util import find_spec
 from pathlib import Path

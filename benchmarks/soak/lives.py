@@ -85,8 +85,7 @@ class Lives:
             ):
                 if process is not None:
                     yield role, process
-        for worker in self._show.workers():
-            yield "wave worker", worker
+        yield from self._show.children()
 
     def _sample(self, role: str, process: psutil.Process) -> None:
         with process.oneshot():

@@ -1,7 +1,6 @@
 """The installation as ``honcho start`` runs it, and where its processes are."""
 
 import asyncio
-import contextlib
 import os
 import sys
 import time
@@ -32,6 +31,8 @@ _TURN_TIMEOUT_S: Final = 60
 _REPLAY_WINDOW_S: Final = 120
 # Without a heartbeat for this long, the gateway looks for another backend.
 SILENCE_S: Final = 3.0
+# The command lines of the chat backend's children are alike; these libraries only they have loaded.
+_LIBRARY_OF: Final = {"wave worker": "libzmq", "listening process": "libctranslate2"}
 # How long the chat backend remembers a finished session; until then its memory has to grow.
 KEPT_S: Final = _REPLAY_WINDOW_S + 2 * _TURN_TIMEOUT_S
 
@@ -90,16 +91,18 @@ class Show(System):
         run = self._run_file(package)
         return None if run is None else _living(run.supervisor_pid)
 
+    def children(self) -> list[tuple[str, psutil.Process]]:
+        """Return the chat backend's children with their roles, without those still starting."""
+        chat = self.server("chat_backend")
+        try:
+            children = chat.children() if chat is not None else []
+        except psutil.Error:
+            return []
+        return [(role, child) for child in children if (role := role_of(child))]
+
     def workers(self) -> list[psutil.Process]:
         """Return the wave workers."""
-        chat = self.server("chat_backend")
-        found = []
-        with contextlib.suppress(psutil.Error):
-            for child in chat.children() if chat is not None else []:
-                with contextlib.suppress(psutil.Error):
-                    if "spawn_main" in " ".join(child.cmdline()):
-                        found.append(child)
-        return found
+        return [child for role, child in self.children() if role == "wave worker"]
 
     async def until_ready(self, package: Package) -> None:
         """Wait until a server does its work."""
@@ -191,6 +194,18 @@ class Show(System):
             return msgspec.json.decode(content, type=RunFile)
         except (OSError, msgspec.MsgspecError):
             return None
+
+
+def role_of(child: psutil.Process) -> str | None:
+    """Return what a child of the chat backend is; None while it starts, or if it is neither.
+
+    Linux only tells which libraries a process has loaded.
+    """
+    try:
+        mapped = Path(f"/proc/{child.pid}/maps").read_text("utf-8", "replace")
+    except OSError:
+        return None
+    return next((role for role, library in _LIBRARY_OF.items() if library in mapped), None)
 
 
 async def until(

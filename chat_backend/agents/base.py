@@ -30,7 +30,7 @@ class Lengths(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return {"response": self.response, "comment": self.comment, "reply": self.reply}[kind]
 
 
-class Heard(Struct, frozen=True, kw_only=True):
+class Remark(Struct, frozen=True, kw_only=True):
     """What another slot said."""
 
     slot_id: SlotId
@@ -67,14 +67,14 @@ class CommentQuestion(Question, frozen=True, kw_only=True):
     """Turn 2: comment on exactly one of `others`, none of which is the slot itself."""
 
     own_text: str
-    others: tuple[Heard, ...]
+    others: tuple[Remark, ...]
 
 
 class ReplyQuestion(Question, frozen=True, kw_only=True):
     """Turn 3: reply to all the comments on what the slot itself said."""
 
     own_text: str
-    comments: tuple[Heard, ...]
+    comments: tuple[Remark, ...]
 
 
 class SummaryQuestion(Struct, frozen=True, kw_only=True):
@@ -86,7 +86,7 @@ class SummaryQuestion(Struct, frozen=True, kw_only=True):
     seed: int
     agent_ids: tuple[AgentId, ...] = ()
     message: str
-    remarks: tuple[Heard, ...]
+    remarks: tuple[Remark, ...]
 
 
 class SentimentQuestion(Struct, frozen=True, kw_only=True):

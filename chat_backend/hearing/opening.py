@@ -14,14 +14,13 @@ from chat_backend.metrics import Metrics
 from chat_backend.providers import keys as key_names
 from chat_backend.providers.calls import ProviderCalls, limits_of
 from chat_backend.providers.keys import Keys
-from chat_backend.providers.servers import Remarks
+from chat_backend.providers.servers import OPENAI_URL, Remarks
 from chat_backend.providers.usage import Account
 from chat_backend.storage.recordings import KeptRecordings
 from shared_schema.decoding import InvalidSetting
 from shared_schema.layout import Artifacts
 from shared_schema.settings import Settings
 
-OPENAI_URL: Final = "https://api.openai.com/v1"
 REMEDY: Final = (
     "install the extra (uv sync --extra ears), or set ELEVENLABS_API_KEY, RR_STT_OPENAI_URL or"
     " OPENAI_API_KEY"

@@ -1,4 +1,4 @@
-"""The embedded Whisper: what visitors whisper stays in the house."""
+"""The embedded Whisper: what visitors whisper stays on this machine."""
 
 import importlib.util
 import time

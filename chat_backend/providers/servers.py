@@ -10,6 +10,7 @@ from chat_backend.providers.failure import failed
 
 log = structlog.get_logger("chat")
 
+OPENAI_URL: Final = "https://api.openai.com/v1"
 MAX_REDIRECTS: Final = 4
 # In case a setting has the whole address of an endpoint.
 _ENDPOINTS: Final = re.compile(

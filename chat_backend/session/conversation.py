@@ -2,7 +2,7 @@
 
 from msgspec import Struct, field
 
-from chat_backend.agents.base import CommentSelection, Heard, SpokenResponse
+from chat_backend.agents.base import CommentSelection, Remark, SpokenResponse
 from shared_schema.facts import SlotAgent
 from shared_schema.ids import TURNS, AgentId, TurnIndex
 
@@ -22,9 +22,9 @@ class Conversation(Struct, kw_only=True):
         """Return which agent sits in a slot."""
         return next(slot.agent_id for slot in self.slots if slot.slot_id == slot_id)
 
-    def remark(self, turn: TurnIndex, slot_id: int) -> Heard:
+    def remark(self, turn: TurnIndex, slot_id: int) -> Remark:
         """Return a slot's text in a turn, as other slots' questions quote it."""
-        return Heard(
+        return Remark(
             slot_id=slot_id,
             agent_id=self.agent_of(slot_id),
             text=self.answers[turn][slot_id].text,
@@ -36,7 +36,7 @@ class Conversation(Struct, kw_only=True):
         return tuple(each.agent_id for each in sorted(self.slots, key=lambda each: each.slot_id))
 
     @property
-    def remarks(self) -> tuple[Heard, ...]:
+    def remarks(self) -> tuple[Remark, ...]:
         """Every text so far, turn by turn, in increasing slot id."""
         return tuple(
             self.remark(turn, slot_id) for turn in TURNS for slot_id in sorted(self.answers[turn])

@@ -24,7 +24,7 @@ from chat_backend.session.stream import SessionStream
 from chat_backend.session.summary_turn import SummaryTurn
 from chat_backend.session.turns import TURNS
 from chat_backend.session.visits import Visit
-from chat_backend.speech.desk import Desk, Place
+from chat_backend.speech.desk import Desk, QueuePlace
 from chat_backend.speech.engine import Speech
 from shared_schema.chat import ChatEvent, Done, ErrorType, TurnDone, TurnStart, UserSentiment
 from shared_schema.facts import Dialogue, Job, Stage, WaveFailed, WavePending
@@ -199,7 +199,7 @@ class Workflow:
         finally:
             part.asked.set()
         answered_at = clock()
-        place = Place(part.turn_index, self._begun_at, part.slot_id)
+        place = QueuePlace(part.turn_index, self._begun_at, part.slot_id)
         async with self._services.desk.lane(place):
             speaking_at = clock()
             async with asyncio.timeout(limit_s - (answered_at - asked_at)):

@@ -6,7 +6,7 @@ from chat_backend.metrics import Metrics
 from chat_backend.providers import keys as key_names
 from chat_backend.providers.calls import CallLimits, ProviderCalls, limits_of
 from chat_backend.providers.keys import Keys
-from chat_backend.providers.servers import Remarks
+from chat_backend.providers.servers import OPENAI_URL, Remarks
 from chat_backend.providers.usage import Account
 from chat_backend.show.show import Show
 from chat_backend.speech.engine import EMBEDDED, Speech, SpeechWithFallback
@@ -15,7 +15,6 @@ from chat_backend.speech.speech_api import ElevenLabs, OpenAISpeech, RequestForm
 from shared_schema.decoding import InvalidSetting
 from shared_schema.settings import Settings
 
-OPENAI_URL: Final = "https://api.openai.com/v1"
 # Of a slot's time in a turn; the rest is for the embedded voice as the fallback.
 SHARE_OF_TURN: Final = 0.3
 

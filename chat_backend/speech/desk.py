@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from msgspec import Struct
 
 
-class Place(Struct, frozen=True, order=True):
+class QueuePlace(Struct, frozen=True, order=True):
     """An utterance's place in the queue: by turn, then session by session, then by slot.
 
     Earlier turns go first, since a visitor waits for Turn 1 and hears the rest after it. A session
@@ -27,10 +27,10 @@ class Desk:
     def __init__(self, lanes: int) -> None:
         self._free = lanes
         self._arrivals = itertools.count()
-        self._waiting: list[tuple[Place, int, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[QueuePlace, int, asyncio.Future[None]]] = []
 
     @asynccontextmanager
-    async def lane(self, place: Place) -> AsyncIterator[None]:
+    async def lane(self, place: QueuePlace) -> AsyncIterator[None]:
         """Wait for a lane, and hold it within the block."""
         await self._take(place)
         try:
@@ -38,7 +38,7 @@ class Desk:
         finally:
             self._leave()
 
-    async def _take(self, place: Place) -> None:
+    async def _take(self, place: QueuePlace) -> None:
         if self._free:
             self._free -= 1
             return

@@ -89,11 +89,11 @@ class Rehearsal(Struct):
             If no client is connected, a live session is running, it is quiet, or there is no such
             recording.
         """
-        self._require_a_stage()
+        self._require_startable()
         recording = self._find(request.session_id)
         async with self._changing:
             await self._end("another rehearsal has begun")
-            self._require_a_stage()  # that took its time
+            self._require_startable()  # that took its time
             self.status = RehearsalStatus(
                 state="running",
                 of=recording.session_id,
@@ -104,7 +104,7 @@ class Rehearsal(Struct):
             self._task = asyncio.create_task(self._run(recording, request), name="rehearsal")
             return self.status
 
-    def _require_a_stage(self) -> None:
+    def _require_startable(self) -> None:
         """Raise `RehearsalRefused` unless a client is there, and nothing else is shown."""
         if self.delivery.client is None:
             raise RehearsalRefused(

@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from event_gateway.quiet import Quiet
 from event_gateway.studio.recordings import Recordings
 from event_gateway.studio.rehearsal import Rehearsal, RehearsalRefused, RehearsalRequest
-from event_gateway.studio.status import Place, StatusStream
+from event_gateway.studio.status import StatusStream, StreamPlace
 from shared_schema.decoding import InvalidMessage, decode
 from shared_schema.ids import is_session_id
 from shared_schema.layout import Artifacts
@@ -45,10 +45,10 @@ class Streams:
     """
 
     def __init__(self) -> None:
-        self._places: dict[Place, None] = {}  # in the order in which they were opened
+        self._places: dict[StreamPlace, None] = {}  # in the order in which they were opened
         self._refusals = RefusalLog("web")
 
-    def answer(self, events: Callable[[Place], AsyncIterator[ServerSentEvent]]) -> Response:
+    def answer(self, events: Callable[[StreamPlace], AsyncIterator[ServerSentEvent]]) -> Response:
         """Stream the events."""
         if len(self._places) >= STREAMS_MAX:
             oldest = next(iter(self._places))
@@ -57,11 +57,11 @@ class Streams:
             self._refusals.warning(
                 "stream ended: too many pages are open", kind="streams", limit=STREAMS_MAX
             )
-        place = Place()
+        place = StreamPlace()
         self._places[place] = None  # now: others may ask before this one sends anything
         return _PlacedStream(events(place), place, self)
 
-    def leave(self, place: Place) -> None:
+    def leave(self, place: StreamPlace) -> None:
         """Give a place back."""
         self._places.pop(place, None)
 
@@ -70,7 +70,7 @@ class _PlacedStream(EventStream):
     """Gives its place back when it ends, also if it never began."""
 
     def __init__(
-        self, events: AsyncIterator[ServerSentEvent], place: Place, streams: Streams
+        self, events: AsyncIterator[ServerSentEvent], place: StreamPlace, streams: Streams
     ) -> None:
         super().__init__(events, ping=PING_INTERVAL_S)
         self._place = place

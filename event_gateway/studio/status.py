@@ -130,7 +130,7 @@ class LogLine(CamelStruct, frozen=True, kw_only=True):
     event: msgspec.Raw | None
 
 
-class Place:
+class StreamPlace:
     """A page's place among the open streams; `taken` when a newer page has got it."""
 
     taken = False
@@ -144,7 +144,9 @@ class StatusStream(Struct, frozen=True):
     rehearsal: Rehearsal
     started_at: str = field(default_factory=lambda: timestamp(time.time()))
 
-    async def stream(self, last_id: int | None, place: Place) -> AsyncIterator[ServerSentEvent]:
+    async def stream(
+        self, last_id: int | None, place: StreamPlace
+    ) -> AsyncIterator[ServerSentEvent]:
         """Yield the state whenever it changes, and log lines after `last_id` (None: the newest)."""
         outbox = self.orchestrator.outbox
         cursor = last_id or 0
@@ -170,7 +172,7 @@ class StatusStream(Struct, frozen=True):
             await asyncio.sleep(POLL_INTERVAL_S)
         yield ServerSentEvent(retry=REPLACED_RETRY_MS)
 
-    async def playback_stream(self, place: Place) -> AsyncIterator[ServerSentEvent]:
+    async def playback_stream(self, place: StreamPlace) -> AsyncIterator[ServerSentEvent]:
         """Yield what plays whenever it changes."""
         shown = b""
         while not place.taken:

@@ -9,7 +9,7 @@ from chat_backend.agents.base import (
     CommentQuestion,
     CommentSelection,
     Exchange,
-    Heard,
+    Remark,
     ReplyQuestion,
     ResponseQuestion,
     SpokenResponse,
@@ -35,10 +35,10 @@ class Session(Struct, kw_only=True):
             for spoken in turn.values()
         ]
 
-    def comments_on(self, slot: int) -> tuple[Heard, ...]:
+    def comments_on(self, slot: int) -> tuple[Remark, ...]:
         """What the others said to a slot."""
         return tuple(
-            Heard(slot_id=by, agent_id=AGENT_OF[by], text=comment.text)
+            Remark(slot_id=by, agent_id=AGENT_OF[by], text=comment.text)
             for by, comment in self.comments.items()
             if comment.target_slot_id == slot
         )
@@ -66,7 +66,7 @@ async def _play(agents: Agents, message: str, seed: int, history: tuple[Exchange
                 message=message,
                 own_text=said.responses[slot].text,
                 others=tuple(
-                    Heard(slot_id=other, agent_id=who, text=said.responses[other].text)
+                    Remark(slot_id=other, agent_id=who, text=said.responses[other].text)
                     for other, who in SEATED
                     if other != slot
                 ),

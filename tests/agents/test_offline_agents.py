@@ -17,8 +17,8 @@ from chat_backend.agents.base import (
     Agents,
     CommentQuestion,
     Exchange,
-    Heard,
     Lengths,
+    Remark,
     ReplyQuestion,
     ResponseQuestion,
 )
@@ -92,7 +92,7 @@ def test_a_whole_session_keeps_its_rules(message: str, seed: int) -> None:
 def test_peers_may_say_anything(texts: list[str], seed: int, agent: AgentId) -> None:
     """Whatever another mind said: one sentence to it, an exact quotation or none."""
     others = tuple(
-        Heard(slot_id=slot, agent_id=AGENT_OF[slot], text=text)
+        Remark(slot_id=slot, agent_id=AGENT_OF[slot], text=text)
         for slot, text in enumerate(texts, start=2)
     )
     comment = asyncio.run(
@@ -220,8 +220,8 @@ def test_comments_are_spread_over_all_others() -> None:
 def test_shared_words_draw_a_comment() -> None:
     """Who speaks of the same is answered more often."""
     others = (
-        Heard(slot_id=2, agent_id="gpt-5.1", text="Copper lanterns drift under bridges."),
-        Heard(slot_id=3, agent_id="gpt-5.2", text="A quiet sentence about paper."),
+        Remark(slot_id=2, agent_id="gpt-5.1", text="Copper lanterns drift under bridges."),
+        Remark(slot_id=3, agent_id="gpt-5.2", text="A quiet sentence about paper."),
     )
     targets = Counter(
         asyncio.run(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_backend.agents.base import Agents, Heard, SpokenResponse, SummaryQuestion
+from chat_backend.agents.base import Agents, Remark, SpokenResponse, SummaryQuestion
 from chat_backend.agents.limits import sentences
 from chat_backend.agents.offline import OfflineAgents
 from chat_backend.agents.offline.summary import summarize as summarize_with
@@ -33,7 +33,7 @@ def question(message: str, seed: int) -> SummaryQuestion:
         seed=seed,
         message=message,
         remarks=tuple(
-            Heard(slot_id=slot, agent_id=AGENT_OF[slot], text=spoken.text)
+            Remark(slot_id=slot, agent_id=AGENT_OF[slot], text=spoken.text)
             for turn in (session.responses, session.comments, session.replies)
             for slot, spoken in turn.items()
         ),
@@ -51,7 +51,7 @@ def said_by(*texts: str) -> SummaryQuestion:
         seed=1,
         message="m",
         remarks=tuple(
-            Heard(slot_id=slot, agent_id=AGENT_OF[slot], text=text)
+            Remark(slot_id=slot, agent_id=AGENT_OF[slot], text=text)
             for slot, text in zip(SLOT_IDS, texts, strict=False)
         ),
     )

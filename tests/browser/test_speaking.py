@@ -230,7 +230,7 @@ def test_a_busy_ear_and_a_dead_one_are_sentences(show: System, speaker: "Browser
 
 
 def test_words_that_need_a_human_begin_no_session(show: System, speaker: "Browser") -> None:
-    """The sentence of the house in its place; nothing is on disk and nothing was sent."""
+    """The venue's sentence in its place; nothing is on disk and nothing was sent."""
     with visiting(speaker, show.chat_url, also=show.gateway_url) as visit:
         ready(visit)
         before = sorted((show.artifacts / "tts/sessions").glob("*"))

@@ -144,7 +144,7 @@ def test_who_comes_when_the_screen_is_empty_is_another_visitor(
 
 
 def test_what_was_written_and_not_asked_is_taken_off_the_screen(kiosk: Visit, show: System) -> None:
-    """Nor does the house's own sentence to somebody in need stay for who comes next."""
+    """Nor does the venue's own sentence to somebody in need stay for who comes next."""
     free(kiosk)
     kiosk.page.fill("#message", "I want to end my life")
     kiosk.page.click("#send")

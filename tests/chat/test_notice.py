@@ -64,7 +64,7 @@ def test_a_model_at_another_server_is_not_at_its_makers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "words"), [((0.0, 30.0), "until the house deletes them"), ((7.0, 14.0), "for 14 days")]
+    ("days", "words"), [((0.0, 30.0), "until the venue deletes them"), ((7.0, 14.0), "for 14 days")]
 )
 def test_how_long_follows_the_settings(days: tuple[float, float], words: str) -> None:
     """The longest of both; 0 is for ever. Without ears nothing is said of recordings."""

@@ -13,7 +13,7 @@ from event_gateway.outbox import Entry
 from event_gateway.quiet import Quiet
 from event_gateway.studio.recordings import Recordings
 from event_gateway.studio.rehearsal import Rehearsal
-from event_gateway.studio.status import Place, StatusStream
+from event_gateway.studio.status import StatusStream, StreamPlace
 from shared_schema.settings import Settings
 from tests.gateway.test_orchestrator import Rig
 from tests.support.sessions import whole
@@ -28,7 +28,7 @@ async def watched(tmp_path: Path) -> AsyncIterator[tuple[Rig, Stream]]:
     delivery = Delivery(rig.outbox, Metrics(), Settings())
     recordings = Recordings(rig.outbox, rig.it.artifacts)
     rehearsal = Rehearsal(recordings, rig.it, delivery, Quiet(tmp_path, delivery.hush))
-    stream = cast(Stream, StatusStream(rig.it, delivery, rehearsal).stream(None, Place()))
+    stream = cast(Stream, StatusStream(rig.it, delivery, rehearsal).stream(None, StreamPlace()))
     yield rig, stream
     await stream.aclose()
     rig.outbox.close()

@@ -18,7 +18,7 @@ from event_gateway.rendering import Renderer
 from event_gateway.studio.recordings import LOOKS_MAX, Recording, Recordings, Step
 from event_gateway.studio.rehearsal import Rehearsal, RehearsalRefused, RehearsalRequest
 from event_gateway.studio.routes import STREAMS_MAX, Streams
-from event_gateway.studio.status import Place
+from event_gateway.studio.status import StreamPlace
 from shared_schema.layout import SESSION_ROOTS, SPEECH_ROOT, Artifacts, session_file
 from tests.support.client import write_session, write_wav
 from tests.support.readiness import LIMITS
@@ -78,14 +78,14 @@ async def test_what_changes_while_a_rehearsal_ends_counts(rehearsal: Rehearsal) 
 async def test_pages_that_come_at_once_are_counted() -> None:
     """One too many gets the oldest's place; one that leaves at once gives its place back."""
     streams = Streams()
-    places: list[Place] = []
+    places: list[StreamPlace] = []
 
-    async def events(place: Place) -> AsyncIterator[ServerSentEvent]:
+    async def events(place: StreamPlace) -> AsyncIterator[ServerSentEvent]:
         await asyncio.sleep(FAR_AWAY_S)
         yield ServerSentEvent(retry=int(place.taken))
 
     def ask() -> Response:
-        def begin(place: Place) -> AsyncIterator[ServerSentEvent]:
+        def begin(place: StreamPlace) -> AsyncIterator[ServerSentEvent]:
             places.append(place)
             return events(place)
 

@@ -34,7 +34,7 @@ def wire(servers: Wire) -> Wire:
     return servers
 
 
-def house(folder: object, engine: str, wire: Wire, **settings: object) -> Iterator[System]:
+def installation(folder: object, engine: str, wire: Wire, **settings: object) -> Iterator[System]:
     common = {"stt": engine, "waves_enabled": False, "provider_attempts": 2, "stt_timeout_s": 8}
     with system(folder, **common, **settings) as it:  # type: ignore[arg-type]
         it.settings |= {"ELEVENLABS_API_KEY": KEY, "STT_API_KEY": OWN_KEY}
@@ -44,7 +44,7 @@ def house(folder: object, engine: str, wire: Wire, **settings: object) -> Iterat
 
 @pytest.fixture(scope="module")
 def scribe(tmp_path_factory: pytest.TempPathFactory, servers: Wire) -> Iterator[System]:
-    yield from house(
+    yield from installation(
         tmp_path_factory.mktemp("scribe"), "elevenlabs", servers, elevenlabs_url=servers.url
     )
 
@@ -52,7 +52,9 @@ def scribe(tmp_path_factory: pytest.TempPathFactory, servers: Wire) -> Iterator[
 @pytest.fixture(scope="module")
 def compatible(tmp_path_factory: pytest.TempPathFactory, servers: Wire) -> Iterator[System]:
     # Without the /v1, as people copy it.
-    yield from house(tmp_path_factory.mktemp("own"), "openai", servers, stt_openai_url=servers.url)
+    yield from installation(
+        tmp_path_factory.mktemp("own"), "openai", servers, stt_openai_url=servers.url
+    )
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +112,7 @@ def test_a_servers_own_figures_are_believed(
     """A segment that is probably no speech is left out."""
     wire.script("transcriptions", "essay")
     folder = tmp_path_factory.mktemp("figures")
-    for it in house(folder, "openai", wire, stt_openai_url=f"{wire.url}/v1"):
+    for it in installation(folder, "openai", wire, stt_openai_url=f"{wire.url}/v1"):
         response = stt(it.chat_url, recording)
         assert refusal(response) == (httpx.codes.UNPROCESSABLE_ENTITY, "file")
 

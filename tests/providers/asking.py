@@ -10,7 +10,7 @@ from chat_backend.agents.base import (
     Agents,
     CommentQuestion,
     Exchange,
-    Heard,
+    Remark,
     ReplyQuestion,
     ResponseQuestion,
 )
@@ -103,7 +103,7 @@ def comment_question(agent: AgentId) -> CommentQuestion:
         message="What does the sea dream of?",
         own_text="The sea dreams of standing still for once.",
         others=tuple(
-            Heard(slot_id=slot, agent_id="gpt-5.1", text=f"Answer of slot {slot}, about salt.")
+            Remark(slot_id=slot, agent_id="gpt-5.1", text=f"Answer of slot {slot}, about salt.")
             for slot in (2, 4, 5)
         ),
     )
@@ -118,7 +118,7 @@ def reply_question(agent: AgentId) -> ReplyQuestion:
         message="What does the sea dream of?",
         own_text="The sea dreams of standing still for once.",
         comments=tuple(
-            Heard(slot_id=slot, agent_id="gpt-5.1", text=f"Comment of slot {slot}, about foam.")
+            Remark(slot_id=slot, agent_id="gpt-5.1", text=f"Comment of slot {slot}, about foam.")
             for slot in (3, 6)
         ),
     )

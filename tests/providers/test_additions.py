@@ -8,8 +8,8 @@ pytest.importorskip("pydantic_ai", reason="needs the extra: uv sync --extra llm"
 
 from chat_backend.agents.base import (
     MAX_SUMMARY_CHARS,
-    Heard,
     MoodReading,
+    Remark,
     SentimentQuestion,
     SummaryQuestion,
 )
@@ -32,7 +32,7 @@ def sad(*agent_ids: AgentId) -> SentimentQuestion:
 
 def what_was_said(*agent_ids: AgentId) -> SummaryQuestion:
     remarks = tuple(
-        Heard(slot_id=slot, agent_id="gpt-5.1", text=f"The harbour keeps number {slot}.")
+        Remark(slot_id=slot, agent_id="gpt-5.1", text=f"The harbour keeps number {slot}.")
         for slot in (1, 4, 6)
     )
     return SummaryQuestion(seed=7, agent_ids=agent_ids, message=SAD, remarks=remarks)

@@ -59,7 +59,7 @@ def test_this_machine_is_never_asked_through_a_proxy(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["example.com", "localhost.example.com", "192.168.1.4", "", "::2"])
 def test_other_machines_are_others(host: str) -> None:
-    """Also those of the same house."""
+    """Also those on the same network."""
     assert not is_local(host)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_backend.agents.base import Heard, Lengths, SummaryQuestion
+from chat_backend.agents.base import Lengths, Remark, SummaryQuestion
 from chat_backend.agents.limits import sentences
 from chat_backend.agents.models import prompts
 from chat_backend.agents.offline import OfflineAgents, built_in_personas
@@ -77,7 +77,7 @@ def test_a_summary_is_whole_and_of_the_observatory(message: str) -> None:
     for seed in range(20):
         said = play(OfflineAgents(SHOW.personas, SHOW.words.lengths), message, seed)
         remarks = tuple(
-            Heard(slot_id=slot, agent_id=AGENT_OF[slot], text=spoken.text)
+            Remark(slot_id=slot, agent_id=AGENT_OF[slot], text=spoken.text)
             for turn in (said.responses, said.comments, said.replies)
             for slot, spoken in turn.items()
         )

@@ -44,6 +44,7 @@ from chat_backend.providers.failure import (
 from chat_backend.providers.keys import Keys
 from chat_backend.providers.servers import (
     MAX_REDIRECTS,
+    OPENAI_URL,
     Remarks,
     base_url,
     redirected,
@@ -62,8 +63,8 @@ MAX_BYTES: Final = 1_000_000
 _LOGGERS: Final = ("anthropic", "google_genai", "google.auth", "httpcore2", "httpx2", "openai")
 _DEFAULT_URLS: Final[dict[Protocol, str]] = {
     "anthropic": "https://api.anthropic.com",
-    "openai-responses": "https://api.openai.com/v1",
-    "openai-chat": "https://api.openai.com/v1",
+    "openai-responses": OPENAI_URL,
+    "openai-chat": OPENAI_URL,
     "google": "https://generativelanguage.googleapis.com",
 }
 # What the providers' libraries add to a base URL.

@@ -6,8 +6,8 @@ from typing import Final
 from chat_backend.agents.base import (
     CommentQuestion,
     Exchange,
-    Heard,
     Question,
+    Remark,
     ReplyQuestion,
     SentimentQuestion,
     SummaryQuestion,
@@ -156,8 +156,8 @@ def _past(history: tuple[Exchange, ...]) -> str:
     return "\n".join(["Earlier the same visitor said:", *lines]) if lines else ""
 
 
-def _slots(heard: Iterable[Heard]) -> Iterable[str]:
-    return (f"- slot {each.slot_id}: {_quoted(each.text)}" for each in heard)
+def _slots(remarks: Iterable[Remark]) -> Iterable[str]:
+    return (f"- slot {each.slot_id}: {_quoted(each.text)}" for each in remarks)
 
 
 def _quoted(text: str, limit: int = MAX_HEARD_CHARS) -> str:

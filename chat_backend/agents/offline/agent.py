@@ -8,9 +8,9 @@ from chat_backend.agents.base import (
     Agent,
     CommentQuestion,
     CommentSelection,
-    Heard,
     Lengths,
     Question,
+    Remark,
     ReplyQuestion,
     ResponseQuestion,
     SentimentQuestion,
@@ -118,7 +118,7 @@ class OfflineAgent:
         at_home = rng.random() < _AT_HOME[kind]
         return self._persona.home if at_home else rng.choice(self._persona.moods)
 
-    def _target(self, question: CommentQuestion, rng: Random) -> Heard:
+    def _target(self, question: CommentQuestion, rng: Random) -> Remark:
         """Choose whom to answer: rather one that speaks of the same, rather one it likes."""
         if not question.others:
             raise AgentFailed("there is nobody to comment on", error_type="unknown")
