@@ -19,7 +19,7 @@ from chat_backend.agents.models.seats import Seats, load_seats
 from chat_backend.errors import SlotFailed
 from chat_backend.metrics import Metrics
 from chat_backend.providers.keys import Keys
-from chat_backend.providers.servers import Remarks
+from chat_backend.providers.servers import Hints
 from chat_backend.show.show import Show, load_show
 from chat_backend.speech.choice import build_speech, speech_api_of
 from chat_backend.speech.engine import EMBEDDED
@@ -56,8 +56,8 @@ def check(settings: Settings) -> int:
     show = load_show(settings)
     seats, keys = load_seats(settings, show.models)
     api = speech_api_of(settings, keys, show)
-    remarks = Remarks()
-    rows = asyncio.run(_checked(settings, show, seats, keys, api=api, remarks=remarks))
+    hints = Hints()
+    rows = asyncio.run(_checked(settings, show, seats, keys, api=api, hints=hints))
     console.print(_table(rows))
     if seats.missing:
         reasons = "; ".join(sorted(set(seats.missing.values())))
@@ -65,8 +65,8 @@ def check(settings: Settings) -> int:
         console.print(f"Offline personas answer for {who}: {reasons}.", soft_wrap=True)
     if api is None:
         console.print(f"The embedded voice ({EMBEDDED}) speaks; it needs no key.", soft_wrap=True)
-    for remark in remarks.lines:
-        console.print(f"[yellow]{_shown(remark)}[/]", soft_wrap=True)
+    for hint in hints.lines:
+        console.print(f"[yellow]{_shown(hint)}[/]", soft_wrap=True)
     problems = [row for row in rows if row.problem]
     for row in problems:
         console.print(
@@ -83,12 +83,12 @@ async def _checked(
     keys: Keys,
     *,
     api: SpeechAPI | None,
-    remarks: Remarks,
+    hints: Hints,
 ) -> list[Row]:
     # Without retries, and without the fallback, which would hide a failure.
     settings = msgspec.structs.replace(settings, provider_attempts=1, tts_fallback="off")
     metrics = Metrics()
-    speech = build_speech(api, settings, keys, metrics, remarks=remarks)
+    speech = build_speech(api, settings, keys, metrics, hints=hints)
 
     def voice_of(profile: VoiceProfile) -> str:
         return f"{profile}: {api.voice(profile)}" if api else profile
@@ -121,7 +121,7 @@ async def _checked(
             remedy=remedy,
         )
 
-    async with open_agents(seats, keys, settings, metrics, remarks=remarks) as cast:
+    async with open_agents(seats, keys, settings, metrics, hints=hints) as cast:
         agents = cast(show)
         await speech.start()
         try:

@@ -14,7 +14,7 @@ from chat_backend.metrics import Metrics
 from chat_backend.providers import keys as key_names
 from chat_backend.providers.calls import ProviderCalls, limits_of
 from chat_backend.providers.keys import Keys
-from chat_backend.providers.servers import OPENAI_URL, Remarks
+from chat_backend.providers.servers import OPENAI_URL, Hints
 from chat_backend.providers.usage import Account
 from chat_backend.storage.recordings import KeptRecordings
 from shared_schema.decoding import InvalidSetting
@@ -33,7 +33,7 @@ Engine = tuple[Listener, Hearing]
 
 
 def build_hearing(
-    settings: Settings, keys: Keys, metrics: Metrics, *, remarks: Remarks | None = None
+    settings: Settings, keys: Keys, metrics: Metrics, *, hints: Hints | None = None
 ) -> Engine | str:
     """Return the configured engine and the process that prepares its recordings, not started.
 
@@ -67,7 +67,7 @@ def build_hearing(
         _calls(settings, metrics, api.provider),
         keys,
         timeout_s=settings.stt_timeout_s,
-        remarks=remarks or Remarks(),
+        hints=hints or Hints(),
     )
     return Listener(None), hearing
 

@@ -14,7 +14,7 @@ from chat_backend.providers.calls import ProviderCalls
 from chat_backend.providers.failure import Trouble, failed, refused
 from chat_backend.providers.http import ProviderHttp
 from chat_backend.providers.keys import Keys
-from chat_backend.providers.servers import Remarks
+from chat_backend.providers.servers import Hints
 
 # An hour of speech, with a line for every word.
 MAX_ANSWER_BYTES: Final = 4_000_000
@@ -33,7 +33,7 @@ class RemoteHearing:
         keys: Keys,
         *,
         timeout_s: float,
-        remarks: Remarks,
+        hints: Hints,
     ) -> None:
         self.provider = api.provider
         self._api = api
@@ -41,8 +41,8 @@ class RemoteHearing:
         self._keys = keys
         self._timeout_s = timeout_s
         self._form = TranscriptionForm()
-        self._remarks = remarks
-        self._http = ProviderHttp(api.provider, api.url, keys, remarks)
+        self._hints = hints
+        self._http = ProviderHttp(api.provider, api.url, keys, hints)
 
     async def start(self) -> None:
         """Do nothing: no call is made yet."""
@@ -81,7 +81,7 @@ class RemoteHearing:
             if not isinstance(answer, Trouble):
                 if form != self._form:
                     self._form = form
-                    self._remarks.add(_described(self._api, form))
+                    self._hints.add(_described(self._api, form))
                 return answer
             following = self._api.alternative(form, answer)
             if following is None:

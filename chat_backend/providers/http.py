@@ -10,7 +10,7 @@ from chat_backend.errors import ChatBackendError
 from chat_backend.providers import replies
 from chat_backend.providers.failure import Trouble, excerpt, failed, retry_after, timed_out
 from chat_backend.providers.keys import Keys
-from chat_backend.providers.servers import MAX_REDIRECTS, Remarks, redirected
+from chat_backend.providers.servers import MAX_REDIRECTS, Hints, redirected
 from shared_schema.runtime.web.clients import route_to
 
 _ERROR_BYTES: Final = 16_384
@@ -19,11 +19,11 @@ _ERROR_BYTES: Final = 16_384
 class ProviderHttp:
     """The connections to one provider."""
 
-    def __init__(self, provider: str, url: str, keys: Keys, remarks: Remarks) -> None:
+    def __init__(self, provider: str, url: str, keys: Keys, hints: Hints) -> None:
         self._provider = provider
         self._keys = keys
         route = route_to(url)
-        remarks.add(route.remark)
+        hints.add(route.hint)
         self._http = httpx.AsyncClient(
             timeout=httpx.Timeout(60.0, connect=10.0),
             trust_env=False,

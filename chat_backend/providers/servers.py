@@ -1,4 +1,4 @@
-"""Servers that deviate from their protocol: remarks about them, base URLs and redirects."""
+"""Servers that deviate from their protocol: hints about them, base URLs and redirects."""
 
 import re
 from typing import Final
@@ -19,17 +19,17 @@ _ENDPOINTS: Final = re.compile(
 _VERSION: Final = re.compile(r"/v\d\w*(?:/|\Z)")
 
 
-class Remarks:
+class Hints:
     """Hints for the operator about servers that work, but not as configured."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
 
     def add(self, line: str) -> None:
-        """Log a remark, once; nothing if it is empty."""
+        """Log a hint, once; nothing if it is empty."""
         if line and line not in self.lines:
             self.lines.append(line)
-            log.warning("provider", remark=line)
+            log.warning("provider", hint=line)
 
 
 def base_url(url: str, *, without: str = "") -> str:

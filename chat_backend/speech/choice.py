@@ -6,7 +6,7 @@ from chat_backend.metrics import Metrics
 from chat_backend.providers import keys as key_names
 from chat_backend.providers.calls import CallLimits, ProviderCalls, limits_of
 from chat_backend.providers.keys import Keys
-from chat_backend.providers.servers import OPENAI_URL, Remarks
+from chat_backend.providers.servers import OPENAI_URL, Hints
 from chat_backend.providers.usage import Account
 from chat_backend.show.show import Show
 from chat_backend.speech.engine import EMBEDDED, Speech, SpeechWithFallback
@@ -63,7 +63,7 @@ def build_speech(
     metrics: Metrics,
     *,
     limits: CallLimits | None = None,
-    remarks: Remarks | None = None,
+    hints: Hints | None = None,
 ) -> Speech:
     """Return the configured engine, not started yet; `limits` default to the settings'."""
     embedded = HibariSpeech(workers=settings.speech_workers)
@@ -79,7 +79,7 @@ def build_speech(
         ProviderCalls(api.provider, limits or limits_of(settings, "speech"), account),
         keys,
         timeout_s=SHARE_OF_TURN * settings.chat_turn_timeout_s,
-        remarks=remarks or Remarks(),
+        hints=hints or Hints(),
     )
     if settings.tts_fallback == "off":
         return remote

@@ -16,7 +16,7 @@ from chat_backend.providers.calls import ProviderCalls
 from chat_backend.providers.failure import ProviderFailed, Trouble, failed, refused
 from chat_backend.providers.http import ProviderHttp
 from chat_backend.providers.keys import Keys
-from chat_backend.providers.servers import Remarks
+from chat_backend.providers.servers import Hints
 from chat_backend.speech.decoding import Expected
 from chat_backend.speech.formats import NotSpeech
 from chat_backend.speech.received import MAX_S_PER_CHARACTER, finish
@@ -47,15 +47,15 @@ class RemoteSpeech:
         keys: Keys,
         *,
         timeout_s: float,
-        remarks: Remarks,
+        hints: Hints,
     ) -> None:
         self._api = api
         self._calls = calls
         self._keys = keys
         self._timeout_s = timeout_s
-        self._remarks = remarks
+        self._hints = hints
         self._learned = _Learned(api.form)
-        self._http = ProviderHttp(api.provider, api.url, keys, remarks)
+        self._http = ProviderHttp(api.provider, api.url, keys, hints)
 
     async def start(self) -> None:
         """Do nothing: no call is made yet."""
@@ -105,7 +105,7 @@ class RemoteSpeech:
             if trouble is None:
                 if form != self._learned.form:
                     self._learned.form = form
-                    self._remarks.add(f"{self._api.provider} {described(form)}")
+                    self._hints.add(f"{self._api.provider} {described(form)}")
                 return
             following = self._api.alternative(form, trouble)
             if trouble.other_format:

@@ -11,7 +11,7 @@ from msgspec import structs
 from event_gateway.errors import OutboxUnavailable
 from event_gateway.metrics import Metrics
 from event_gateway.orchestrator import Orchestrator
-from event_gateway.outbox import Outbox, Row
+from event_gateway.outbox import Entry, Outbox, Row
 from shared_schema.bus import (
     TOPIC_FACTS,
     FactPublished,
@@ -212,11 +212,20 @@ def test_retention_on_a_full_disk_leaves_the_gateway_running(rig: Rig) -> None:
     rig.receive(*whole().facts())
     prune = rig.outbox.prune
     rig.outbox.prune = _refusing  # type: ignore[method-assign, assignment]
-    list(rig.it.prune(now=1e12, retention_s=0.0))
+    list(rig.it.prune(now=1e12, retention_s=1.0))
     assert "rr_outbox_failures_total 1.0" in rig.it.metrics.text().decode()
     rig.outbox.prune = prune  # type: ignore[method-assign]
-    list(rig.it.prune(now=1e12, retention_s=0.0))
+    list(rig.it.prune(now=1e12, retention_s=1.0))
     assert rig.outbox.count() == 1
+
+
+def test_without_retention_only_rehearsals_age(rig: Rig) -> None:
+    """A rehearsal in a loop would fill the disk."""
+    real = Entry(session_id="real", key="turn1", status="produced", render=lambda _: "{}")
+    copy = structs.replace(real, session_id="copy", render=lambda _: '{"rehearsal":true}')
+    rig.outbox.record([copy, real], at=0.0)
+    list(rig.it.prune(now=1e9, retention_s=0.0))
+    assert [row.session_id for row in rig.outbox.after(0)] == ["real"]
 
 
 def test_a_damaged_outbox_ages_like_the_others(rig: Rig, tmp_path: Path) -> None:

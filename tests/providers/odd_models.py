@@ -15,7 +15,7 @@ from chat_backend.errors import AgentFailed
 from chat_backend.metrics import Metrics
 from chat_backend.providers.calls import CallLimits
 from chat_backend.providers.keys import Keys
-from chat_backend.providers.servers import Remarks
+from chat_backend.providers.servers import Hints
 from chat_backend.show.show import load_show
 from shared_schema.settings import Settings
 from tests.providers.asking import response_question
@@ -55,7 +55,7 @@ def in_protocol(path: str, text: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def agents_of(
-    odd: Odd, limits: CallLimits, remarks: Remarks | None = None, **more: Any
+    odd: Odd, limits: CallLimits, hints: Hints | None = None, **more: Any
 ) -> AsyncIterator[Agents]:
     """Yield the agents of a show whose providers are all the odd server."""
     chosen: dict[str, Any] = {
@@ -71,9 +71,7 @@ async def agents_of(
         models.agents["gpt-4o"] = load_own()
     keys = Keys(SECRETS)
     seats = decide(settings, models, keys)
-    async with open_agents(
-        seats, keys, settings, Metrics(), limits=limits, remarks=remarks
-    ) as cast:
+    async with open_agents(seats, keys, settings, Metrics(), limits=limits, hints=hints) as cast:
         yield cast(load_show(settings))
 
 

@@ -118,7 +118,7 @@ def test_a_bad_proxy_is_one_line_without_its_password(value: str) -> None:
     assert "\n" not in str(raised.value)
 
 
-def test_certificates_that_are_not_there_are_remarked_and_our_own_used(tmp_path: Path) -> None:
+def test_certificates_that_are_not_there_are_hinted_and_our_own_used(tmp_path: Path) -> None:
     """For remote providers only."""
     empty = tmp_path / "empty.pem"
     empty.write_text("no certificate", "utf-8")
@@ -128,10 +128,10 @@ def test_certificates_that_are_not_there_are_remarked_and_our_own_used(tmp_path:
         ({"SSL_CERT_FILE": str(empty)}, "contains no certificates"),
     ):
         route = route_to(REMOTE, environment)
-        assert said in route.remark
+        assert said in route.hint
         assert route.verify.verify_mode == ssl.CERT_REQUIRED
-        assert route_to("http://localhost:1", environment).remark == ""
-    assert route_to(REMOTE, {}).remark == ""
+        assert route_to("http://localhost:1", environment).hint == ""
+    assert route_to(REMOTE, {}).hint == ""
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from chat_backend.providers import replies
 from chat_backend.providers.calls import CallLimits, ProviderCalls
 from chat_backend.providers.failure import Trouble, refused
 from chat_backend.providers.keys import Keys
-from chat_backend.providers.servers import Remarks
+from chat_backend.providers.servers import Hints
 from chat_backend.providers.usage import Account
 from chat_backend.show.show import load_show
 from chat_backend.speech.choice import speech_api_of
@@ -127,7 +127,7 @@ def test_any_reply_of_a_speech_server_is_speech_or_an_error(
 
     async def speak(path: Path) -> None:
         calls = ProviderCalls("openai", ONCE, Account(Metrics(), "speech", "openai"))
-        speech = RemoteSpeech(api(), calls, Keys({}), timeout_s=30.0, remarks=Remarks())
+        speech = RemoteSpeech(api(), calls, Keys({}), timeout_s=30.0, hints=Hints())
         async with httpx.AsyncClient(transport=httpx.MockTransport(reply)) as http:
             speech._http._http = http
             await speech.speak("Hello, water.", "friendly_casual", path)
@@ -248,7 +248,7 @@ def ask(protocol: str, status: int, body: bytes, kinds: dict[str, str]) -> Any:
         def reply(_: httpx2.Request) -> httpx2.Response:
             return httpx2.Response(status, headers=kinds, content=body)
 
-        client = ServerClient(seat, Keys({}), Remarks())
+        client = ServerClient(seat, Keys({}), Hints())
         client._transport = httpx2.MockTransport(reply)
         async with client:
             calls = ProviderCalls("p", ONCE, Account(Metrics(), "text", "p"))

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("pydantic_ai", reason="needs the extra: uv sync --extra llm")
 
 from chat_backend.providers.calls import CallLimits
-from chat_backend.providers.servers import Remarks
+from chat_backend.providers.servers import Hints
 from shared_schema.settings import Settings
 from tests.providers.asking import response_question
 from tests.providers.conftest import SECRETS
@@ -129,18 +129,18 @@ async def test_the_providers_words_reach_the_operator(  # noqa: PLR0917
     assert len(odd.received) == calls
 
 
-async def test_a_forgotten_v1_is_found_once_and_remarked(odd: Odd, quick: CallLimits) -> None:
+async def test_a_forgotten_v1_is_found_once_and_hinted(odd: Odd, quick: CallLimits) -> None:
     """For the rest of the process's life."""
     odd.answer = lambda request: (
         as_json(chat(TEXT)) if request.path.startswith("/v1/") else Reply(status=404)
     )
-    remarks = Remarks()
-    async with agents_of(odd, quick, remarks, llm_url=odd.url) as agents:
+    hints = Hints()
+    async with agents_of(odd, quick, hints, llm_url=odd.url) as agents:
         for _ in range(2):
             await agents.of("gpt-4o").respond(response_question("gpt-4o"))
     completions = "/chat/completions"
     assert odd.paths() == [completions, f"/v1{completions}", f"/v1{completions}"]
-    assert remarks.lines == [f"llm answers at {odd.url}/v1: add the /v1 to its URL"]
+    assert hints.lines == [f"llm answers at {odd.url}/v1: add the /v1 to its URL"]
 
 
 async def test_a_server_that_knows_only_chat_completions_is_told_its_setting(

@@ -14,7 +14,7 @@ from chat_backend.agents.models.table import load_models
 from chat_backend.metrics import Metrics
 from chat_backend.providers.calls import CallLimits
 from chat_backend.providers.keys import Keys
-from chat_backend.providers.servers import Remarks
+from chat_backend.providers.servers import Hints
 from chat_backend.show.show import load_show
 from shared_schema.settings import Settings
 from tests.providers.asking import comment_question, response_question
@@ -187,15 +187,15 @@ def form_of(request: Request) -> str:
 async def test_a_server_is_asked_as_it_takes_it(
     odd: Odd, quick: CallLimits, rejected: list[str], forms: list[str]
 ) -> None:
-    """JSON schema, else a tool, else JSON mode, else the prompt alone; remembered, and remarked."""
+    """JSON schema, else a tool, else JSON mode, else the prompt alone; remembered, and hinted."""
     odd.answer = refusing(*rejected)
-    remarks = Remarks()
-    async with agents_of(odd, quick, remarks) as agents:
+    hints = Hints()
+    async with agents_of(odd, quick, hints) as agents:
         for _ in range(2):
             answer = await agents.of("gpt-4o").respond(response_question("gpt-4o"))
             assert answer.text == WORDS
     assert [form_of(each) for each in odd.received] == [*forms, forms[-1]]
-    assert len(remarks.lines) == (1 if rejected else 0)
+    assert len(hints.lines) == (1 if rejected else 0)
 
 
 @pytest.mark.parametrize("status", [400, 404, 422, 500, 501])

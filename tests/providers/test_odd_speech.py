@@ -13,7 +13,7 @@ from chat_backend.errors import SpeechFailed
 from chat_backend.metrics import Metrics
 from chat_backend.providers.calls import CallLimits
 from chat_backend.providers.keys import Keys
-from chat_backend.providers.servers import Remarks
+from chat_backend.providers.servers import Hints
 from chat_backend.show.show import load_show
 from chat_backend.speech.choice import build_speech, speech_api_of
 from chat_backend.speech.engine import FallbackUsed, Speech
@@ -36,14 +36,14 @@ TEXT = "The tide comes back to look for what it forgot."
 
 @asynccontextmanager
 async def voice(
-    odd: Odd, limits: CallLimits, remarks: Remarks | None = None, **more: Any
+    odd: Odd, limits: CallLimits, hints: Hints | None = None, **more: Any
 ) -> AsyncIterator[Speech]:
     """Yield the speech of a show whose server is the odd one."""
     chosen: dict[str, Any] = {"tts": "openai", "tts_openai_url": f"{odd.url}/v1"}
     settings = Settings(**{**chosen, **more})
     keys = Keys(SECRETS)
     api = speech_api_of(settings, keys, load_show(settings))
-    speech = build_speech(api, settings, keys, Metrics(), limits=limits, remarks=remarks)
+    speech = build_speech(api, settings, keys, Metrics(), limits=limits, hints=hints)
     await speech.start()
     try:
         yield speech
@@ -140,20 +140,20 @@ async def test_a_rate_that_is_not_declared_can_be_set(
 async def test_a_server_that_knows_no_raw_samples_is_asked_for_a_file(
     odd: Odd, quick: CallLimits, tmp_path: Path, status: int, error: Any
 ) -> None:
-    """Once; it is remembered, and remarked."""
+    """Once; it is remembered, and hinted."""
 
     def answer(request: Request) -> Reply:
         wanted = request.body["response_format"]
         return sound(wav(), "audio/wav") if wanted == "wav" else as_json(error, status)
 
     odd.answer = answer
-    remarks = Remarks()
-    async with voice(odd, quick, remarks, tts_fallback="off") as speech:
+    hints = Hints()
+    async with voice(odd, quick, hints, tts_fallback="off") as speech:
         for name in ("a.wav", "b.wav"):
             await speech.speak(TEXT, "friendly_casual", tmp_path / name)
             assert is_the_sound(tmp_path / name)
     assert [each.body["response_format"] for each in odd.received] == ["pcm", "wav", "wav"]
-    assert remarks.lines == ["openai sends files instead of raw samples"]
+    assert hints.lines == ["openai sends files instead of raw samples"]
 
 
 async def test_a_server_that_sends_what_cannot_be_read_is_asked_for_a_file(
@@ -206,17 +206,17 @@ async def test_fields_that_a_server_does_not_know_are_left_out(
         Reply(body=b"<html><title>Studio</title></html>", headers={"content-type": "text/html"}),
     ],
 )
-async def test_a_forgotten_v1_is_found_once_and_remarked(
+async def test_a_forgotten_v1_is_found_once_and_hinted(
     odd: Odd, quick: CallLimits, tmp_path: Path, elsewhere: Reply
 ) -> None:
     """The operator learns the URL to write."""
     odd.answer = lambda request: sound(pcm()) if request.path == "/v1/audio/speech" else elsewhere
-    remarks = Remarks()
-    async with voice(odd, quick, remarks, tts_openai_url=odd.url, tts_fallback="off") as speech:
+    hints = Hints()
+    async with voice(odd, quick, hints, tts_openai_url=odd.url, tts_fallback="off") as speech:
         for name in ("a.wav", "b.wav"):
             await speech.speak(TEXT, "friendly_casual", tmp_path / name)
     assert odd.paths() == ["/audio/speech", "/v1/audio/speech", "/v1/audio/speech"]
-    assert remarks.lines == [f"openai answers at {odd.url}/v1: add the /v1 to its URL"]
+    assert hints.lines == [f"openai answers at {odd.url}/v1: add the /v1 to its URL"]
 
 
 @pytest.mark.parametrize("end", ["/v1/", "/v1/audio/speech", "/v1/audio/speech/"])

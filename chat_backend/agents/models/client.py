@@ -45,7 +45,7 @@ from chat_backend.providers.keys import Keys
 from chat_backend.providers.servers import (
     MAX_REDIRECTS,
     OPENAI_URL,
-    Remarks,
+    Hints,
     base_url,
     redirected,
     with_version,
@@ -136,10 +136,10 @@ def url_of(seat: Seat) -> str:
 class ServerClient(httpx2.AsyncClient):
     """The connections to one server, and the request format that it accepts."""
 
-    def __init__(self, seat: Seat, keys: Keys, remarks: Remarks) -> None:
+    def __init__(self, seat: Seat, keys: Keys, hints: Hints) -> None:
         self._base = url_of(seat)
         route = route_to(self._base)
-        remarks.add(route.remark)
+        hints.add(route.hint)
         super().__init__(
             timeout=httpx2.Timeout(TIMEOUT_S, connect=10.0),
             trust_env=False,
@@ -149,7 +149,7 @@ class ServerClient(httpx2.AsyncClient):
         self._provider = seat.provider
         self._protocol = seat.protocol
         self._keys = keys
-        self._remarks = remarks
+        self._hints = hints
         self._accepted = seat.accepted
         self._moved_to = ""
 
@@ -257,10 +257,10 @@ class ServerClient(httpx2.AsyncClient):
     def _remember(self, accepted: compatible.Accepted, version: str) -> None:
         if version != self._moved_to:
             self._moved_to = version
-            self._remarks.add(f"{self._provider} answers at {version}: add the /v1 to its URL")
+            self._hints.add(f"{self._provider} answers at {version}: add the /v1 to its URL")
         if accepted != self._accepted:
             self._accepted = accepted
-            self._remarks.add(f"{self._provider} {compatible.described(accepted)}")
+            self._hints.add(f"{self._provider} {compatible.described(accepted)}")
 
 
 class ProviderModel(WrapperModel):

@@ -24,7 +24,7 @@ from chat_backend.errors import AgentFailed
 from chat_backend.metrics import Metrics
 from chat_backend.providers.calls import CallLimits, ProviderCalls, limits_of
 from chat_backend.providers.keys import Keys
-from chat_backend.providers.servers import Remarks
+from chat_backend.providers.servers import Hints
 from chat_backend.providers.usage import Account
 from chat_backend.show.show import Show
 from shared_schema.facts import Sentiment
@@ -93,7 +93,7 @@ async def open_agents(
     metrics: Metrics,
     *,
     limits: CallLimits | None = None,
-    remarks: Remarks | None = None,
+    hints: Hints | None = None,
 ) -> AsyncIterator[Cast]:
     """Yield what makes a show's agents for these seats.
 
@@ -125,7 +125,7 @@ async def open_agents(
         for agent_id, seat in seats.taken.items():
             server = (seat.provider, seat.accepted)
             if server not in clients:
-                client = ServerClient(seat, keys, remarks or Remarks())
+                client = ServerClient(seat, keys, hints or Hints())
                 clients[server] = await stack.enter_async_context(client)
             model = build_model(seat, keys, clients[server])
             makers[agent_id] = partial(ModelAgent, model, calls[seat.provider], timeout_s=timeout_s)

@@ -73,12 +73,12 @@ def missing_after(look: Callable[[], str | None], timeout_s: float) -> str | Non
 class Route(Struct, frozen=True, kw_only=True):
     """Proxy and certificates for a remote server, for a client of httpx or its forks.
 
-    `remark` is a hint for the operator, if something works but should be corrected.
+    `hint` is a hint for the operator, if something works but should be corrected.
     """
 
     proxy: str | None
     verify: ssl.SSLContext
-    remark: str = ""
+    hint: str = ""
 
 
 def route_to(url: str, environment: Mapping[str, str] | None = None) -> Route:
@@ -92,8 +92,8 @@ def route_to(url: str, environment: Mapping[str, str] | None = None) -> Route:
     variables = os.environ if environment is None else environment
     if is_local(urlsplit(url).hostname or ""):
         return Route(proxy=None, verify=_own_certificates())
-    verify, remark = _certificates(variables)
-    return Route(proxy=proxy_for(url, variables), verify=verify, remark=remark)
+    verify, hint = _certificates(variables)
+    return Route(proxy=proxy_for(url, variables), verify=verify, hint=hint)
 
 
 @cache
