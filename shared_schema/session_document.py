@@ -3,6 +3,7 @@
 The chat backend writes it; the commands, the pages and a rehearsal read it.
 """
 
+import re
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -29,6 +30,8 @@ from shared_schema.small_files import UnfitFile, content_of
 FORMAT_VERSION: Final = 2
 # A hundred times what a session of six slots needs.
 MAX_BYTES: Final = 8_000_000
+# What msgspec quotes of a file, from the first quotation mark to the last.
+_QUOTED: Final = re.compile(r"""['"].*['"]""", re.DOTALL)
 # What every wave-mix of format 1 has; the file did not record it.
 _FORMAT_1_SAMPLE_RATE_HZ: Final = 8000
 
@@ -146,7 +149,10 @@ def _upgraded(content: bytes) -> bytes:
 
 
 class OddSession(SchemaError):
-    """A session on disk that is not as the chat backend writes it; the message is the reason."""
+    """A session on disk that is not as the chat backend writes it; the message is the reason.
+
+    It goes to logs, and quotes nothing: what was edited by hand may be a visitor's words.
+    """
 
 
 def document_of(artifacts: Artifacts, session_id: str) -> SessionDocument | None:
@@ -172,7 +178,8 @@ def document_of(artifacts: Artifacts, session_id: str) -> SessionDocument | None
         raise OddSession(f"session.json cannot be read: {error.strerror}") from error
     except InvalidMessage as error:
         where = f" ({error.field})" if error.field else ""
-        raise OddSession(f"session.json is not valid: {error}{where}") from error
+        reason = _QUOTED.sub("a value", str(error))
+        raise OddSession(f"session.json is not valid: {reason}{where}") from error
     if document.session_id != session_id:
         raise OddSession("session.json is that of another session")
     return document

@@ -14,6 +14,7 @@ import httpx
 import msgspec
 
 from chat_backend.providers.keys import KEY_VARIABLES, Keys, load_keys
+from chat_backend.providers.usage import ProviderUsage
 from chat_backend.show.show import load_show
 from chat_backend.storage.archive import Archive, StoredSession
 from chat_backend.storage.retention import free_gb
@@ -40,6 +41,10 @@ SET: Final = "(set, not shown)"
 REMOVED: Final = "[secret]"
 # A shorter token would be found in ordinary words.
 MIN_SECRET_CHARS: Final = 4
+
+# Other text in their places was written by hand.
+_TIME: Final = re.compile(r"[\dT:.Z-]+")
+_NAME: Final = re.compile(r"[\w.-]{1,40}")
 
 Write = Callable[[str, str], None]
 
@@ -176,14 +181,13 @@ def _session(session: StoredSession, cleaned: _Cleaned) -> dict[str, Any]:
         "changedAt": timestamp(session.changed_at),
         "bytes": session.size_bytes,
         "kept": session.kept,
-        # What follows may quote the file.
-        "oddity": session.oddity.partition("'")[0],
+        "oddity": session.oddity,
     }
     document = session.document
     if document is None:
         return told
     return told | {
-        "startedAt": document.started_at,
+        "startedAt": document.started_at if _TIME.fullmatch(document.started_at) else "",
         "state": document.state,
         "messageChars": len(document.message),
         "slots": document.slots,
@@ -191,8 +195,17 @@ def _session(session: StoredSession, cleaned: _Cleaned) -> dict[str, Any]:
         "dialogues": document.dialogues,
         "summary": document.summary and document.summary.state,
         "sentiment": document.sentiment and document.sentiment.sentiment,
-        "usage": document.usage,
+        "usage": [row for each in document.usage for row in _usage(each)],
     }
+
+
+def _usage(row: Any) -> list[ProviderUsage]:
+    """Return a provider's figures; none if the file was edited by hand."""
+    try:
+        known = msgspec.convert(row, ProviderUsage)
+    except msgspec.ValidationError:
+        return []
+    return [known] if _NAME.fullmatch(known.provider) else []
 
 
 def _utterance(utterance: Utterance, cleaned: _Cleaned) -> dict[str, Any]:

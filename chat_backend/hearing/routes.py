@@ -21,7 +21,7 @@ from chat_backend.providers.failure import ProviderFailed
 from chat_backend.storage.recordings import KeptRecordings
 from shared_schema.ids import new_session_id
 from shared_schema.runtime.log.said import said
-from shared_schema.runtime.web.answers import Json
+from shared_schema.runtime.web.answers import Json, problem
 from shared_schema.settings import Settings
 
 log = structlog.get_logger("chat")
@@ -66,11 +66,12 @@ class Refused(ChatBackendError):
 
     def response(self) -> Response:
         """Return the answer."""
-        body = {"detail": self.detail, "error": {"field": self.field, "message": str(self)}}
         headers = None
         if self.retry_after_s is not None:
             headers = {"Retry-After": f"{max(1, round(self.retry_after_s))}"}
-        return Json(body, self.status, headers)
+        return problem(
+            self.status, str(self), field=self.field, detail=self.detail, headers=headers
+        )
 
 
 class Transcript(Struct, frozen=True, kw_only=True):

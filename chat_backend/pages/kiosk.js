@@ -12,6 +12,7 @@ const NOBODY = "";
 // What was understood is shown before it is asked.
 const SHOWN_MS = 1500;
 const PLAYING_MS = 250;
+const UNREACHED = "The water can't be reached. Is the chat backend running? Nothing was lost.";
 
 const at = (id) => document.getElementById(id);
 const wish = new URLSearchParams(location.search);
@@ -237,17 +238,23 @@ async function askNow() {
 
 async function inSession(message, slots) {
   if (Date.now() - quietSince > visitIdleMs) visitId = newVisitId();
-  const instead = await careFor(message);
+  let instead;
+  try {
+    instead = await careFor(message);
+  } catch (error) {
+    // What was not looked at goes to no model.
+    return problem(error instanceof TypeError ? UNREACHED : `Not now: ${error.message}.`);
+  }
   if (instead) problem(instead);
   else await inVisit(message, slots);
   if (instead || unattended) at("message").value = "";
   await programme?.known();
 }
 
-/** Return what is said instead of a session; empty if there is no need. */
+/** Return what is said instead of a session; empty if there is no need. Throws if it is not known. */
 async function careFor(message) {
   const options = { method: "POST", body: JSON.stringify({ message }) };
-  const { sentence } = await ask("/v1/care", options).catch(() => ({}));
+  const { sentence } = await ask("/v1/care", options);
   return sentence ?? "";
 }
 
@@ -286,7 +293,7 @@ async function converse(message, slots) {
   }
   if (over) return;
   if (talk === null) {
-    problem("The water can't be reached. Is the chat backend running? Nothing was lost.");
+    problem(UNREACHED);
   } else {
     talk.broke("The connection broke. The conversation goes on without this page.");
   }
@@ -352,6 +359,11 @@ at("message").addEventListener("keydown", (event) => {
     event.preventDefault();
     at("ask").requestSubmit();
   }
+});
+
+// A browser that goes back shows the page as it was left, with the last visitor's words.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
 });
 
 hideToken();

@@ -13,6 +13,9 @@ from collections.abc import Sequence
 from heapq import nlargest
 from typing import Final
 
+import psutil
+
+from shared_schema.ids import is_session_id
 from shared_schema.layout import (
     HEARING_ROOT,
     PARTIAL_SUFFIX,
@@ -47,7 +50,7 @@ def sweep_session(
         for path in files_below(artifacts.root / root / session_id):
             match = _PARTIAL.match(path.name)
             if match is not None and not _lives(int(match[1])):
-                with contextlib.suppress(OSError):  # gone, or (Windows) still open
+                with contextlib.suppress(OSError):  # gone, or (Windows) open in another program
                     path.unlink()
                     removed += 1
     return removed
@@ -59,17 +62,18 @@ def sweep_newest(artifacts: Artifacts, roots: Sequence[str] = SESSION_ROOTS) -> 
     for root in roots:
         with contextlib.suppress(OSError), os.scandir(artifacts.root / root) as entries:
             for entry in entries:
-                changed_at = entry.stat(follow_symlinks=False).st_mtime
-                sessions[entry.name] = max(changed_at, sessions.get(entry.name, 0.0))
+                if is_session_id(entry.name):
+                    changed_at = entry.stat(follow_symlinks=False).st_mtime
+                    sessions[entry.name] = max(changed_at, sessions.get(entry.name, 0.0))
     newest = nlargest(NEWEST, sessions, key=lambda session_id: sessions[session_id])
     return sum(sweep_session(artifacts, session_id, roots) for session_id in newest)
 
 
 def _lives(pid: int) -> bool:
-    """Return whether a process of this machine has that id; on Windows its open file stays."""
-    if sys.platform == "win32":
-        return False
+    """Return whether a process of this machine has that id."""
     try:
+        if sys.platform == "win32":  # where `os.kill` would end it
+            return psutil.pid_exists(pid)
         os.kill(pid, 0)
     except ProcessLookupError:
         return False

@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 import httpx
+import pytest
 
 from tests.browser.browsing import QUESTION, Visit, ask, visiting
 from tests.support.local_http import LOCAL
@@ -73,6 +74,34 @@ def test_every_visitor_agrees_first(show: System, browser: "Browser") -> None:
         page.click("#forget")
         kiosk.until("document.querySelector('#send').disabled")
         assert page.is_visible("#agree")
+
+
+@pytest.mark.parametrize("trouble", ["no answer", "an error"])
+def test_what_care_has_not_looked_at_goes_to_no_model(kiosk: Visit, trouble: str) -> None:
+    """The question stays where it was written, and can be asked when the page is answered again."""
+    asked: list[str] = []
+    kiosk.page.on("request", lambda request: asked.append(request.url))
+    if trouble == "no answer":
+        kiosk.page.route("**/v1/care", lambda route: route.abort())
+        said = "can't be reached"
+    else:
+        broken = {"error": {"field": "", "message": "it is broken"}}
+        kiosk.page.route("**/v1/care", lambda route: route.fulfill(status=500, json=broken))
+        said = "Not now: it is broken."
+    kiosk.page.fill("#message", QUESTION)
+    kiosk.page.click("#send")
+    kiosk.until_text("#problem", said)
+    assert not [url for url in asked if url.endswith("/v1/chat")]
+    assert kiosk.page.input_value("#message") == QUESTION
+
+
+def test_who_goes_back_finds_no_words_of_the_last_visitor(show: System, kiosk: Visit) -> None:
+    """Browsers keep a form's content, or the whole page, for those who return."""
+    kiosk.page.fill("#message", QUESTION)
+    kiosk.page.goto(f"{show.chat_url}/v1/agents")
+    kiosk.page.go_back()
+    kiosk.until("!document.querySelector('#send').disabled")
+    assert kiosk.page.input_value("#message") == ""
 
 
 def test_the_kiosk_says_why_it_can_not(show: System, kiosk: Visit) -> None:

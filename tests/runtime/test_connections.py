@@ -175,6 +175,7 @@ def test_all_bodies_together_have_a_limit(toys: Toys, sockets: contextlib.ExitSt
     refused = wait_for(refusal, what="refused")
     assert refused.status_code == httpx.codes.SERVICE_UNAVAILABLE
     assert "RR_HTTP_MAX_BODY_MEMORY_MB" in refused.json()["error"]["message"]
+    assert refused.json()["detail"]
     assert refused.headers["retry-after"]
     toy.wait_for_line("request refused: too many bodies at once")
     assert "Traceback" not in toy.output()

@@ -28,10 +28,19 @@ class Json(Response):
 
 
 def problem(
-    status: HTTPStatus, message: str, *, field: str = "", headers: Mapping[str, str] | None = None
+    status: HTTPStatus,
+    message: str,
+    *,
+    field: str = "",
+    detail: str = "",
+    headers: Mapping[str, str] | None = None,
 ) -> Json:
-    """Return the response to a refused request: which field is wrong, and why."""
-    return Json({"error": {"field": field, "message": message}}, status, headers)
+    """Return the response to a refused request: which field is wrong, and why.
+
+    `detail` is a sentence for a visitor, where there may be one.
+    """
+    error = {"error": {"field": field, "message": message}}
+    return Json({"detail": detail, **error} if detail else error, status, headers)
 
 
 async def limited_body(request: Request, limit: int) -> bytes | None:
@@ -64,7 +73,8 @@ def sound_route(artifacts: Artifacts) -> Route:
             path = None
         if path is None or not is_served(path):
             return problem(HTTPStatus.NOT_FOUND, "no such WAV", field="path")
-        return FileResponse(path, media_type="audio/wav")
+        # A browser would keep it beyond the session.
+        return FileResponse(path, media_type="audio/wav", headers={"Cache-Control": "no-store"})
 
     return Route("/v1/audio/{path:path}", audio)
 

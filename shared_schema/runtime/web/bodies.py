@@ -13,6 +13,8 @@ from shared_schema.runtime.web.refusals import RefusalLog
 from shared_schema.settings import variable
 
 RETRY_AFTER_S: Final = 5
+# For a visitor, whose recording may be such a body.
+NOT_NOW: Final = "Not now. Please try again in a moment."
 
 log = structlog.get_logger("web")
 
@@ -75,7 +77,9 @@ class BodyMemory:
             await self._refuse(scope, receive, send)
         except asyncio.CancelledError:  # uvicorn cancels what outlasts the shutdown, nothing else
             if not begun:
-                answer = problem(HTTPStatus.SERVICE_UNAVAILABLE, "the server is ending")
+                answer = problem(
+                    HTTPStatus.SERVICE_UNAVAILABLE, "the server is ending", detail=NOT_NOW
+                )
                 await answer(scope, receive, send)
         finally:
             release()
@@ -91,6 +95,7 @@ class BodyMemory:
         answer = problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
             f"the current requests are too large together ({setting}); try again",
+            detail=NOT_NOW,
             headers={"Retry-After": str(RETRY_AFTER_S)},
         )
         await answer(scope, receive, send)
