@@ -13,6 +13,7 @@ import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -25,6 +26,7 @@ PREFIX: Final = "RR_"
 # Values that no terminal and no log shows.
 SECRET_SUFFIXES: Final = ("_SECRET", "_TOKEN")
 HOST_SUFFIX: Final = "_HOST"
+URL_SUFFIXES: Final = ("_URL", "_SCHEDULER")
 SECONDS_A_DAY: Final = 86_400.0
 # One heartbeat may be lost and one late.
 BUS_SILENCE_MIN_S: Final = 3 * HEARTBEAT_INTERVAL_S
@@ -34,6 +36,10 @@ _NOT_UTF_8: Final = re.compile("[\ud800-\udfff]")
 _WINDOWS_LINK_LOOP: Final = 1921
 _HOST_NAME: Final = re.compile(r"[\w.-]*")
 _BRACKETED: Final = re.compile(r"\A\[(.*:.*)\]\Z")
+# No client requests these as they are written, or a route takes them for something else: white
+# space, control characters, the marks of a query, a fragment, an escape and a parameter, and steps
+# that clients leave out.
+_NO_PATH: Final = re.compile(r"[\s\x00-\x1f\x7f{}?#%\\]|/\.\.?(?:/|\Z)")
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 # The upper bound keeps infinity out.
@@ -71,7 +77,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     # The TouchDesigner socket and its events
     events_ws_enabled: bool = True
-    events_ws_path: Annotated[str, Meta(pattern=r"\A/\S*\Z")] = "/v1/events"
+    events_ws_path: str = "/v1/events"
     events_ws_single_client: bool = True
     events_turn1_timeout_s: NonNegative = 15.0
     events_dialogue_timeout_s: NonNegative = 30.0
@@ -229,6 +235,10 @@ def _converted(key: str, text: str) -> object:
         value = None
     elif key.endswith(HOST_SUFFIX):
         value = _host(text.strip())
+    elif key == variable("events_ws_path"):
+        _require_path(text.strip())
+    elif key.endswith(URL_SUFFIXES):
+        _require_port(text.strip())
     return msgspec.convert(value, kind, strict=False, dec_hook=_decode_path)
 
 
@@ -243,6 +253,24 @@ def _host(text: str) -> str:
     raise ValueError(
         "write a host's name or address without a port, e.g. localhost, 192.168.1.20 or ::1"
     )
+
+
+def _require_path(text: str) -> None:
+    """Refuse what is no path, or one that no request can have."""
+    if not text.startswith("/") or _NO_PATH.search(text):
+        raise ValueError(
+            "write a path without white space, { } ? # % \\ and steps of dots, e.g. /v1/events"
+        )
+
+
+def _require_port(url: str) -> None:
+    """Refuse a URL whose port nobody can listen at; one without a port is its pattern's matter."""
+    try:
+        fits = urlsplit(url).port != 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError("write a port from 1 to 65535 behind the host, as in tcp://127.0.0.1:5570")
 
 
 def _decode_path(kind: type, value: object) -> object:

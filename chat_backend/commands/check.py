@@ -26,6 +26,7 @@ from chat_backend.speech.engine import EMBEDDED
 from chat_backend.speech.speech_api import SpeechAPI
 from shared_schema.foreign_text import shown
 from shared_schema.ids import AGENT_IDS, AgentId, VoiceProfile
+from shared_schema.runtime.log.output import printing
 from shared_schema.runtime.process.exits import FAILED, OK
 from shared_schema.settings import Settings
 
@@ -58,21 +59,22 @@ def check(settings: Settings) -> int:
     api = speech_api_of(settings, keys, show)
     hints = Hints()
     rows = asyncio.run(_checked(settings, show, seats, keys, api=api, hints=hints))
-    console.print(_table(rows))
-    if seats.missing:
-        reasons = "; ".join(sorted(set(seats.missing.values())))
-        who = ", ".join(sorted(seats.missing)) if seats.taken else "all agents"
-        console.print(f"Offline personas answer for {who}: {reasons}.", soft_wrap=True)
-    if api is None:
-        console.print(f"The embedded voice ({EMBEDDED}) speaks; it needs no key.", soft_wrap=True)
-    for hint in hints.lines:
-        console.print(f"[yellow]{_shown(hint)}[/]", soft_wrap=True)
     problems = [row for row in rows if row.problem]
-    for row in problems:
-        console.print(
-            f"[red]{_shown(row.who)}: {_shown(row.problem.rstrip('.'))}.[/] {_shown(row.remedy)}",
-            soft_wrap=True,
-        )
+    with printing():
+        console.print(_table(rows))
+        if seats.missing:
+            reasons = "; ".join(sorted(set(seats.missing.values())))
+            who = ", ".join(sorted(seats.missing)) if seats.taken else "all agents"
+            console.print(f"Offline personas answer for {who}: {reasons}.", soft_wrap=True)
+        if api is None:
+            console.print(
+                f"The embedded voice ({EMBEDDED}) speaks; it needs no key.", soft_wrap=True
+            )
+        for hint in hints.lines:
+            console.print(f"[yellow]{_shown(hint)}[/]", soft_wrap=True)
+        for row in problems:
+            problem = f"[red]{_shown(row.who)}: {_shown(row.problem.rstrip('.'))}.[/]"
+            console.print(f"{problem} {_shown(row.remedy)}", soft_wrap=True)
     return FAILED if problems else OK
 
 

@@ -26,7 +26,7 @@ from shared_schema.ids import timestamp
 from shared_schema.layout import RUN_DIR, Artifacts, is_regular, moved_into_place
 from shared_schema.runtime.log.files import LogFiles
 from shared_schema.runtime.log.said import Said
-from shared_schema.runtime.process.control import NoSupervisor, running
+from shared_schema.runtime.process.control import RequestFailed, running
 from shared_schema.runtime.process.exits import FAILED, OK, print_line
 from shared_schema.runtime.web.clients import bearer, gateway_token, local_http
 from shared_schema.runtime.web.hosts import chat_url, gateway_url
@@ -168,8 +168,8 @@ def _machine(settings: Settings, sessions: list[StoredSession]) -> dict[str, Any
 def _supervisor(package: str, run_dir: Path) -> Any:
     try:
         run = running(package, run_dir)
-    except NoSupervisor as absent:
-        return absent.reason
+    except RequestFailed as failed:
+        return str(failed)
     # Who knows the instance may ask it to stop.
     return {key: value for key, value in msgspec.to_builtins(run).items() if key != "instance"}
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -16,10 +15,11 @@ from msgspec import Struct
 from chat_backend.storage.archive import Archive, StoredSession
 from chat_backend.storage.recordings import KeptRecordings
 from chat_backend.storage.removal import Left, remove_folders
-from chat_backend.storage.retention import Retention
+from chat_backend.storage.retention import Retention, prune_clock
 from shared_schema.decoding import UNREADABLE
-from shared_schema.ids import LAST_MOMENT, is_session_id
+from shared_schema.ids import LAST_MOMENT, is_session_id, timestamp
 from shared_schema.layout import Artifacts
+from shared_schema.runtime.clock import ClockRecord
 from shared_schema.runtime.log.output import echo, echo_document
 from shared_schema.runtime.process.exits import (
     CONFIGURATION,
@@ -188,7 +188,8 @@ def prune(
             older_than_s=keep_days * SECONDS_A_DAY,
             session_limit_s=settings.events_session_limit_s,
         )
-        now = time.time()
+        artifacts = Artifacts(settings.artifacts_dir)
+        now = _now(prune_clock(archive, artifacts).peek(), days)
         left: list[Left] = []
         for each in archive.sessions():
             if retention.is_old(each, now):
@@ -197,7 +198,7 @@ def prune(
                     left += archive.remove(each).left
             elif each.oddity:
                 print_line(f"skipped {each.session_id}: {each.oddity}")
-        recordings = KeptRecordings(Artifacts(settings.artifacts_dir))
+        recordings = KeptRecordings(artifacts)
         for folder in recordings.old(now - retention.older_than_s):
             echo(f"{folder.name}  recording")
             if not dry_run:
@@ -206,6 +207,21 @@ def prune(
         return FAILED if left else OK
 
     raise typer.Exit(exit_code_of(run, name="sessions"))
+
+
+def _now(clock: ClockRecord, days: float | None) -> float:
+    """Return the time by which sessions are old: with an age that was typed, the clock's own.
+
+    Otherwise it is the servers' time, which a clock that was set ahead does not change.
+    """
+    if not clock.doubts:
+        return clock.seen_at
+    remark = "the clock jumped, or the computer was off for days"
+    if days is None:
+        print_line(f"{remark}: that time makes nothing old, unless you add --days")
+        return clock.surely_at
+    print_line(f"{remark}: with --days it counts as it is, {timestamp(clock.seen_at)}")
+    return clock.seen_at
 
 
 def _archive(settings: Settings) -> Archive:

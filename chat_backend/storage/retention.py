@@ -33,6 +33,11 @@ class Retention(Struct, frozen=True, kw_only=True):
         )
 
 
+def prune_clock(archive: Archive, artifacts: Artifacts) -> PruneClock:
+    """Return the clock by which sessions grow old."""
+    return PruneClock(artifacts, "chat", archive.newest_trace)
+
+
 async def prune_hourly(
     archive: Archive, settings: Settings, live: Callable[[], Collection[str]]
 ) -> None:
@@ -47,7 +52,7 @@ async def prune_hourly(
         ),
         live,
     )
-    clock = PruneClock(artifacts, "chat", archive.newest_trace)
+    clock = prune_clock(archive, artifacts)
     while True:
         try:
             await housekeeping.round(await asyncio.to_thread(clock.now))

@@ -124,7 +124,7 @@ class PruneClock:
         """Return the time by which things are old enough to be removed, in seconds since 1970."""
         now, moment = self._wall(), self._monotonic()
         elapsed_s = 0.0 if self._looked_at is None else moment - self._looked_at
-        before = self._record or ClockRecord(seen_at=self._newest_trace() or now)
+        before = self._before(now)
         self._record = judge(before, now, elapsed_s=elapsed_s)
         self._looked_at = moment
         expected = before.seen_at + elapsed_s
@@ -137,6 +137,14 @@ class PruneClock:
             )
         self._write(self._record)
         return self._record.surely_at
+
+    def peek(self) -> ClockRecord:
+        """Return what a look at a start would find, and remember nothing: a server may run."""
+        now = self._wall()
+        return judge(self._before(now), now)
+
+    def _before(self, now: float) -> ClockRecord:
+        return self._record or ClockRecord(seen_at=self._newest_trace() or now)
 
     def _write(self, record: ClockRecord) -> None:
         try:

@@ -39,6 +39,18 @@ def test_any_other_host_is_taken_as_given(toys: Toys) -> None:
         httpx.get(f"http://[::1]:{toys.port}/", **LOCAL)
 
 
+def test_a_shell_for_other_servers_changes_nothing(
+    toys: Toys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uvicorn's own variables: it starts whatever is in them, and nobody names its client."""
+    monkeypatch.setenv("WEB_CONCURRENCY", "auto")
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    toys.server(host="127.0.0.1")
+    toys.answering_pid()
+    url, headers = f"http://127.0.0.1:{toys.port}/client", {"X-Forwarded-For": "192.0.2.7"}
+    assert httpx.get(url, headers=headers, **LOCAL).text == "127.0.0.1"
+
+
 @SIGNALS
 def test_sigterm_ends_with_0_closes_the_app_and_leaves_no_traceback(toys: Toys) -> None:
     toy = toys.server()

@@ -12,12 +12,13 @@ import httpx
 import psutil
 import pytest
 
-from shared_schema.layout import RUN_DIR
+from shared_schema.layout import RUN_DIR, SPEECH_ROOT
 from shared_schema.runtime.process.control import request_stop, running
 from shared_schema.runtime.process.exits import CONFIGURATION, FAILED, OK
 from tests.support.local_http import LOCAL
-from tests.support.platforms import SIGNALS
+from tests.support.platforms import SIGNALS, linux
 from tests.support.processes import System
+from tests.support.sessions import session_id
 
 from .toys import LIMIT_S, PLAIN, ROOT, Toys, wait_for
 
@@ -138,3 +139,63 @@ def test_a_server_that_crashes_before_logging_begins_ends(full_pipe: FullPipe) -
         "sys.exit(serve_as('toy', 'tests.no_such_module'))"
     )
     assert exit_code_of("-c", crash, pipe=full_pipe) == FAILED
+
+
+COMMANDS = [
+    ("chat_backend", "sessions", "list"),
+    ("chat_backend", "check"),
+    ("event_gateway", "describe"),
+    ("event_gateway", "keys"),
+]
+
+
+@pytest.fixture
+def with_a_session(tmp_path: Path) -> dict[str, str]:
+    """The environment of an installation that has something to list, and asks no provider."""
+    folder = tmp_path / SPEECH_ROOT / session_id()
+    folder.mkdir(parents=True)
+    (folder / "slot-1.wav").touch()
+    ours = {"RR_ARTIFACTS_DIR": str(tmp_path), "RR_AGENTS": "offline", "RR_TTS": "hibari"}
+    return {**os.environ, **ours}
+
+
+@linux("/dev/full")
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_output_to_a_full_disk_is_one_line(
+    with_a_session: dict[str, str], command: tuple[str, ...]
+) -> None:
+    """Whoever keeps it in a file is told that it is not whole."""
+    line = [sys.executable, "-m", *command]
+    with Path("/dev/full").open("wb") as full:
+        run = subprocess.run(
+            line,
+            check=False,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=with_a_session,
+            timeout=LIMIT_S,
+        )
+    assert run.returncode == FAILED
+    (told,) = run.stderr.decode().splitlines()
+    assert "the output cannot be written: No space left on device" in told
+
+
+@SIGNALS
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_reader_of_output_that_has_left_is_told_nothing(
+    with_a_session: dict[str, str], command: tuple[str, ...]
+) -> None:
+    """As `head`, once it has its lines."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    line = [sys.executable, "-m", *command]
+    run = subprocess.run(
+        line,
+        check=False,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        env=with_a_session,
+        timeout=LIMIT_S,
+    )
+    os.close(writing)
+    assert run.stderr == b""

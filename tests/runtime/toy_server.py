@@ -30,6 +30,11 @@ async def pid(request: Request) -> PlainTextResponse:
     return PlainTextResponse(str(os.getpid()))
 
 
+async def client(request: Request) -> PlainTextResponse:
+    """Tell who asks, as a log would."""
+    return PlainTextResponse(request.client.host if request.client else "unknown")
+
+
 async def raise_signal(request: Request) -> PlainTextResponse:
     """Take a signal, as if it came from outside: on Windows nobody else can send most of them."""
     signal.raise_signal(request.path_params["number"])
@@ -109,6 +114,7 @@ async def open_toy() -> AsyncIterator[Starlette]:
     app = Starlette(
         routes=[
             Route("/", pid),
+            Route("/client", client),
             Route("/signal/{number:int}", raise_signal),
             Route("/endless", endless),
             Route("/logged", logged),

@@ -132,6 +132,42 @@ def test_what_is_no_host_is_refused_with_an_example(host: str) -> None:
         load(chat_host=host)
 
 
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("bus_url", "tcp://127.0.0.1:{}"),
+        ("dask_scheduler", "tcp://cluster:{}"),
+        ("llm_url", "http://localhost:{}/v1"),
+    ],
+)
+def test_a_port_that_nobody_can_listen_at_is_refused(name: str, form: str) -> None:
+    """With the remedy: a server would say that it is ready, and never be reached."""
+    for port in ("0", "00", "65536", "99999", "9" * 5000):
+        with pytest.raises(InvalidSetting, match=rf"RR_{name.upper()}=.*port from 1 to 65535"):
+            load(**{name: form.format(port)})
+    for port in ("1", "5570", "65535"):
+        assert getattr(load(**{name: form.format(port)}), name) == form.format(port)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/{a:foo}", "/{a}/{a}", "/a#b", "/a?b", "/a b", "/a%20b", "/a\\b", "/a\x1bb"),
+        *("/a/../b", "/..", "/./a", "/a/.", "events", ""),
+    ],
+)
+def test_a_path_that_no_request_has_is_refused(path: str) -> None:
+    """With an example, in one line."""
+    with pytest.raises(InvalidSetting, match=r"RR_EVENTS_WS_PATH=.*, e\.g\. /v1/events\Z"):
+        load(events_ws_path=path)
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/events", "/healthz", "/a.b/..c/~d", "/wasser/\u00e4"])
+def test_a_path_that_a_request_can_have_is_taken(path: str) -> None:
+    """Also one of a page: sockets and pages have routes of their own."""
+    assert load(events_ws_path=path).events_ws_path == path
+
+
 @pytest.mark.parametrize("name", ["artifacts_dir", "log_dir", "show"])
 def test_links_that_form_a_loop_are_one_line(name: str, tmp_path: Path) -> None:
     """Also above the folder."""

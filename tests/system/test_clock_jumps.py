@@ -8,6 +8,7 @@ import pytest
 
 from event_gateway.outbox import Entry, Outbox
 from shared_schema.layout import GATEWAY_DIR, SPEECH_ROOT
+from shared_schema.runtime.process.exits import OK
 from tests.support.client import backend, listening
 from tests.support.clocks import ShiftedClock
 from tests.support.processes import System, system, until
@@ -92,6 +93,33 @@ def test_recordings_are_kept_when_the_clock_is_far_ahead(tmp_path: Path) -> None
         chat.stop()
         chat = brief_chat(show)
         assert (folder / "slot-1.wav").exists()
+
+
+def test_prune_goes_by_the_servers_time(tmp_path: Path) -> None:
+    """With the clock 40 days ahead a new session is not old; an age that is typed is obeyed.
+
+    Looking changes nothing: the servers' record of the clock is not there afterwards, either.
+    """
+    with system(tmp_path) as show:
+        clock = ShiftedClock(show)
+        folder = show.artifacts / SPEECH_ROOT / session_id()
+        folder.mkdir(parents=True)
+        (folder / "slot-1.wav").write_bytes(b"a voice")
+
+        def pruned(*options: str) -> str:
+            command = show.command("chat_backend", "sessions", "prune", "--dry-run", *options)
+            assert command.popen.returncode == OK
+            return command.log
+
+        assert pruned() == ""
+        clock.set_ahead(40 * DAY_S)
+        remark = "the clock jumped, or the computer was off for days: "
+        (line,) = pruned().splitlines()
+        assert line == f"{remark}that time makes nothing old, unless you add --days"
+        said = pruned("--days", "30")
+        assert f"{remark}with --days it counts as it is, 2" in said
+        assert session_id() in said
+        assert not list(show.artifacts.glob("run/*"))
 
 
 def test_what_is_old_goes_from_the_disk(tmp_path: Path) -> None:

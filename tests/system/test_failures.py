@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from shared_schema.chat import Done, SlotAudio, SlotDone, SlotError, TurnDone
+from shared_schema.runtime.process.exits import OK
 from tests.support.client import backend, listening, turn1_of
 from tests.support.local_http import LOCAL
 from tests.support.processes import System, runs, system, until
@@ -157,6 +158,19 @@ def test_a_gateway_killed_on_a_full_disk_is_back_when_there_is_room(
         installation.wait_ready(supervisor, f"{installation.gateway_url}/readyz")
         supervisor.until_logged("server can start again")
         until(lambda: '"listening":true' in run_file.read_text("utf-8"), "the run file right")
+
+
+def test_restart_and_stop_need_no_room(small_disk: Path, tmp_path: Path) -> None:
+    """A server without its terminal can be stopped on a full disk, too."""
+    with system(tmp_path) as installation:
+        supervisor = installation.start("supervisor", "-m", "event_gateway", "supervise")
+        installation.wait_ready(supervisor, f"{installation.gateway_url}/readyz")
+        fill(small_disk)
+        for command in ("restart", "stop"):
+            asked = installation.command("event_gateway", command)
+            assert asked.popen.returncode == OK, asked.log
+        assert supervisor.wait() == OK
+        assert not list((small_disk / "run").glob("*.request"))
 
 
 async def test_nothing_is_sent_that_can_not_be_recorded(small_disk: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from shared_schema import START_THEM
 from shared_schema.chat import SlotAudio, SlotDone, TurnDone
 from shared_schema.events import DialogueWavesReady
-from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION
+from shared_schema.runtime.process.exits import ANOTHER_INSTANCE, CONFIGURATION, FAILED, OK
 from tests.support.client import listening, turn1_of
 from tests.support.local_http import LOCAL
 from tests.support.platforms import SIGNALS
@@ -154,6 +154,29 @@ def test_stop_and_status_need_no_terminal(installation: System) -> None:
         until(lambda process=supervisor: not process.left(), "nothing left")  # type: ignore[misc]
         code, line = ask("stop")
         assert (code, "nothing to stop" in line) == (0, True)
+
+
+def test_a_run_file_that_cannot_be_read_does_not_mean_that_nothing_runs(
+    installation: System,
+) -> None:
+    """Nobody is told that there is nothing to stop; the supervisor writes it again."""
+    supervisor = installation.start("supervisor", "-m", "event_gateway", "supervise")
+    installation.wait_ready(supervisor, f"{installation.gateway_url}/readyz")
+    supervisor.suspend()
+    (installation.artifacts / "run" / "event_gateway.json").write_bytes(b"")
+    for command in ("status", "stop", "restart"):
+        asked = installation.start(command, "-m", "event_gateway", command)
+        assert asked.wait() == FAILED
+        (line,) = asked.log.splitlines()
+        assert "event_gateway.json cannot be read" in line
+        assert "remove it and ask again" in line
+    supervisor.resume()
+    until(
+        lambda: installation.command("event_gateway", "status").popen.returncode == OK,
+        "the run file right",
+    )
+    installation.command("event_gateway", "stop")
+    assert supervisor.wait() == OK
 
 
 STAGED = ("-m", "tests.support.staged_chat")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chat_backend.show.folder import write_show
-from shared_schema.runtime.process.exits import CONFIGURATION
+from shared_schema.runtime.process.exits import CONFIGURATION, FAILED
 from tests.show.test_show_folder import change
 from tests.support.platforms import PIPES
 from tests.support.processes import System, system, until
@@ -42,7 +42,7 @@ def test_servers_start_answer_and_end_whatever_is_in_the_place_of_their_files(
         assert chat.log.count("log file not written") == 1
 
         status = show.command("chat_backend", "status")
-        assert status.wait() == CONFIGURATION
+        assert status.wait() == FAILED
         assert "is a pipe" in status.log
 
         words = tmp_path / "mine" / "words.toml"

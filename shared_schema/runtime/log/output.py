@@ -11,7 +11,7 @@ import io
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
 from shared_schema.foreign_text import shown, shown_lines
@@ -26,6 +26,10 @@ WriteSome = Callable[[memoryview], int]
 
 _outputs: dict[StreamName, "Output"] = {}
 _to_drain: list["Output"] = []
+
+
+class OutputFailed(Exception):
+    """A command's output cannot be written; the message is the reason."""
 
 
 class Output(io.TextIOBase):
@@ -132,14 +136,33 @@ def write_line(name: StreamName, line: str) -> None:
         stream.flush()
 
 
+@contextlib.contextmanager
+def printing() -> Iterator[None]:
+    """Turn an error of stdout into `OutputFailed`: a full disk, a device.
+
+    A pipe that nobody reads any more is left to the command line library, which exits without a
+    word.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # Python would try again at its exit, and print a traceback.
+        sys.stdout = io.StringIO()
+        raise OutputFailed(error.strerror or str(error)) from error
+
+
 def echo(line: str) -> None:
     """Print one line of a command's output, with what could control a terminal made visible."""
-    print(shown(line), flush=True)  # noqa: T201  # the command's own output
+    with printing():
+        print(shown(line), flush=True)  # noqa: T201  # the command's own output
 
 
 def echo_document(text: str) -> None:
     """Print a text of several lines, with what could control a terminal made visible."""
-    print(shown_lines(text), flush=True)  # noqa: T201  # the command's own output
+    with printing():
+        print(shown_lines(text), flush=True)  # noqa: T201  # the command's own output
 
 
 def _unbuffered(stream: object) -> WriteSome:

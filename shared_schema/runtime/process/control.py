@@ -1,9 +1,9 @@
 """Requests to a running supervisor for a restart or a stop, as files in ``artifacts/run``.
 
-``<package>.json`` is the run file: the supervisor writes it at every change and removes it when it
-exits. ``<package>.<random>.request`` is a request: the supervisor, which wakes four times a second
-anyway, reads and removes it. The run file is the answer. There is no port and no signal, so it
-works in the same way on every platform.
+``<package>.json`` is the run file: the supervisor writes it at every change, again if others change
+it, and removes it when it exits. ``<package>.<random>.request`` is a request: the supervisor, which
+wakes four times a second anyway, reads and removes it. The run file is the answer. There is no port
+and no signal, so it works in the same way on every platform.
 
 Rules
 -----
@@ -13,22 +13,26 @@ Rules
   made before it, and none is answered twice.
 * Every request has a name of its own, so that none overwrites another.
 * A client that stops waiting removes its request.
+* A full disk has room for an empty file: then the name says what the content would, and whoever may
+  list the folder sees the id for a moment.
 """
 
 import contextlib
 import os
+import re
 import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal, TypeVar, cast
 
 import msgspec
 import psutil
 from msgspec import Struct
 
 from shared_schema import START_THEM
-from shared_schema.layout import moved_into_place
+from shared_schema.decoding import UNREADABLE
+from shared_schema.layout import is_folder, moved_into_place
 from shared_schema.small_files import UnfitFile, content_of
 
 ANSWER_TIMEOUT_S: Final = 10.0
@@ -38,6 +42,10 @@ MAX_BYTES: Final = 16_384
 # Always this long, so that a run file can be overwritten on a full disk: twice the longest refusal,
 # of which JSON may escape each character, and a long command line.
 RUN_FILE_BYTES: Final = 8192
+# The end of the name of a request without content.
+_NAMED: Final = re.compile(
+    r"\.([0-9a-f]{32})\.(restart|stop)\.([0-9]{1,9})\.[0-9a-f]{32}\.request\Z"
+)
 
 Action = Literal["restart", "stop"]
 T = TypeVar("T")
@@ -119,7 +127,8 @@ class Control:
             command=_command_line(me),
         )
         self._path = run_file(run_dir, package)
-        self._published = False
+        # What the file system says of the run file as it was written; None if it was not.
+        self._written: tuple[int, ...] | None = None
         self._closed = False
 
     def publish(self, **changes: int | str | None) -> None:
@@ -131,19 +140,25 @@ class Control:
             If it cannot be written.
         """
         self._run = msgspec.structs.replace(self._run, **changes)
-        self._published = False
+        self._written = None
         content = msgspec.json.encode(self._run).ljust(RUN_FILE_BYTES)
         try:
             _write_private(self._path, content)
         except OSError:
             if not self._overwritten(content):
                 raise
-        self._published = True
+        self._written = _traits(self._path)
 
     def requests(self) -> list[Request]:
-        """Return the requests to this supervisor, and remove all requests."""
+        """Return the requests to this supervisor, and remove all requests.
+
+        Writes the run file again if it is not as it was written: emptied, overwritten, or an older
+        one, because its folder was moved away and back.
+        """
         with contextlib.suppress(OSError):
-            if not self._closed and not (self._published and self._path.exists()):
+            if not self._closed and (self._written is None or _traits(self._path) != self._written):
+                if is_folder(self._path):
+                    self._path.rmdir()  # a file cannot take its place, nor one that is not empty
                 self.publish()
         taken = []
         with contextlib.suppress(OSError):  # the folder is gone
@@ -179,6 +194,8 @@ def running(package: str, run_dir: Path) -> RunFile:
     ------
     NoSupervisor
         If none runs.
+    RequestFailed
+        If that is not known, because the run file cannot be read.
     """
     path = run_file(run_dir, package)
     try:
@@ -186,8 +203,9 @@ def running(package: str, run_dir: Path) -> RunFile:
     except FileNotFoundError:
         reason = f"no supervisor of {package} is running ({path} is missing)"
         raise NoSupervisor(reason) from None
-    except (OSError, msgspec.MsgspecError, ValueError) as error:
-        raise NoSupervisor(f"{path} cannot be read ({error})") from error
+    except (OSError, *UNREADABLE) as error:
+        remedy = "remove it and ask again: a supervisor that runs writes it anew"
+        raise RequestFailed(f"{path} cannot be read ({error}): {remedy}") from error
     if not _is_alive(run):
         reason = f"the supervisor of {package} (pid {run.supervisor_pid}) is no longer running"
         raise NoSupervisor(reason)
@@ -249,12 +267,7 @@ def _send_request(
     timeout_s: float,
 ) -> T:
     """Write a request, wait for the answer, and remove the request if there is none."""
-    path = run_dir / f"{before.package}.{uuid.uuid4().hex}.request"
-    request = Request(instance=before.instance, action=action, after_starts=before.starts)
-    try:
-        _write_private(path, msgspec.json.encode(request))
-    except OSError as error:
-        raise RequestFailed(f"cannot write {path}: {error.strerror or error}") from error
+    path = _write_request(before, run_dir, action)
     give_up_at = time.monotonic() + timeout_s
     who = f"the supervisor of {before.package} (pid {before.supervisor_pid})"
     try:
@@ -271,14 +284,34 @@ def _send_request(
             path.unlink(missing_ok=True)
 
 
+def _write_request(before: RunFile, run_dir: Path, action: Action) -> Path:
+    """Write a request and return its path; on a full disk all of it is in the name."""
+    unique = uuid.uuid4().hex
+    path = run_dir / f"{before.package}.{unique}.request"
+    request = Request(instance=before.instance, action=action, after_starts=before.starts)
+    try:
+        _write_private(path, msgspec.json.encode(request))
+    except OSError as error:
+        said = f"{request.instance}.{action}.{request.after_starts}"
+        named = run_dir / f"{before.package}.{said}.{unique}.request"
+        try:
+            named.touch(mode=0o600, exist_ok=False)
+        except OSError:
+            by_hand = f"end process {before.supervisor_pid}, which ends its server as well"
+            message = f"cannot write {path}: {error.strerror or error}; to stop it, {by_hand}"
+            raise RequestFailed(message) from error
+        return named
+    return path
+
+
 def _read_again(package: str, run_dir: Path, before: RunFile) -> RunFile | None:
     """Return the current run file; None if it is gone or another supervisor's."""
     try:
         now = _read_run_file(run_file(run_dir, package))
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.MsgspecError, ValueError):
-        return before  # it is being replaced (Windows)
+    except (OSError, *UNREADABLE):
+        return before  # it is being replaced (Windows), or was overwritten and will be right again
     return now if now.instance == before.instance else None
 
 
@@ -311,9 +344,24 @@ def _command_line(process: psutil.Process) -> str:
 def _read_request(path: Path) -> Request | None:
     """Return a request; None if the file is not a valid one."""
     try:
-        return msgspec.json.decode(content_of(path, max_bytes=MAX_BYTES), type=Request)
-    except (UnfitFile, msgspec.MsgspecError, ValueError, RecursionError):
+        content = content_of(path, max_bytes=MAX_BYTES)
+        if not content and (said := _NAMED.search(path.name)):
+            instance, action, after_starts = said.groups()
+            return Request(
+                instance=instance, action=cast(Action, action), after_starts=int(after_starts)
+            )
+        return msgspec.json.decode(content, type=Request)
+    except (UnfitFile, *UNREADABLE):
         return None
+
+
+def _traits(path: Path) -> tuple[int, ...] | None:
+    """Return what differs if a file was replaced or written to; None if there is none."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino, status.st_mode, status.st_size, status.st_mtime_ns)
 
 
 def _write_private(path: Path, content: bytes) -> None:

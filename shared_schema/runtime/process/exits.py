@@ -5,7 +5,7 @@ from typing import Final
 
 from shared_schema.decoding import InvalidSetting
 from shared_schema.foreign_text import shown
-from shared_schema.runtime.log.output import write_line
+from shared_schema.runtime.log.output import OutputFailed, write_line
 from shared_schema.runtime.process.start_note import note_refusal
 
 # Success; also after SIGTERM or Ctrl-C.
@@ -37,7 +37,10 @@ class StartRefused(Exception):
 
 
 def exit_code_of(run: Callable[[], int], *, name: str) -> int:
-    """Return what `run` returns; a refusal becomes one line (`_refuse`) and its exit code."""
+    """Return what `run` returns; a refusal becomes one line (`_refuse`) and its exit code.
+
+    So does output that cannot be written.
+    """
     try:
         return run()
     except InvalidSetting as error:
@@ -46,6 +49,9 @@ def exit_code_of(run: Callable[[], int], *, name: str) -> int:
     except StartRefused as refused:
         _refuse(f"{name}: {refused}")
         return refused.exit_code
+    except OutputFailed as failed:
+        print_line(f"{name}: the output cannot be written: {failed}")
+        return FAILED
 
 
 def print_line(line: str) -> None:

@@ -211,6 +211,8 @@ def _config(
     http = partial(protocol, limiter=connections)
     return uvicorn.Config(
         BodyMemory(app, max_bytes=round(limits.max_body_memory_mb * BYTES_PER_MB)),
+        workers=1,  # or uvicorn reads WEB_CONCURRENCY, which other programs' shells set
+        proxy_headers=False,  # no proxy is ours: whoever asks would name the client in the log
         lifespan="off",  # open_app does this, and can refuse in one line
         http=cast(type[asyncio.Protocol], http),  # uvicorn only calls it
         backlog=BACKLOG,

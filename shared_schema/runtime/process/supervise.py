@@ -33,7 +33,7 @@ from shared_schema.foreign_text import shown
 from shared_schema.ids import timestamp
 from shared_schema.runtime.log.output import Output, start_output, write_line
 from shared_schema.runtime.process.child import BackOff, Child
-from shared_schema.runtime.process.control import Control, NoSupervisor, Request, running
+from shared_schema.runtime.process.control import Control, Request, RequestFailed, running
 from shared_schema.runtime.process.ending import on_ending_signal, watch_shell
 from shared_schema.runtime.process.exits import (
     ANOTHER_INSTANCE,
@@ -107,7 +107,7 @@ def _lock_held_message(package: str, run_dir: Path) -> str:
     while not pid and time.monotonic() < give_up_at:
         try:
             pid = f" (pid {running(package, run_dir).supervisor_pid})"
-        except NoSupervisor:
+        except RequestFailed:
             time.sleep(POLL_INTERVAL_S)
     remedy = f"`python -m {package} stop` stops it"
     return f"another supervisor of {package}{pid} runs on {run_dir.as_posix()}; {remedy}"
