@@ -6,6 +6,9 @@ from typing import Final
 
 import structlog
 
+from shared_schema.layout import is_regular
+from shared_schema.small_files import make_empty
+
 log = structlog.get_logger("gateway")
 
 QUIET_FILE: Final = "quiet"
@@ -17,14 +20,14 @@ class Quiet:
     def __init__(self, folder: Path, on_change: Callable[[bool], None]) -> None:
         self._path = folder / QUIET_FILE
         self._on_change = on_change
-        self.on = self._path.exists()
+        self.on = is_regular(self._path)
         on_change(self.on)
 
     def switch(self, *, on: bool) -> None:
         """Switch it on or off; also if the file cannot be written, but then until a restart."""
         try:
             if on:
-                self._path.touch()
+                make_empty(self._path)
             else:
                 self._path.unlink(missing_ok=True)
         except OSError as error:

@@ -196,7 +196,9 @@ class Artifacts:
         return is_regular(mark) and not is_link(mark.parent)
 
     def require_own_folders(self) -> None:
-        """Refuse links and files in place of the sessions' folders: what is below is not ours.
+        """Refuse links in place of our folders, and files in place of the sessions': not ours.
+
+        A file in place of the others is moved aside or named by who writes there.
 
         Raises
         ------
@@ -204,13 +206,15 @@ class Artifacts:
             Naming what is there and the remedy.
         """
         roots = [Path(self.root, each) for each in (*SESSION_ROOTS, HEARING_ROOT)]
-        for folder in (self.root, *(each for root in roots for each in (root.parent, root))):
-            if os.path.lexists(folder) and not is_folder(folder):
-                what = "a link" if is_link(folder) else "no folder"
-                raise InvalidSetting(
-                    f"{folder} is {what}: make it a folder, or let RR_ARTIFACTS_DIR be the folder"
-                    " where the sessions are"
-                )
+        folders = (self.root, *(each for root in roots for each in (root.parent, root)))
+        foreign = [each for each in folders if os.path.lexists(each) and not is_folder(each)]
+        foreign += filter(is_link, (self.root / GATEWAY_DIR, self.root / RUN_DIR))
+        for folder in foreign:
+            what = "a link" if is_link(folder) else "no folder"
+            raise InvalidSetting(
+                f"{folder} is {what}: make it a folder, or let RR_ARTIFACTS_DIR be the folder"
+                " where the sessions are"
+            )
 
     def path(self, relative: str) -> Path:
         """Return the file at `relative`, links resolved.
@@ -245,6 +249,8 @@ def moved_into_place(path: Path, *, sync: bool = True) -> Iterator[Path]:
     # Shorter than the file's own name, which may be as long as Windows allows.
     name = f"{zlib.crc32(path.name.encode()):08x}.{os.getpid()}{PARTIAL_SUFFIX}"
     partial = path.with_name(name)
+    if is_link(partial):
+        partial.unlink()  # it would be written through
     try:
         yield partial
         if sync:

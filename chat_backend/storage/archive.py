@@ -36,6 +36,7 @@ from shared_schema.session_document import (
     document_of,
     encode_document,
 )
+from shared_schema.small_files import make_empty
 
 EVENTS_FILE: Final = "events.jsonl"
 # We write one; a person may have sorted something into more.
@@ -166,11 +167,7 @@ class Archive:
             mark.unlink(missing_ok=True)
             return
         mark.parent.mkdir(parents=True, exist_ok=True)
-        # Of all modes only "x" never follows a link.
-        with contextlib.suppress(FileExistsError), mark.open("x"):
-            pass
-        if not self._artifacts.is_kept(session.session_id):
-            raise FileExistsError(errno.EEXIST, "is a link, or no file", str(mark))
+        make_empty(mark)
 
     def export(self, session: StoredSession, target: Path, events: Sequence[str]) -> None:
         """Write one zip with the speech, the waves, session.json and the events.

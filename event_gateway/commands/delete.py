@@ -50,7 +50,9 @@ def _by_gateway(settings: Settings, session_id: str) -> int | None:
 
 
 def _by_ourselves(settings: Settings, session_id: str) -> int:
-    folder = Artifacts(settings.artifacts_dir).root / GATEWAY_DIR
+    artifacts = Artifacts(settings.artifacts_dir)
+    artifacts.require_own_folders()
+    folder = artifacts.root / GATEWAY_DIR
     if not (folder / OUTBOX_FILE).exists():
         return 0
     outbox = Outbox.open(folder)

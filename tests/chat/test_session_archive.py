@@ -136,7 +136,8 @@ def test_another_sessions_document_is_odd(archive: Archive, tmp_path: Path) -> N
 def test_folders_of_sessions_may_not_be_links_or_files(tmp_path: Path) -> None:
     """Whichever of them; the artifacts folder itself may be a link."""
     (tmp_path / "else").mkdir()
-    for place in ("tts", "tts/sessions", "waves", "waves/sessions", "stt", "stt/sessions"):
+    sessions = ("tts", "tts/sessions", "waves", "waves/sessions", "stt", "stt/sessions")
+    for place in (*sessions, "gateway", "run"):
         root = tmp_path / place.replace("/", "-")
         link(root / place, tmp_path / "else")
         with pytest.raises(InvalidSetting, match="RR_ARTIFACTS_DIR"):

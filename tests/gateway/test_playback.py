@@ -20,11 +20,12 @@ from event_gateway.playback import (
     Playback,
     ReportLimit,
 )
-from event_gateway.quiet import Quiet
+from event_gateway.quiet import QUIET_FILE, Quiet
 from event_gateway.rendering import Renderer
 from shared_schema.events import PlaybackReport
 from shared_schema.layout import Artifacts
 from tests.support.client import write_wav
+from tests.support.platforms import make_link
 from tests.support.sessions import whole
 
 TRUTH = whole(1)
@@ -215,6 +216,22 @@ def test_quiet_is_kept_in_its_folder(tmp_path: Path) -> None:
     assert told == [False, True, True]
     again.switch(on=False)
     assert not Quiet(tmp_path, told.append).on
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_quiet_is_not_kept_behind_a_link(tmp_path: Path, there: bool) -> None:
+    """Nothing is made where it leads; the water rests, and the link goes when that ends."""
+    told: list[bool] = []
+    if there:
+        (tmp_path / "theirs").touch()
+    make_link(tmp_path / QUIET_FILE, tmp_path / "theirs")
+    quiet = Quiet(tmp_path, told.append)
+    quiet.switch(on=True)
+    assert (tmp_path / "theirs").exists() == there
+    quiet.switch(on=False)
+    assert told == [False, True, False]
+    assert (tmp_path / "theirs").exists() == there
+    assert not (tmp_path / QUIET_FILE).is_symlink()
 
 
 def test_quiet_works_where_it_can_not_be_kept(tmp_path: Path) -> None:

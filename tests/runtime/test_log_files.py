@@ -190,7 +190,13 @@ from shared_schema.runtime.log.output import drain_outputs
 import os, shutil
 folder = Path(sys.argv[1])
 path = folder / "chat.log"
-for put in (os.mkfifo, os.mkdir, lambda path: (folder.rmdir(), folder.write_text("in the way"))):
+theirs = folder.parent / "theirs"
+for put in (
+    os.mkfifo,
+    os.mkdir,
+    lambda path: path.symlink_to(theirs),
+    lambda path: (folder.rmdir(), folder.write_text("in the way")),
+):
     folder.mkdir(exist_ok=True)
     put(path)
     for number in range(3):
@@ -198,7 +204,8 @@ for put in (os.mkfifo, os.mkdir, lambda path: (folder.rmdir(), folder.write_text
         drain_outputs(5)
     for each in (path, folder):
         if each.is_dir(): shutil.rmtree(each)
-        else: each.exists() and each.unlink()
+        elif os.path.lexists(each): each.unlink()
+    assert not theirs.exists()
     log.info("line", number=3)
     drain_outputs(5)
     assert path.read_text("utf-8").endswith("number=3\\n")
@@ -208,5 +215,6 @@ for put in (os.mkfifo, os.mkdir, lambda path: (folder.rmdir(), folder.write_text
     told = [line for line in said if "log file not written" in line]
     assert 'chat.log reason="is a pipe' in told[0]
     assert 'chat.log reason="is a folder' in told[1]
-    assert 'logs reason="is no folder' in told[2]
-    assert len(told) == 3
+    assert 'chat.log reason="is a link' in told[2]
+    assert 'logs reason="is no folder' in told[3]
+    assert len(told) == 4

@@ -66,6 +66,21 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     assert list(target.parent.iterdir()) == [target]
 
 
+def test_a_link_in_the_place_of_the_partial_file_is_not_followed(tmp_path: Path) -> None:
+    """Its name can be guessed."""
+    target, theirs = tmp_path / "x.wav", tmp_path / "theirs"
+    theirs.write_bytes(b"theirs")
+    with moved_into_place(target) as partial:
+        partial.write_bytes(b"first")
+    make_link(partial, theirs)
+    with moved_into_place(target) as again:
+        assert again == partial
+        again.write_bytes(b"second")
+    assert target.read_bytes() == b"second"
+    assert theirs.read_bytes() == b"theirs"
+    assert not target.is_symlink()
+
+
 @pytest.mark.parametrize("held", [3, 1_000_000])
 def test_on_windows_a_name_that_is_held_is_tried_again(
     held: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

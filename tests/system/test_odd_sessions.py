@@ -209,22 +209,29 @@ async def test_text_of_a_visitor_steers_no_terminal(show: System, sound: str) ->
 
 
 @posix("links without a privilege")
-@pytest.mark.parametrize("what", ["a link", "no folder"])
+@pytest.mark.parametrize(
+    ("folder", "what"),
+    [("tts", "a link"), ("tts", "no folder"), ("gateway", "a link"), ("run", "a link")],
+)
+@pytest.mark.parametrize("supervise", [(), ("supervise",)])
 @pytest.mark.parametrize("package", ["chat_backend", "event_gateway"])
-def test_a_linked_folder_is_seen_at_the_start(tmp_path: Path, package: str, what: str) -> None:
+def test_a_linked_folder_is_seen_at_the_start(
+    tmp_path: Path, package: str, supervise: tuple[str, ...], folder: str, what: str
+) -> None:
     """Or a file: one line that names it and the remedy, before anything is written there."""
     (tmp_path / "elsewhere").mkdir()
     with system(tmp_path / "show") as show:
         show.artifacts.mkdir(parents=True)
-        place = show.artifacts / "tts"
+        place = show.artifacts / folder
         if what == "a link":
             place.symlink_to(tmp_path / "elsewhere")
         else:
             place.touch()
-        server = show.start(package, "-m", package)
+        server = show.start(package, "-m", package, *supervise)
         assert server.wait() == CONFIGURATION
         (line,) = server.log.splitlines()
         assert f"{place} is {what}" in line
         assert "RR_ARTIFACTS_DIR" in line
+        assert list((tmp_path / "elsewhere").iterdir()) == []
         listed = show.command("chat_backend", "sessions", "list")
         assert f"is {what}" in listed.log

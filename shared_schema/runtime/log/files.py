@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from shared_schema.runtime.log.output import OnDropped, Output
 from shared_schema.settings import Settings
-from shared_schema.small_files import require_regular
+from shared_schema.small_files import require_own
 
 BYTES_PER_MB: Final = 1_000_000
 
@@ -98,7 +98,7 @@ class _Rotating:
                 reason = "is no folder: make it one, or correct RR_LOG_DIR"
                 raise NotADirectoryError(errno.ENOTDIR, reason, str(path.parent)) from None
             with suppress(FileNotFoundError):
-                require_regular(path)
+                require_own(path)
             self._file = path.open("ab", buffering=0)
         return self._file
 

@@ -65,7 +65,9 @@ def server_cli(package: str, service: str) -> typer.Typer:
 
     @command("Serve, and restart after a crash.")
     def supervise(run_dir: Path) -> int:
-        files = LogFiles.of(load_settings())
+        settings = load_settings()
+        Artifacts(settings.artifacts_dir).require_own_folders()
+        files = LogFiles.of(settings)
         name = f"{service}-supervisor"
 
         def tell(path: str, reason: str) -> None:

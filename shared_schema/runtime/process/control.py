@@ -33,7 +33,7 @@ from msgspec import Struct
 from shared_schema import START_THEM
 from shared_schema.decoding import UNREADABLE
 from shared_schema.layout import is_folder, moved_into_place
-from shared_schema.small_files import UnfitFile, content_of
+from shared_schema.small_files import UnfitFile, content_of, require_own
 
 ANSWER_TIMEOUT_S: Final = 10.0
 POLL_INTERVAL_S: Final = 0.05
@@ -172,11 +172,13 @@ class Control:
 
     def _overwritten(self, content: bytes) -> bool:
         """Write into the run file that is there, which takes no more room; return success."""
-        with contextlib.suppress(OSError), self._path.open("r+b") as file:
-            if os.fstat(file.fileno()).st_size >= len(content):
-                file.write(content)
-                file.flush()
-                return True
+        with contextlib.suppress(OSError):
+            require_own(self._path)
+            with self._path.open("r+b") as file:
+                if os.fstat(file.fileno()).st_size >= len(content):
+                    file.write(content)
+                    file.flush()
+                    return True
         return False
 
     def close(self) -> None:
