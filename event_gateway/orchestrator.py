@@ -282,7 +282,7 @@ class Orchestrator:
         log.info("session deleted", session=session_id)
 
     def _remove_set_aside(self, before: float) -> None:
-        """Remove damaged outboxes that were last written before then; they hold words, too."""
+        """Remove what was moved aside and last written before then; it may hold words, too."""
         for path in set_aside(self.artifacts.root / GATEWAY_DIR):
             if path.lstat().st_mtime < before:
                 path.unlink()

@@ -5,7 +5,8 @@ Rules
 1. Only the gateway that has the outbox open writes to its files. If a name leads to another file,
    or a file is not as our last write left it, somebody else was there (`Watch`).
 2. Only a file that is whole, and in which every value is one that we could have written, is opened.
-   Whoever reads a row relies on that. One that is damaged or not ours is moved aside, and kept.
+   Whoever reads a row relies on that. One that is damaged or not ours is moved aside, and kept; so
+   is what is no file. Nothing is written to before that is known, and no link is followed.
 3. The *witness* is a small file in another folder: the id of the outbox, and of its newest row. An
    outbox that has another id, or less than that, has lost rows: it was deleted, damaged or restored
    from a copy, or its write-ahead log is gone. Without a witness there was no outbox before.
@@ -15,6 +16,7 @@ import contextlib
 import itertools
 import os
 import sqlite3
+from collections.abc import Sequence
 from io import FileIO
 from pathlib import Path
 from typing import Final
@@ -22,10 +24,13 @@ from typing import Final
 from msgspec import Struct
 
 from event_gateway.errors import AnotherGateway, GatewayError, OutboxUnavailable
-from shared_schema.small_files import content_of, require_regular
+from shared_schema.layout import is_folder, is_link, is_regular
+from shared_schema.small_files import content_of, make_empty, require_own
 
 OUTBOX_FILE: Final = "outbox.sqlite3"
 WAL_SUFFIX: Final = "-wal"
+# Of the names that SQLite opens: the database's, and those of the files beside it.
+_SUFFIXES: Final = ("", WAL_SUFFIX, "-shm", "-journal")
 # "RREO": distinguishes our file from any other SQLite database.
 APPLICATION_ID: Final = 0x5252454F
 SCHEMA_VERSION: Final = 2
@@ -99,9 +104,9 @@ def open_database(path: Path) -> tuple[sqlite3.Connection, Path | None]:
         If the folder cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = _make_room(path)
         try:
-            return _connect(path), None
+            return _connect(path), aside
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError) and not is_damage(error):
                 raise  # the problem is its lock, folder or disk, not its content
@@ -122,6 +127,8 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         If there is none, or it cannot be read.
     """
     try:
+        if (stranger := _stranger(path)) is not None:
+            raise sqlite3.DatabaseError(f"{stranger} is a link, or no file")
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0.5)
         db.text_factory = _text
         if _check(db) == SCHEMA_VERSION:
@@ -179,7 +186,8 @@ class Watch:
 
 def _stat(path: str) -> os.stat_result | None:
     try:
-        return os.stat(path)  # noqa: PTH116  # a Path would double the cost
+        # Our file, moved away, is another's behind a link. A Path would double the cost.
+        return os.lstat(path)
     except OSError:
         return None
 
@@ -216,6 +224,7 @@ class Witness:
         if self._path is None:
             return None
         try:
+            require_own(self._path)
             content = content_of(self._path, max_bytes=_WITNESS_MAX_BYTES)
             outbox, head = content.decode("ascii").split()
             testimony = Testimony(outbox, int(head))
@@ -231,8 +240,7 @@ class Witness:
         with contextlib.suppress(OSError):  # the outbox itself matters more
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._path.touch()
-                require_regular(self._path)
+                make_empty(self._path)
                 self._file = FileIO(self._path, "r+")
             self._file.seek(0)
             self._file.write(line)
@@ -240,14 +248,14 @@ class Witness:
     @property
     def missing(self) -> bool:
         """Whether its file is gone."""
-        return self._path is not None and not self._path.exists()
+        return self._path is not None and not os.path.lexists(self._path)
 
     @property
     def problem(self) -> str:
         """What stands in its file's place, with the remedy; empty if nothing does."""
         if self._path is not None:
             try:
-                require_regular(self._path)
+                require_own(self._path)
             except FileNotFoundError:
                 return ""
             except OSError as error:
@@ -276,13 +284,15 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         # EXCLUSIVE before WAL: no -shm file is needed and a second gateway is refused.
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        # WAL is written into the file, which may be another program's.
+        version = _check(db)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         # `Outbox.shorten_log` does it, outside of the live path.
         db.execute("PRAGMA wal_autocheckpoint = 0")
         # What visitors said is gone when its row is.
         db.execute("PRAGMA secure_delete = ON")
-        _complete(db, _check(db))
+        _complete(db, version)
         # The first write takes the exclusive lock and keeps it.
         db.execute("BEGIN IMMEDIATE")
         db.execute("COMMIT")
@@ -352,18 +362,49 @@ def _text(value: bytes) -> str:
 
 
 def set_aside(folder: Path) -> list[Path]:
-    """Return the damaged databases, and their companions, that are kept in `folder`."""
-    return sorted(folder.glob(f"{OUTBOX_FILE}{_ASIDE}*"))
+    """Return the files and links that were moved aside, from `folder` or in its place.
+
+    Not folders: nobody knows what is in them.
+    """
+    database = folder / OUTBOX_FILE
+    found = [
+        each for path in (folder, database) for each in path.parent.glob(f"{path.name}{_ASIDE}*")
+    ]
+    return sorted(each for each in found if not is_folder(each))
 
 
-def _move_aside(path: Path) -> Path:
-    """Rename an unusable database, with the files beside it, and return its new name."""
+def _make_room(path: Path) -> Path | None:
+    """Make the outbox's folder; move aside what is none, and what is no file of ours in it.
+
+    Returns the new name of what was moved.
+    """
+    folder, aside = path.parent, None
+    if os.path.lexists(folder) and not is_folder(folder):
+        aside = _move_aside(folder, ("",))
+    folder.mkdir(parents=True, exist_ok=True)
+    return aside if _stranger(path) is None else _move_aside(path)
+
+
+def _stranger(path: Path) -> Path | None:
+    """Return what has one of the database's names, and is a link or no file; None if nothing has.
+
+    Opening a pipe might block, and what a link leads to is not ours.
+    """
+    if is_link(path.parent):
+        return path.parent
+    names = (path.with_name(path.name + suffix) for suffix in _SUFFIXES)
+    return next((each for each in names if os.path.lexists(each) and not is_regular(each)), None)
+
+
+def _move_aside(path: Path, suffixes: Sequence[str] = _SUFFIXES) -> Path:
+    """Rename what is unusable, a database with the files beside it, and return its new name."""
     for number in itertools.count(1):
         aside = path.with_name(f"{path.name}{_ASIDE}{number}")
-        if not aside.exists():
+        # Each of them: to a name that is taken, nothing is moved, or what has it is lost.
+        if not any(os.path.lexists(f"{aside}{suffix}") for suffix in suffixes):
             break
-    for suffix in ("", WAL_SUFFIX, "-shm"):
+    for suffix in suffixes:
         companion = path.with_name(path.name + suffix)
-        if companion.exists():
+        if os.path.lexists(companion):
             companion.replace(aside.with_name(aside.name + suffix))
     return aside

@@ -25,6 +25,7 @@ from shared_schema.bus import (
 from shared_schema.facts import Fact, UtteranceReported
 from shared_schema.settings import Settings
 from tests.support.client import write_wav
+from tests.support.platforms import posix
 from tests.support.sessions import Truth, whole
 
 
@@ -237,6 +238,26 @@ def test_a_damaged_outbox_ages_like_the_others(rig: Rig, tmp_path: Path) -> None
         os.utime(path, (written_at, written_at))
     list(rig.it.prune(now=10_000.0, retention_s=5000.0))
     assert [each.exists() for each in (old, companion, young)] == [False, False, True]
+
+
+@posix("links without a privilege")
+def test_what_was_moved_aside_and_is_no_file_is_no_obstacle(rig: Rig, tmp_path: Path) -> None:
+    """A link goes with age, not what it leads to; a folder stays: nobody knows what is in it."""
+    (tmp_path / "theirs").touch()
+    folder = tmp_path / "gateway" / "outbox.sqlite3.damaged-1"
+    folder.mkdir()
+    (folder / "inside").touch()
+    links = tmp_path / "gateway" / "outbox.sqlite3.damaged-2", tmp_path / "gateway.damaged-1"
+    for link in links:
+        link.symlink_to(tmp_path / "theirs")
+    file = tmp_path / "gateway" / "outbox.sqlite3.damaged-3"
+    file.touch()
+    for path in (folder, *links, file):
+        os.utime(path, (1000.0, 1000.0), follow_symlinks=False)
+    list(rig.it.prune(now=10_000.0, retention_s=5000.0))
+    assert [os.path.lexists(each) for each in (folder, *links, file)] == [True, False, False, False]
+    assert (tmp_path / "theirs").exists()
+    assert (folder / "inside").exists()
 
 
 def _refusing(*_: object, **__: object) -> list[Row]:

@@ -227,8 +227,10 @@ def test_a_foreign_database_is_moved_aside(tmp_path: Path) -> None:
     foreign.execute("CREATE TABLE theirs (x)")
     foreign.commit()
     foreign.close()
+    content = (tmp_path / OUTBOX_FILE).read_bytes()
     outbox = Outbox.open(tmp_path)
     assert outbox.moved_aside is not None
+    assert outbox.moved_aside.read_bytes() == content
     outbox.close()
     foreign = sqlite3.connect(outbox.moved_aside)
     assert foreign.execute("SELECT * FROM theirs").fetchall() == []
@@ -239,7 +241,7 @@ def test_a_folder_that_can_not_be_made_is_reported(tmp_path: Path) -> None:
     """The reason names the file."""
     (tmp_path / "file").write_text("x", "utf-8")
     with pytest.raises(OutboxUnavailable, match="outbox"):
-        Outbox.open(tmp_path / "file")
+        Outbox.open(tmp_path / "file" / "gateway")
 
 
 def test_a_resuming_client_gets_what_it_lacks(outbox: Outbox, clocks: Clocks) -> None:

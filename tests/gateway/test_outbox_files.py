@@ -1,9 +1,8 @@
 """The outbox's files: what is noticed, what is taken over, and how old a row is."""
 
-import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -11,9 +10,10 @@ import pytest
 from hypothesis import given
 
 from event_gateway.errors import OutboxUnavailable
-from event_gateway.outbox import OUTBOX_FILE, Entry, Outbox
+from event_gateway.outbox import OUTBOX_FILE, Entry
 from event_gateway.outbox.database import LOG_BYTES
-from tests.support.platforms import PIPES, posix
+from tests.support.machine import Machine
+from tests.support.platforms import posix
 
 PAGES_IN_FILE = 1500  # so many that part of the rows is in the file, and part in the log
 VERSION_1 = """
@@ -25,60 +25,6 @@ PRAGMA user_version = 1;
 INSERT INTO decisions VALUES (1, 'a', 'turn1', 'produced', 1, 10.0, '{"text":"a"}');
 INSERT INTO decisions VALUES (2, 'b', 'turn1', 'produced', 1, 11.0, '{"rehearsal":true}');
 """
-
-
-class Machine:
-    """A machine with two clocks and one outbox, and a witness in another folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.wall = 1_800_000_000.0
-        self.monotonic = 50_000.0
-        self.outbox = self.open()
-
-    @property
-    def file(self) -> Path:
-        return self.folder / "gateway" / OUTBOX_FILE
-
-    @property
-    def log(self) -> Path:
-        return self.file.with_name(f"{OUTBOX_FILE}-wal")
-
-    def open(self) -> Outbox:
-        """Return the outbox of a life that begins now."""
-        self.outbox = Outbox.open(
-            self.file.parent,
-            witness=self.folder / "run" / "outbox",
-            wall=lambda: self.wall,
-            monotonic=lambda: self.monotonic,
-        )
-        return self.outbox
-
-    def close(self) -> None:
-        self.outbox.close()
-
-    def record(self, session: str, key: str = "turn1", *, size: int = 1) -> int:
-        """Record an event; return its seq."""
-        words = "x" * size
-        entry = Entry(
-            session_id=session, key=key, status="produced", render=lambda _: f'{{"says":"{words}"}}'
-        )
-        (row,) = self.outbox.record([entry], at=self.wall)
-        self.outbox.shorten_log()  # as the gateway's timer does
-        return row.seq
-
-    def recent(self) -> list[str]:
-        """Return the sessions that a client without anything gets."""
-        ids = self.outbox.lacking({}, within_s=300.0, cursor=self.outbox.head())
-        rows = [self.outbox.get(each) for each in ids]
-        return [row.session_id for row in rows if row is not None]
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    it = Machine(tmp_path)
-    yield it
-    it.close()
 
 
 def scribble(path: Path) -> None:
@@ -341,20 +287,3 @@ def test_a_rehearsal_keeps_its_timing_over_a_jump_of_the_clock(machine: Machine)
     machine.monotonic = 1.0
     machine.record("a", "d2")
     assert machine.outbox.offsets_s("a") == [0.0, 0.0, 0.0]
-
-
-@PIPES
-@pytest.mark.timeout(30)
-def test_what_stands_in_the_place_of_the_witness_is_named(machine: Machine) -> None:
-    """It is neither waited for nor removed, and the outbox goes on."""
-    assert machine.outbox.witness_problem == ""
-    witness = machine.folder / "run" / "outbox"
-    for put, kind in ((os.mkfifo, "a pipe"), (os.mkdir, "a folder")):
-        machine.close()
-        witness.unlink()
-        put(witness)
-        machine.open()
-        assert machine.outbox.witness_problem.startswith(f"{witness} is {kind}")
-        machine.record(f"session {kind}")
-        assert machine.outbox.inspect() == ""
-        assert not machine.outbox.lost

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -98,6 +99,32 @@ def replace_by_odd_values(path: Path) -> None:
     (other / OUTBOX_FILE).replace(path)
 
 
+def replace_by_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+    (path / "inside").touch()
+
+
+def replace_by_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def replace_by_link_to_nowhere(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path.parents[1] / "nowhere" / "outbox")
+
+
+def replace_log_by_folder(path: Path) -> None:
+    delete_log(path)
+    wal_of(path).mkdir()
+
+
+def replace_folder_by_file(path: Path) -> None:
+    shutil.rmtree(path.parent)
+    path.parent.touch()
+
+
 async def reasons(show: System) -> str:
     """Return what `readyz` says of the outbox."""
     async with httpx.AsyncClient(**LOCAL) as http:
@@ -105,10 +132,10 @@ async def reasons(show: System) -> str:
     return " ".join((*answer["reasons"], answer["details"]["outbox"]))
 
 
-async def until_reported(show: System) -> None:
+async def until_reported(show: System, what: str = "outbox was damaged or lost") -> None:
     """Wait until `readyz` says that something happened to the outbox."""
     async with asyncio.timeout(WITHIN_S):
-        while "outbox was damaged or lost" not in await reasons(show):
+        while what not in await reasons(show):
             await asyncio.sleep(0.05)
 
 
@@ -148,6 +175,11 @@ async def goes_on(client: Listener, chat: Backend, number: int) -> None:
         scribble,
         replace_by_noise,
         replace_by_odd_values,
+        replace_by_folder,
+        replace_by_pipe,
+        replace_by_link_to_nowhere,
+        replace_log_by_folder,
+        replace_folder_by_file,
     ],
 )
 async def test_damage_while_it_runs_is_reported_and_nothing_is_sent_again(
@@ -207,6 +239,9 @@ async def test_a_session_under_way_keeps_its_numbers(tmp_path: Path) -> None:
         truncate,
         scribble,
         replace_by_odd_values,
+        replace_by_folder,
+        replace_by_pipe,
+        replace_folder_by_file,
     ],
 )
 async def test_damage_between_two_lives_is_no_first_start(tmp_path: Path, blow: Blow) -> None:
@@ -227,6 +262,45 @@ async def test_damage_between_two_lives_is_no_first_start(tmp_path: Path, blow: 
             show.gateway()
             async with listening(show.events_url) as client:
                 await goes_on(client, chat, 3)
+
+
+@posix("links without a privilege")
+async def test_links_lead_nothing_of_the_gateways_out_of_its_folder(tmp_path: Path) -> None:
+    """It starts and goes on; what they point at is as it was, and nothing is new there."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    with contextlib.closing(sqlite3.connect(outside / "app.db")) as db:
+        db.execute("CREATE TABLE theirs (x)")
+        db.commit()
+    (outside / "text").write_bytes(b"theirs" * 100)
+    before = {path: path.read_bytes() for path in outside.iterdir()}
+    with system(tmp_path / "show") as show:
+        for name, target in (
+            (f"{GATEWAY_DIR}/{OUTBOX_FILE}", "app.db"),
+            (f"{GATEWAY_DIR}/quiet", "new"),
+            (f"{RUN_DIR}/outbox", "text"),
+            (f"{RUN_DIR}/clock-gateway.json", "text"),
+        ):
+            link = show.artifacts / name
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(outside / target)
+        async with backend(show.bus_url, show.artifacts) as chat:
+            gateway = show.gateway()
+            assert gateway.log.count("a lost outbox would not be noticed") == 1
+            assert "moved aside" in await reasons(show)
+            async with httpx.AsyncClient(**LOCAL) as http:
+                answer = await http.post(f"{show.gateway_url}/v1/quiet")
+                assert answer.json() == {"quiet": True}
+                answer = await http.delete(f"{show.gateway_url}/v1/quiet")
+                assert answer.json() == {"quiet": False}
+            async with listening(show.events_url) as client:
+                await goes_on(client, chat, 1)
+                outbox_of(show).unlink()
+                outbox_of(show).symlink_to(outside / "new.db")
+                await until_reported(show, "in the place of its file")
+                await goes_on(client, chat, 2)
+            gateway.stop()
+    assert {path: path.read_bytes() for path in outside.iterdir()} == before
 
 
 @SIGNALS
