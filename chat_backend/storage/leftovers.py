@@ -13,9 +13,6 @@ from collections.abc import Sequence
 from heapq import nlargest
 from typing import Final
 
-import psutil
-
-from shared_schema.ids import is_session_id
 from shared_schema.layout import (
     HEARING_ROOT,
     PARTIAL_SUFFIX,
@@ -62,7 +59,7 @@ def sweep_newest(artifacts: Artifacts, roots: Sequence[str] = SESSION_ROOTS) -> 
     for root in roots:
         with contextlib.suppress(OSError), os.scandir(artifacts.root / root) as entries:
             for entry in entries:
-                if is_session_id(entry.name):
+                if entry.is_dir(follow_symlinks=False):
                     changed_at = entry.stat(follow_symlinks=False).st_mtime
                     sessions[entry.name] = max(changed_at, sessions.get(entry.name, 0.0))
     newest = nlargest(NEWEST, sessions, key=lambda session_id: sessions[session_id])
@@ -73,6 +70,8 @@ def _lives(pid: int) -> bool:
     """Return whether a process of this machine has that id."""
     try:
         if sys.platform == "win32":  # where `os.kill` would end it
+            import psutil  # noqa: PLC0415  # the server starts without it
+
             return psutil.pid_exists(pid)
         os.kill(pid, 0)
     except ProcessLookupError:
