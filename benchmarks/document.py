@@ -116,7 +116,7 @@ def _missed(parts: dict[str, str]) -> str:
         for subject, title in SUBJECTS.items()
         for each in _missed_in(parts.get(subject, ""))
     ]
-    return f"What falls short of its limit:\n\n{''.join(found) or '* nothing'}"
+    return "".join(["What falls short of its limit:\n\n", *(found or ["* nothing\n"])])
 
 
 def _missed_in(text: str) -> Iterator[str]:
