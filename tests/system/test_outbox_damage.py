@@ -286,6 +286,7 @@ async def test_links_lead_nothing_of_the_gateways_out_of_its_folder(tmp_path: Pa
             link.symlink_to(outside / target)
         async with backend(show.bus_url, show.artifacts) as chat:
             gateway = show.gateway()
+            gateway.until_logged("a lost outbox would not be noticed")
             assert gateway.log.count("a lost outbox would not be noticed") == 1
             assert "moved aside" in await reasons(show)
             async with httpx.AsyncClient(**LOCAL) as http:

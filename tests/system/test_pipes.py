@@ -36,6 +36,7 @@ def test_servers_start_answer_and_end_whatever_is_in_the_place_of_their_files(
             os.mkfifo(run / pipe)
         os.mkfifo(logs / "chat.log")
         gateway = show.gateway()
+        gateway.until_logged("a lost outbox would not be noticed")
         assert gateway.log.count("a lost outbox would not be noticed") == 1
         chat = show.chat()
         chat.until_logged("log file not written")
