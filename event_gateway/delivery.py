@@ -125,6 +125,8 @@ class Client:
 
     def remember(self, row: Row) -> None:
         """Remember what was sent, so that a late resume repeats nothing."""
+        if self.resumed:  # it resumes once
+            return
         self.sent[row.id] = None
         if len(self.sent) > MAX_REMEMBERED_EVENTS:
             del self.sent[next(iter(self.sent))]
@@ -338,6 +340,7 @@ class Delivery:
         client.live_after, client.cursor = client.cursor, self._outbox.head()
         client.replay.extend(lacking)
         client.resumed = True
+        client.sent.clear()
         log.info("client resumes", sessions=len(resume), replay=len(lacking))
         return HelloAck(replay_count=len(lacking), unknown_sessions=tuple(unknown))
 

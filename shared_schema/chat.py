@@ -20,6 +20,7 @@ from shared_schema.ids import (
     VoiceProfile,
     is_session_id,
 )
+from shared_schema.layout import SESSION_ID_CHARS
 
 # What a client calls one visitor's stay.
 VisitId = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
@@ -56,7 +57,9 @@ class ChatRequest(CamelStruct, frozen=True, kw_only=True):
     @property
     def recording_id(self) -> str | None:
         """The recording that the message was heard in, if it names one."""
-        named = bytes(self.input_session_id).strip(b'"').decode(errors="replace")
+        # An id and its quotation marks; what is longer is none, and may be the whole body.
+        beginning = bytes(memoryview(self.input_session_id)[: SESSION_ID_CHARS + 4])
+        named = beginning.strip(b'"').decode(errors="replace")
         return named if is_session_id(named) else None
 
 
@@ -213,4 +216,6 @@ def decode_chat_request(body: bytes, *, max_chars: int) -> ChatRequest:
             )
         seen[slot.slot_id] = place
     slots = tuple(sorted(request.slots, key=lambda slot: slot.slot_id))
-    return msgspec.structs.replace(request, message=message, slots=slots)
+    # A raw value would hold the whole body for as long as the session runs.
+    heard_in = Raw(msgspec.json.encode(request.recording_id))
+    return msgspec.structs.replace(request, message=message, slots=slots, input_session_id=heard_in)

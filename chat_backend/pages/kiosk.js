@@ -238,14 +238,15 @@ async function askNow() {
 
 async function inSession(message, slots) {
   if (Date.now() - quietSince > visitIdleMs) visitId = newVisitId();
-  let instead;
+  let instead = "";
+  let failed = "";
   try {
     instead = await careFor(message);
   } catch (error) {
     // What was not looked at goes to no model.
-    return problem(error instanceof TypeError ? UNREACHED : `Not now: ${error.message}.`);
+    failed = error instanceof TypeError ? UNREACHED : `Not now: ${error.message}.`;
   }
-  if (instead) problem(instead);
+  if (instead || failed) problem(instead || failed);
   else await inVisit(message, slots);
   if (instead || unattended) at("message").value = "";
   await programme?.known();

@@ -193,22 +193,22 @@ class Continuity:
                 return self._snapshot(message, nonce, now)
             self._rival, self._rival_seen_at = message.epoch, now
             return [Ignored("second_backend")]
-        again = self._request_unless_requesting(now) if self.silent else []
+        again = self._request_unless_under_way(now) if self.silent else []
         return [*again, Ignored("retired_epoch")]
 
     def _numbered(self, epoch: str, n: int, now: float, step: int) -> list[Action]:
         """Record `n`; if it is more than `step` beyond the last, there is a gap."""
         if epoch != self.epoch:
             back = self._alive(now) if self.silent else []
-            return [*back, *self._request_unless_requesting(now)]
+            return [*back, *self._request_unless_under_way(now)]
         actions = self._alive(now)
         if n > self.seen:
             if n > self.seen + step:
                 self.gaps += 1
                 actions += self._request_beyond(n, now)
             self.seen = n
-        if self.requesting:
-            actions += self._request_unless_requesting(now)
+        if self.requesting:  # it may have stalled
+            actions += self._request_unless_under_way(now)
         return actions
 
     def _alive(self, now: float) -> list[Action]:
@@ -276,9 +276,9 @@ class Continuity:
         request = self._request
         if request is not None and request.begin is not None and n > request.begin.n:
             request.again = True
-        return self._request_unless_requesting(now)
+        return self._request_unless_under_way(now)
 
-    def _request_unless_requesting(self, now: float) -> list[Action]:
+    def _request_unless_under_way(self, now: float) -> list[Action]:
         request = self._request
         if request is not None and now - request.moved_at <= SNAPSHOT_STALLED_S:
             return []

@@ -143,6 +143,16 @@ def test_who_comes_when_the_screen_is_empty_is_another_visitor(
     assert first != second
 
 
+def test_a_question_that_could_not_be_asked_stays_for_nobody(kiosk: Visit) -> None:
+    """Where nobody sends visitors away, the next one would read it."""
+    free(kiosk)
+    kiosk.page.route("**/v1/care", lambda route: route.abort())
+    kiosk.page.fill("#message", "I stole my sister's ring")
+    kiosk.page.click("#send")
+    kiosk.until_text("#problem", "can't be reached")
+    assert kiosk.page.input_value("#message") == ""
+
+
 def test_what_was_written_and_not_asked_is_taken_off_the_screen(kiosk: Visit, show: System) -> None:
     """Nor does the venue's own sentence to somebody in need stay for who comes next."""
     free(kiosk)

@@ -159,22 +159,28 @@ def with_a_session(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, **ours}
 
 
+def written_to(
+    stdout: int, command: tuple[str, ...], environment: dict[str, str]
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command whose output goes there."""
+    return subprocess.run(
+        [sys.executable, "-m", *command],
+        check=False,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        env=environment,
+        timeout=LIMIT_S,
+    )
+
+
 @linux("/dev/full")
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_output_to_a_full_disk_is_one_line(
     with_a_session: dict[str, str], command: tuple[str, ...]
 ) -> None:
     """Whoever keeps it in a file is told that it is not whole."""
-    line = [sys.executable, "-m", *command]
     with Path("/dev/full").open("wb") as full:
-        run = subprocess.run(
-            line,
-            check=False,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            env=with_a_session,
-            timeout=LIMIT_S,
-        )
+        run = written_to(full.fileno(), command, with_a_session)
     assert run.returncode == FAILED
     (told,) = run.stderr.decode().splitlines()
     assert "the output cannot be written: No space left on device" in told
@@ -188,14 +194,6 @@ def test_a_reader_of_output_that_has_left_is_told_nothing(
     """As `head`, once it has its lines."""
     reading, writing = os.pipe()
     os.close(reading)
-    line = [sys.executable, "-m", *command]
-    run = subprocess.run(
-        line,
-        check=False,
-        stdout=writing,
-        stderr=subprocess.PIPE,
-        env=with_a_session,
-        timeout=LIMIT_S,
-    )
+    run = written_to(writing, command, with_a_session)
     os.close(writing)
     assert run.stderr == b""

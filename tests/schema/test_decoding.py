@@ -61,6 +61,7 @@ def test_what_is_ignored_takes_no_memory(field: str) -> None:
         tracemalloc.stop()
     assert wanted.recording_id is None
     assert peak < 2 * len(body)
+    assert bytes(wanted.input_session_id) == b"null"
 
 
 @pytest.mark.parametrize(
