@@ -213,11 +213,7 @@ async def test_text_of_a_visitor_steers_no_terminal(show: System, sound: str) ->
     ("folder", "what"),
     [("tts", "a link"), ("tts", "no folder"), ("gateway", "a link"), ("run", "a link")],
 )
-@pytest.mark.parametrize("supervise", [(), ("supervise",)])
-@pytest.mark.parametrize("package", ["chat_backend", "event_gateway"])
-def test_a_linked_folder_is_seen_at_the_start(
-    tmp_path: Path, package: str, supervise: tuple[str, ...], folder: str, what: str
-) -> None:
+def test_a_linked_folder_is_seen_at_the_start(tmp_path: Path, folder: str, what: str) -> None:
     """Or a file: one line that names it and the remedy, before anything is written there."""
     (tmp_path / "elsewhere").mkdir()
     with system(tmp_path / "show") as show:
@@ -227,11 +223,16 @@ def test_a_linked_folder_is_seen_at_the_start(
             place.symlink_to(tmp_path / "elsewhere")
         else:
             place.touch()
-        server = show.start(package, "-m", package, *supervise)
-        assert server.wait() == CONFIGURATION
-        (line,) = server.log.splitlines()
-        assert f"{place} is {what}" in line
-        assert "RR_ARTIFACTS_DIR" in line
+        servers = [
+            show.start(package, "-m", package, *supervise)
+            for package in ("chat_backend", "event_gateway")
+            for supervise in ((), ("supervise",))
+        ]
+        for server in servers:
+            assert server.wait() == CONFIGURATION
+            (line,) = server.log.splitlines()
+            assert f"{place} is {what}" in line
+            assert "RR_ARTIFACTS_DIR" in line
         assert list((tmp_path / "elsewhere").iterdir()) == []
         listed = show.command("chat_backend", "sessions", "list")
         assert f"is {what}" in listed.log
